@@ -1,0 +1,102 @@
+declare module 'hypercore' {
+  import type { EventEmitter } from 'node:events'
+  import type SecretStream from '@hyperswarm/secret-stream'
+  import type { Atom } from 'corestore'
+
+  interface HypercoreEvents {
+    /** A wake-up: one event may stand for many blocks, or for history. */
+    append: []
+    truncate: [length: number, fork: number]
+    'peer-add': [peer: Peer]
+    'peer-remove': [peer: Peer]
+    conflict: [length: number, fork: number]
+    'verification-error': [error: Error]
+    close: []
+  }
+
+  interface Manifest {
+    readonly version: 1
+    readonly signers: readonly { readonly publicKey: Uint8Array }[]
+  }
+
+  interface Peer {
+    readonly remotePublicKey: Uint8Array
+    readonly remoteLength: number
+    readonly remoteContiguousLength: number
+    readonly remoteFork: number
+    readonly stream: SecretStream
+  }
+
+  interface SessionOptions {
+    readonly atom?: Atom
+    readonly writable?: boolean
+    readonly active?: boolean
+    readonly timeout?: number
+  }
+
+  interface GetOptions {
+    readonly timeout?: number
+  }
+
+  interface Download {
+    done(): Promise<unknown>
+    destroy(): void
+  }
+
+  /** `Value` is what the session's valueEncoding makes of a block: bytes without one, anything for 'json'. */
+  class Hypercore<Value = Uint8Array> extends EventEmitter<HypercoreEvents> {
+    /** The key of a core whose manifest this is. */
+    static key(manifest: Manifest): Uint8Array
+
+    readonly key: Uint8Array | null
+    readonly discoveryKey: Uint8Array | null
+    /** 0 until ready. */
+    readonly length: number
+    readonly fork: number
+    readonly writable: boolean
+    readonly contiguousLength: number
+    /** The most that a peer has told us it holds without a gap. */
+    readonly remoteContiguousLength: number
+    readonly peers: readonly Peer[]
+    readonly opened: boolean
+    readonly closing: Promise<void> | null
+    readonly closed: boolean
+
+    ready(): Promise<void>
+    close(): Promise<void>
+
+    /** Null only where `wait` is false and the block is not here. `raw` skips valueEncoding and decryption. */
+    get(index: number, options?: GetOptions & { readonly wait?: true }): Promise<Value>
+    get(
+      index: number,
+      options: GetOptions & { readonly wait?: true; readonly raw: true }
+    ): Promise<Uint8Array>
+    get(index: number, options: GetOptions & { readonly wait: boolean }): Promise<Value | null>
+    get(
+      index: number,
+      options: GetOptions & { readonly wait: boolean; readonly raw: true }
+    ): Promise<Uint8Array | null>
+    has(start: number, end?: number): Promise<boolean>
+    append(
+      blocks: Value | readonly Value[]
+    ): Promise<{ readonly length: number; readonly byteLength: number }>
+    clear(start: number, end?: number): Promise<unknown>
+    download(range: { readonly start?: number; readonly end?: number; readonly linear?: boolean }): Download
+
+    /** Whether the length grew. Waits for a peer while `findingPeers` is pending, or where `wait` is true. */
+    update(options?: { readonly wait?: boolean; readonly force?: boolean }): Promise<boolean>
+    findingPeers(): () => void
+
+    /** valueEncoding is not inherited. */
+    session(options: SessionOptions & { readonly valueEncoding: 'json' }): Hypercore<unknown>
+    session(options?: SessionOptions): Hypercore
+    snapshot(options: SessionOptions & { readonly valueEncoding: 'json' }): Hypercore<unknown>
+    snapshot(options?: SessionOptions): Hypercore
+
+    getUserData(key: string): Promise<Uint8Array | null>
+    setUserData(key: string, value: Uint8Array): Promise<void>
+  }
+
+  export type { Download, GetOptions, HypercoreEvents, Manifest, Peer, SessionOptions }
+  export default Hypercore
+}

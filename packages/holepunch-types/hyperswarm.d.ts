@@ -1,0 +1,66 @@
+declare module 'hyperswarm' {
+  import type { EventEmitter } from 'node:events'
+  import type SecretStream from '@hyperswarm/secret-stream'
+  import type HyperDHT from 'hyperdht'
+  import type { Address, KeyPair } from 'hyperdht'
+
+  interface HyperswarmEvents {
+    connection: [connection: SecretStream, peer: PeerInfo]
+    update: []
+  }
+
+  interface PeerInfo {
+    readonly publicKey: Uint8Array
+    /** Whether this side opened the connection. */
+    readonly client: boolean
+    /** Empty on the side that was called. */
+    readonly topics: readonly Uint8Array[]
+  }
+
+  interface HyperswarmOptions {
+    readonly keyPair?: KeyPair
+    /** Destroyed with the swarm all the same. */
+    readonly dht?: HyperDHT
+    readonly bootstrap?: readonly (string | Address)[]
+    /** True refuses the peer. */
+    readonly firewall?: (remotePublicKey: Uint8Array) => boolean
+    readonly maxPeers?: number
+    /** Public key of a relay; used where a direct connection cannot be had. */
+    readonly relayThrough?: Uint8Array | ((force: boolean) => Uint8Array | null)
+  }
+
+  interface Discovery {
+    /** Whether the first announce and lookup went through. */
+    flushed(): Promise<boolean>
+    refresh(options?: { readonly server?: boolean; readonly client?: boolean }): Promise<boolean>
+    destroy(): Promise<void>
+  }
+
+  interface Server {
+    /** Announces this peer's own address again, at once. */
+    refresh(): void
+  }
+
+  class Hyperswarm extends EventEmitter<HyperswarmEvents> {
+    constructor(options?: HyperswarmOptions)
+
+    readonly keyPair: KeyPair
+    readonly dht: HyperDHT
+    readonly server: Server
+    readonly connections: ReadonlySet<SecretStream>
+    /** Connections under way. */
+    readonly connecting: number
+    readonly destroyed: boolean
+
+    join(topic: Uint8Array, options?: { readonly server?: boolean; readonly client?: boolean }): Discovery
+    leave(topic: Uint8Array): Promise<void>
+    topics(): Iterable<Discovery>
+    listen(): Promise<void>
+    flush(): Promise<boolean>
+    /** Takes 6 to 9 s without a network, unless `force`. */
+    destroy(options?: { readonly force?: boolean }): Promise<void>
+  }
+
+  export type { Discovery, HyperswarmEvents, HyperswarmOptions, PeerInfo, Server }
+  export default Hyperswarm
+}

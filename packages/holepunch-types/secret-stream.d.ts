@@ -1,0 +1,39 @@
+declare module '@hyperswarm/secret-stream' {
+  import type { EventEmitter } from 'node:events'
+  import type { KeyPair } from 'hyperdht'
+
+  interface SecretStreamEvents {
+    open: []
+    close: []
+    error: [error: Error & { readonly code?: string }]
+  }
+
+  interface RawStream {
+    destroy(error?: Error): unknown
+  }
+
+  interface SecretStreamOptions {
+    readonly keyPair?: KeyPair
+    readonly keepAlive?: number
+  }
+
+  class SecretStream extends EventEmitter<SecretStreamEvents> {
+    constructor(isInitiator: boolean, rawStream?: RawStream | null, options?: SecretStreamOptions)
+
+    readonly isInitiator: boolean
+    readonly rawStream: RawStream | null
+    /** True after the handshake, false where the stream ended before it; never rejects. */
+    readonly opened: Promise<boolean>
+    readonly publicKey: Uint8Array
+    /** Null until `opened`: not typed so, since nobody but the one who makes a stream meets it unopened. */
+    readonly remotePublicKey: Uint8Array
+    readonly destroying: boolean
+    readonly destroyed: boolean
+
+    setKeepAlive(milliseconds: number): void
+    destroy(error?: Error): void
+  }
+
+  export type { RawStream, SecretStreamEvents, SecretStreamOptions }
+  export default SecretStream
+}

@@ -1,0 +1,241 @@
+import assert from 'node:assert/strict'
+import { EventEmitter } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import SecretStream from '@hyperswarm/secret-stream'
+import Corestore, { type Atom, type CorestoreStorage, type ProtocolStream } from 'corestore'
+import goodbye from 'graceful-goodbye'
+import Hypercore, { type Download, type Peer } from 'hypercore'
+import HyperDHT from 'hyperdht'
+import createTestnet, { type Testnet } from 'hyperdht/testnet.js'
+import Hyperswarm, { type Discovery, type PeerInfo, type Server } from 'hyperswarm'
+import z32 from 'z32'
+
+/** A member that is declared and not listed here, or the other way round, does not compile. */
+type Members<T> = {
+  readonly [Name in Exclude<keyof T, keyof EventEmitter>]: T[Name] extends (...args: never[]) => unknown
+    ? 'method'
+    : 'property'
+}
+
+function assertMembers<T extends object>(instance: T, members: Members<T>): void {
+  for (const [name, kind] of Object.entries(members)) {
+    assert.ok(name in instance, `${instance.constructor.name} has ${name}`)
+    if (kind === 'method') assert.equal(typeof Reflect.get(instance, name), 'function', `${name} is a method`)
+  }
+}
+
+let directory: string
+let store: Corestore
+let core: Hypercore
+let testnet: Testnet
+
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'holepunch-types-'))
+  store = new Corestore(join(directory, 'store'))
+  core = store.get({ name: 'core' })
+  await core.ready()
+  testnet = await createTestnet(2, { host: '127.0.0.1' })
+})
+
+after(async () => {
+  await store.close()
+  await testnet.destroy()
+  await rm(directory, { recursive: true })
+})
+
+test('corestore has what is declared', () => {
+  assert.ok(store instanceof EventEmitter)
+  assertMembers<Corestore>(store, {
+    storage: 'property',
+    primaryKey: 'property',
+    opened: 'property',
+    closing: 'property',
+    closed: 'property',
+    ready: 'method',
+    close: 'method',
+    get: 'method',
+    createKeyPair: 'method',
+    findingPeers: 'method',
+    replicate: 'method'
+  })
+  assertMembers<CorestoreStorage>(store.storage, { path: 'property', createAtom: 'method' })
+  assertMembers<Atom>(store.storage.createAtom(), { flush: 'method' })
+})
+
+test('hypercore has what is declared', () => {
+  assert.ok(core instanceof EventEmitter)
+  assertMembers<Hypercore>(core, {
+    key: 'property',
+    discoveryKey: 'property',
+    length: 'property',
+    fork: 'property',
+    writable: 'property',
+    contiguousLength: 'property',
+    remoteContiguousLength: 'property',
+    peers: 'property',
+    opened: 'property',
+    closing: 'property',
+    closed: 'property',
+    ready: 'method',
+    close: 'method',
+    get: 'method',
+    has: 'method',
+    append: 'method',
+    clear: 'method',
+    download: 'method',
+    update: 'method',
+    findingPeers: 'method',
+    session: 'method',
+    snapshot: 'method',
+    getUserData: 'method',
+    setUserData: 'method'
+  })
+  const download = core.download({ start: 0, end: 0 })
+  assertMembers<Download>(download, { done: 'method', destroy: 'method' })
+  download.destroy()
+})
+
+test('the key of a named core follows from its key pair', async () => {
+  const { publicKey } = await store.createKeyPair('core')
+  assert.deepEqual(Hypercore.key({ version: 1, signers: [{ publicKey }] }), core.key)
+})
+
+test('sessions with one atom become durable at its flush', async () => {
+  const atom = store.storage.createAtom()
+  const session = core.session({ atom })
+  await session.append([Buffer.from('one'), Buffer.from('two')])
+  assert.equal(core.length, 0)
+  await atom.flush()
+  assert.equal(core.length, 2)
+  assert.equal(String(await core.get(1)), 'two')
+  assert.equal(await core.get(2, { wait: false }), null)
+  await session.close()
+})
+
+test('two stores replicate over a pipe, and each core sees a peer', async () => {
+  const other = new Corestore(join(directory, 'other'))
+  try {
+    assert.ok(core.key)
+    const copy = other.get({ key: core.key })
+    const near: ProtocolStream = store.replicate(true)
+    const far = other.replicate(false)
+    const peers = new Promise<Peer>((resolve) => copy.once('peer-add', resolve))
+    near.pipe(far).pipe(near)
+
+    assertMembers<Peer>(await peers, {
+      remotePublicKey: 'property',
+      remoteLength: 'property',
+      remoteContiguousLength: 'property',
+      remoteFork: 'property',
+      stream: 'property'
+    })
+    assertMembers<ProtocolStream>(near, { noiseStream: 'property', pipe: 'method', destroy: 'method' })
+    assert.ok(near.noiseStream instanceof SecretStream)
+    near.destroy()
+  } finally {
+    await other.close()
+  }
+})
+
+test('hyperdht has what is declared', () => {
+  const [node] = testnet.nodes
+  assert.ok(node instanceof HyperDHT)
+  assert.ok(node instanceof EventEmitter)
+  assertMembers<HyperDHT>(node, {
+    defaultKeyPair: 'property',
+    bootstrapped: 'property',
+    online: 'property',
+    firewalled: 'property',
+    randomized: 'property',
+    destroyed: 'property',
+    fullyBootstrapped: 'method',
+    address: 'method',
+    destroy: 'method'
+  })
+  assert.equal(node.address()?.port, testnet.bootstrap[0]?.port)
+  assert.equal(HyperDHT.keyPair().publicKey.byteLength, 32)
+  assertMembers<Testnet>(testnet, {
+    nodes: 'property',
+    bootstrap: 'property',
+    createNode: 'method',
+    destroy: 'method'
+  })
+})
+
+test('hyperswarm has what is declared, and connects two over loopback', async () => {
+  const topic = Buffer.alloc(32, 'topic')
+  const server = openSwarm()
+  const client = openSwarm()
+  try {
+    const discovery = server.join(topic, { server: true, client: false })
+    await discovery.flushed()
+    const connected = new Promise<[SecretStream, PeerInfo]>((resolve) =>
+      client.once('connection', (...pair) => resolve(pair))
+    )
+    client.join(topic, { server: false, client: true })
+    const [connection, peer] = await connected
+
+    assertSwarm(client)
+    assertMembers<Discovery>(discovery, { flushed: 'method', refresh: 'method', destroy: 'method' })
+    assertMembers<PeerInfo>(peer, { publicKey: 'property', client: 'property', topics: 'property' })
+    assertStream(connection)
+    assert.equal(await connection.opened, true)
+    assert.deepEqual(connection.remotePublicKey, server.keyPair.publicKey)
+    assert.equal(peer.client, true)
+  } finally {
+    await Promise.all([client.destroy(), server.destroy()])
+  }
+})
+
+test('z32 and graceful-goodbye have what is declared', () => {
+  assert.deepEqual(z32.decode(z32.encode(Buffer.from('key'))), Buffer.from('key'))
+
+  const unregister = goodbye(() => {}, 0)
+  unregister()
+  assert.equal(goodbye.exiting, false)
+  assert.equal(typeof goodbye.exit, 'function')
+})
+
+function openSwarm(): Hyperswarm {
+  const swarm = new Hyperswarm({ dht: testnet.createNode({ host: '127.0.0.1', firewalled: false }) })
+  // Whichever side goes second sees a reset
+  swarm.on('connection', (connection) => connection.on('error', () => {}))
+  return swarm
+}
+
+function assertSwarm(swarm: Hyperswarm): void {
+  assert.ok(swarm instanceof EventEmitter)
+  assertMembers<Hyperswarm>(swarm, {
+    keyPair: 'property',
+    dht: 'property',
+    server: 'property',
+    connections: 'property',
+    connecting: 'property',
+    destroyed: 'property',
+    join: 'method',
+    leave: 'method',
+    topics: 'method',
+    listen: 'method',
+    flush: 'method',
+    destroy: 'method'
+  })
+  assertMembers<Server>(swarm.server, { refresh: 'method' })
+}
+
+function assertStream(stream: SecretStream): void {
+  assert.ok(stream instanceof SecretStream)
+  assertMembers<SecretStream>(stream, {
+    isInitiator: 'property',
+    rawStream: 'property',
+    opened: 'property',
+    publicKey: 'property',
+    remotePublicKey: 'property',
+    destroying: 'property',
+    destroyed: 'property',
+    setKeepAlive: 'method',
+    destroy: 'method'
+  })
+}
