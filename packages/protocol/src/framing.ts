@@ -1,0 +1,53 @@
+import { ProtocolError } from './errors.ts'
+import { MAX_LINE_BYTES } from './limits.ts'
+
+/**
+ * How a block holds entries. `newline`: whole lines back to back, split after each 0x0A; what follows the last one is a
+ * line without a terminator. `none`: one entry is one block, any bytes.
+ */
+export type Framing = 'newline' | 'none'
+
+const NEWLINE = 0x0a
+
+/** Where each line of `block` ends (exclusive), in order: line i is `block[ends[i - 1] ?? 0, ends[i])`. */
+export function lineEnds(block: Uint8Array, framing: Framing): number[] {
+  if (framing === 'none') return [block.byteLength]
+  const ends: number[] = []
+  let from = 0
+  // on a Node Buffer, indexOf is memchr: five times as fast as a loop over the bytes
+  for (let at = block.indexOf(NEWLINE); at !== -1; at = block.indexOf(NEWLINE, from)) {
+    from = at + 1
+    ends.push(from)
+  }
+  if (from < block.byteLength) ends.push(block.byteLength)
+  return ends
+}
+
+/** Whether nothing can follow `line` in its block: it has no terminator, or the framing allows one entry a block. */
+export function endsBlock(line: Uint8Array, framing: Framing): boolean {
+  return framing === 'none' || line[line.byteLength - 1] !== NEWLINE
+}
+
+/**
+ * Checks that `line` is one entry of the framing.
+ *
+ * @throws ProtocolError `LINE_TOO_LONG` above `MAX_LINE_BYTES`; `BAD_LINE` where framing `newline` would split it or could
+ * not show it: a 0x0A inside, or no byte at all (an empty line is its terminator alone).
+ */
+export function checkLine(line: Uint8Array, framing: Framing): void {
+  if (line.byteLength > MAX_LINE_BYTES) {
+    throw new ProtocolError(
+      'LINE_TOO_LONG',
+      `the line has ${line.byteLength} bytes; at most ${MAX_LINE_BYTES} are allowed`
+    )
+  }
+  if (framing === 'none') return
+  if (line.byteLength === 0)
+    throw new ProtocolError('BAD_LINE', 'a line has at least one byte; an empty line is its newline alone')
+  const newline = line.indexOf(NEWLINE)
+  if (newline === -1 || newline === line.byteLength - 1) return
+  throw new ProtocolError(
+    'BAD_LINE',
+    `one line was given, but byte ${newline} of its ${line.byteLength} is a newline`
+  )
+}

@@ -1,0 +1,47 @@
+import b4a from 'b4a'
+import { ProtocolError, type ProtocolErrorCode } from './errors.ts'
+
+// Shared by the decoders of block 0 and of the journal: outside bytes to a JSON object, checked for size and shape only.
+
+export interface JsonObject {
+  readonly [member: string]: unknown
+}
+
+export interface JsonSource {
+  /** What the bytes are meant to be, as it reads in a message. */
+  readonly what: string
+  readonly code: ProtocolErrorCode
+  readonly maxBytes: number
+}
+
+/** The JSON object in `bytes`. Members are unchecked. */
+export function decodeJsonObject(bytes: Uint8Array, { what, code, maxBytes }: JsonSource): JsonObject {
+  if (bytes.byteLength > maxBytes) {
+    throw new ProtocolError(code, `${what} has ${bytes.byteLength} bytes; at most ${maxBytes} are allowed`)
+  }
+  const value = parseJson(bytes, what, code)
+  if (!isJsonObject(value)) throw new ProtocolError(code, `${what} is JSON, but not an object`)
+  return value
+}
+
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** `Array.isArray` that leaves the elements unknown, where the library's makes them any. */
+export function isList(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value)
+}
+
+/** A whole number from 0 to 2^53 - 1. */
+export function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+function parseJson(bytes: Uint8Array, what: string, code: ProtocolErrorCode): unknown {
+  try {
+    return JSON.parse(b4a.toString(bytes))
+  } catch (cause) {
+    throw new ProtocolError(code, `${what} is not JSON`, { cause })
+  }
+}

@@ -1,0 +1,369 @@
+import b4a from 'b4a'
+import { ProtocolError } from './errors.ts'
+import { isCount, isJsonObject, isList, type JsonObject } from './json.ts'
+import { MAX_CORES, MAX_PREFIX_BYTES, MAX_PREFIXES_BYTES, MAX_SEPARATOR_BYTES } from './limits.ts'
+import { murmur2 } from './murmur2.ts'
+
+/** Core index = how many of `bounds` (ascending, in bytes) are <= the line's length, terminator counted. */
+export interface ByteLengthRule {
+  readonly rule: 'byte-length'
+  readonly bounds: readonly number[]
+}
+
+/**
+ * Kafka's default partitioner over the line's key. The key is the line without its terminator or, where both are given,
+ * its field number `field` (counted from 1) between `separator`s; a line with fewer fields has the empty key.
+ */
+export interface HashRule {
+  readonly rule: 'hash'
+  readonly cores: number
+  readonly separator?: string
+  readonly field?: number
+}
+
+/** Core index = the line's position modulo `cores`. */
+export interface RoundRobinRule {
+  readonly rule: 'round-robin'
+  readonly cores: number
+}
+
+/** Core index = the first of `prefixes` that the line begins with, else the rest core `prefixes.length`. */
+export interface PrefixRule {
+  readonly rule: 'prefix'
+  readonly prefixes: readonly string[]
+}
+
+/** The rules of version 1. The set is closed: a rule is data, and none of them can make a reader run for long. */
+export type RoutingRule = ByteLengthRule | HashRule | RoundRobinRule | PrefixRule
+
+/** The core index of the line `bytes[start, end)`, terminator included, at a position of the log. */
+export type Router = (bytes: Uint8Array, position: number, start?: number, end?: number) => number
+
+/** The tutorial's rule: short below 5 bytes, terminator counted. */
+export const DEFAULT_RULE: RoutingRule = { rule: 'byte-length', bounds: [5] }
+
+const NEWLINE = 0x0a
+
+/** The routing function that `rule` describes. Pure; the same rule gives the same function everywhere. */
+export function createRouter(rule: RoutingRule): Router {
+  switch (rule.rule) {
+    case 'byte-length':
+      return byteLengthRouter(rule.bounds)
+    case 'hash':
+      return hashRouter(rule)
+    case 'round-robin':
+      return (_bytes, position) => position % rule.cores
+    case 'prefix':
+      return prefixRouter(rule.prefixes)
+  }
+}
+
+/** How many data cores a log with this rule has. */
+export function coreCount(rule: RoutingRule): number {
+  switch (rule.rule) {
+    case 'byte-length':
+      return rule.bounds.length + 1
+    case 'prefix':
+      return rule.prefixes.length + 1
+    case 'hash':
+    case 'round-robin':
+      return rule.cores
+  }
+}
+
+/**
+ * The rule that unchecked JSON is.
+ *
+ * @throws ProtocolError `BAD_RULE` with what is wrong and what would be right.
+ */
+export function decodeRule(value: unknown): RoutingRule {
+  if (!isJsonObject(value)) throw badRule('a routing rule is an object with the member "rule"')
+  switch (value.rule) {
+    case 'byte-length':
+      return { rule: 'byte-length', bounds: decodeBounds(value.bounds) }
+    case 'hash':
+      return decodeHash(value)
+    case 'round-robin':
+      return { rule: 'round-robin', cores: decodeCores(value.cores) }
+    case 'prefix':
+      return { rule: 'prefix', prefixes: decodePrefixes(value.prefixes) }
+    default:
+      throw badRule(
+        `unknown rule ${quote(value.rule)}; version 1 has byte-length, hash, round-robin and prefix`
+      )
+  }
+}
+
+/**
+ * The rule that a command line names: `byte-length:5[,…]`, `hash:N[,field=K,separator=S]`, `round-robin:N`,
+ * `prefix:A[,B…]`. A backslash takes the next character literally (`\,`), `\t` is a tab. `formatRule` is its inverse.
+ *
+ * @throws ProtocolError `BAD_RULE`
+ */
+export function parseRule(text: string): RoutingRule {
+  const colon = text.indexOf(':')
+  const name = colon === -1 ? text : text.slice(0, colon)
+  const values = colon === -1 ? [] : splitValues(text.slice(colon + 1))
+  switch (name) {
+    case 'byte-length':
+      return decodeRule({ rule: name, bounds: values.map(parseNumber) })
+    case 'hash':
+      return decodeRule({ rule: name, cores: parseNumber(values[0]), ...parseField(values.slice(1)) })
+    case 'round-robin':
+      if (values.length > 1) throw badRule('round-robin takes one number, e.g. round-robin:4')
+      return decodeRule({ rule: name, cores: parseNumber(values[0]) })
+    case 'prefix':
+      return decodeRule({ rule: name, prefixes: values })
+    default:
+      throw badRule(
+        `unknown rule ${quote(name)}; there are byte-length:5, hash:N, round-robin:N and prefix:A,B`
+      )
+  }
+}
+
+/** The rule as a command line writes it. Two rules are the same exactly if their texts are. */
+export function formatRule(rule: RoutingRule): string {
+  switch (rule.rule) {
+    case 'byte-length':
+      return `byte-length:${rule.bounds.join(',')}`
+    case 'hash':
+      return rule.separator === undefined
+        ? `hash:${rule.cores}`
+        : `hash:${rule.cores},field=${rule.field},separator=${escapeValue(rule.separator)}`
+    case 'round-robin':
+      return `round-robin:${rule.cores}`
+    case 'prefix':
+      return `prefix:${rule.prefixes.map(escapeValue).join(',')}`
+  }
+}
+
+/** Names for a rule's cores where nobody gave any: `short` and `long`, `part-0`…, or after the prefixes. Unique. */
+export function defaultNames(rule: RoutingRule): string[] {
+  if (rule.rule === 'byte-length' && rule.bounds.length === 1) return ['short', 'long']
+  if (rule.rule === 'byte-length') return [...rule.bounds.map((bound) => `under-${bound}`), 'rest']
+  if (rule.rule === 'prefix') return uniqueNames([...rule.prefixes.map(slug), 'rest'])
+  return Array.from({ length: rule.cores }, (_, index) => `part-${index}`)
+}
+
+function byteLengthRouter(bounds: readonly number[]): Router {
+  const [bound, ...more] = bounds
+  if (bound !== undefined && more.length === 0) {
+    return (bytes, _position, start = 0, end = bytes.byteLength) => (end - start < bound ? 0 : 1)
+  }
+  return (bytes, _position, start = 0, end = bytes.byteLength) => countAtMost(bounds, end - start)
+}
+
+/** How many of the ascending `bounds` are <= `length`. */
+function countAtMost(bounds: readonly number[], length: number): number {
+  let low = 0
+  let high = bounds.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((bounds[middle] as number) <= length) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+function hashRouter({ cores, separator, field }: HashRule): Router {
+  const pick =
+    separator === undefined || field === undefined ? wholeLine : fieldOf(b4a.from(separator), field)
+  return (bytes, _position, start = 0, end = bytes.byteLength) => {
+    const stop = end > start && bytes[end - 1] === NEWLINE ? end - 1 : end
+    const [from, to] = pick(bytes, start, stop)
+    return (murmur2(bytes, from, to) & 0x7fffffff) % cores
+  }
+}
+
+type Range = readonly [from: number, to: number]
+
+function wholeLine(_bytes: Uint8Array, start: number, end: number): Range {
+  return [start, end]
+}
+
+function fieldOf(
+  separator: Uint8Array,
+  field: number
+): (bytes: Uint8Array, start: number, end: number) => Range {
+  return (bytes, start, end) => {
+    let from = start
+    for (let skipped = 1; skipped < field; skipped++) {
+      const at = find(bytes, separator, from, end)
+      if (at === end) return [end, end]
+      from = at + separator.byteLength
+    }
+    return [from, find(bytes, separator, from, end)]
+  }
+}
+
+/** Where `what` begins in `bytes[from, end)`, or `end`. */
+function find(bytes: Uint8Array, what: Uint8Array, from: number, end: number): number {
+  for (let at = from; at + what.byteLength <= end; at++) {
+    let matched = 0
+    while (matched < what.byteLength && bytes[at + matched] === what[matched]) matched++
+    if (matched === what.byteLength) return at
+  }
+  return end
+}
+
+interface TrieNode {
+  /** The first prefix in the rule's order that ends here. */
+  index: number
+  readonly next: Map<number, TrieNode>
+}
+
+// A trie and not a list: 16,383 prefixes of a stranger cost a reader at most 255 steps a line.
+function prefixRouter(prefixes: readonly string[]): Router {
+  const root: TrieNode = { index: prefixes.length, next: new Map() }
+  for (const [index, prefix] of prefixes.entries()) insert(root, b4a.from(prefix), index)
+  return (bytes, _position, start = 0, end = bytes.byteLength) => {
+    let best = root.index
+    let node = root
+    for (let at = start; at < end; at++) {
+      const next = node.next.get(bytes[at] as number)
+      if (next === undefined) break
+      if (next.index < best) best = next.index
+      node = next
+    }
+    return best
+  }
+}
+
+function insert(root: TrieNode, prefix: Uint8Array, index: number): void {
+  let node = root
+  for (const byte of prefix) {
+    let next = node.next.get(byte)
+    if (next === undefined) {
+      next = { index: Number.POSITIVE_INFINITY, next: new Map() }
+      node.next.set(byte, next)
+    }
+    node = next
+  }
+  node.index = Math.min(node.index, index)
+}
+
+function decodeBounds(value: unknown): number[] {
+  if (!isList(value) || value.length === 0) throw badRule('byte-length needs "bounds", e.g. byte-length:5')
+  if (value.length >= MAX_CORES)
+    throw badRule(`byte-length has ${value.length} bounds; at most ${MAX_CORES - 1} are allowed`)
+  let last = 0
+  return value.map((bound) => {
+    if (!isCount(bound) || bound === 0) throw badRule(`the bound ${quote(bound)} is not a length in bytes`)
+    if (bound <= last) throw badRule(`the bounds must ascend: ${bound} follows ${last}`)
+    last = bound
+    return bound
+  })
+}
+
+function decodeHash({ cores, separator, field }: JsonObject): HashRule {
+  const rule = { rule: 'hash', cores: decodeCores(cores) } as const
+  if (separator === undefined && field === undefined) return rule
+  if (separator === undefined || field === undefined)
+    throw badRule('hash takes "field" and "separator" together')
+  if (!isCount(field) || field === 0) throw badRule(`the field ${quote(field)} is not a number from 1`)
+  if (typeof separator !== 'string' || separator === '')
+    throw badRule('the separator of hash is a text that is not empty')
+  if (b4a.byteLength(separator) > MAX_SEPARATOR_BYTES) {
+    throw badRule(`the separator of hash is longer than ${MAX_SEPARATOR_BYTES} bytes`)
+  }
+  return { ...rule, separator, field }
+}
+
+function decodeCores(value: unknown): number {
+  if (isCount(value) && value >= 1 && value <= MAX_CORES) return value
+  throw badRule(`the number of cores must be from 1 to ${MAX_CORES}, not ${quote(value)}`)
+}
+
+function decodePrefixes(value: unknown): string[] {
+  if (!isList(value) || value.length === 0) throw badRule('prefix needs "prefixes", e.g. prefix:ERROR,WARN')
+  if (value.length >= MAX_CORES)
+    throw badRule(`there are ${value.length} prefixes; at most ${MAX_CORES - 1} are allowed`)
+  let total = 0
+  const prefixes = value.map((prefix) => {
+    if (typeof prefix !== 'string' || prefix === '')
+      throw badRule(`${quote(prefix)} is no prefix: it must be a text that is not empty`)
+    const length = b4a.byteLength(prefix)
+    if (length > MAX_PREFIX_BYTES)
+      throw badRule(`a prefix of ${length} bytes is too long; at most ${MAX_PREFIX_BYTES} are allowed`)
+    total += length
+    return prefix
+  })
+  if (total > MAX_PREFIXES_BYTES)
+    throw badRule(`the prefixes have ${total} bytes together; at most ${MAX_PREFIXES_BYTES} are allowed`)
+  if (new Set(prefixes).size < prefixes.length) throw badRule('the same prefix stands there twice')
+  return prefixes
+}
+
+function parseField(values: readonly string[]): { field?: number; separator?: string } {
+  if (values.length === 0) return {}
+  const members = new Map(values.map(splitMember))
+  const separator = members.get('separator')
+  const field = members.get('field')
+  if (
+    members.size !== values.length ||
+    members.size !== 2 ||
+    separator === undefined ||
+    field === undefined
+  ) {
+    throw badRule('hash takes field and separator together, e.g. hash:4,field=1,separator=\\t')
+  }
+  return { field: parseNumber(field), separator }
+}
+
+function splitMember(text: string): readonly [string, string] {
+  const equals = text.indexOf('=')
+  return equals === -1 ? [text, ''] : [text.slice(0, equals), text.slice(equals + 1)]
+}
+
+function parseNumber(text: string | undefined): number {
+  if (text !== undefined && /^\d+$/.test(text)) return Number(text)
+  throw badRule(
+    `${text === undefined ? 'a number is missing' : `${quote(text)} is no number`}; rules read byte-length:5, hash:4, round-robin:4`
+  )
+}
+
+function splitValues(text: string): string[] {
+  const values = ['']
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at] as string
+    if (character === ',') values.push('')
+    else values[values.length - 1] += character === '\\' ? unescaped(text[++at]) : character
+  }
+  return values
+}
+
+function unescaped(character: string | undefined): string {
+  if (character === undefined) throw badRule('a rule cannot end with a single backslash')
+  return character === 't' ? '\t' : character
+}
+
+function escapeValue(text: string): string {
+  return text.replace(/[\\,]/g, '\\$&').replaceAll('\t', '\\t')
+}
+
+function slug(prefix: string): string {
+  const name = prefix
+    .toLowerCase()
+    .replace(/[^a-z0-9._-]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+  return name.slice(0, 48) || 'prefix'
+}
+
+function uniqueNames(names: readonly string[]): string[] {
+  const taken = new Set<string>()
+  return names.map((name) => {
+    let unique = name
+    for (let copy = 2; taken.has(unique); copy++) unique = `${name}-${copy}`
+    taken.add(unique)
+    return unique
+  })
+}
+
+function quote(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'undefined'
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text
+}
+
+function badRule(message: string): ProtocolError {
+  return new ProtocolError('BAD_RULE', message)
+}
