@@ -1,0 +1,71 @@
+import type { Blocks } from './blocks.ts'
+
+/** Bytes of blocks that have arrived or are on their way, ahead of the consumer. */
+const WINDOW_BYTES = 16 * 1024 * 1024
+
+/** Blocks on their way at once. Hypercore asks one peer for 16 to 48 of a core at a time, so more would only wait. */
+const MAX_FLYING = 64
+
+/** A block's size before any was seen. */
+const FIRST_GUESS_BYTES = 64 * 1024
+
+interface Want {
+  readonly blocks: Blocks
+  readonly index: number
+  readonly resolve: (block: Uint8Array) => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * Reads blocks ahead of their consumer, in the order they were asked for, within bounds: a slow consumer stops the reading.
+ * Sizes are not known before arrival, so at most `MAX_FLYING` blocks can come as a surprise.
+ */
+export class Window {
+  readonly #waiting: Want[] = []
+  #flying = 0
+  #held = 0
+  #blockBytes = FIRST_GUESS_BYTES
+
+  /** The block, asked for as soon as there is room. Its bytes count until they are released. */
+  expect(blocks: Blocks, index: number): Promise<Uint8Array> {
+    const block = new Promise<Uint8Array>((resolve, reject) => {
+      this.#waiting.push({ blocks, index, resolve, reject })
+    })
+    // the consumer may be gone when it fails
+    block.catch(ignore)
+    this.#fly()
+    return block
+  }
+
+  /** The consumer is done with so many bytes. */
+  release(bytes: number): void {
+    this.#held -= bytes
+    this.#fly()
+  }
+
+  #fly(): void {
+    while (this.#waiting.length > 0 && this.#hasRoom()) {
+      const { blocks, index, resolve, reject } = this.#waiting.shift() as Want
+      this.#flying++
+      blocks.take(index).then((block) => {
+        this.#land(block.byteLength)
+        resolve(block)
+      }, reject)
+    }
+  }
+
+  #land(bytes: number): void {
+    this.#flying--
+    this.#held += bytes
+    // quick to believe in large blocks, slow to forget them
+    this.#blockBytes = Math.max(bytes, (7 * this.#blockBytes + bytes) / 8)
+    this.#fly()
+  }
+
+  #hasRoom(): boolean {
+    if (this.#flying === 0 && this.#held === 0) return true
+    return this.#flying < MAX_FLYING && this.#held + (this.#flying + 1) * this.#blockBytes <= WINDOW_BYTES
+  }
+}
+
+function ignore(): void {}

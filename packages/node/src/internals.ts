@@ -1,0 +1,41 @@
+import type Corestore from 'corestore'
+import { NodeError } from './errors.ts'
+import type { OnStatus } from './status.ts'
+
+/** What writers and readers share of a node, and its user never sees: upstream types end here. */
+export interface Internals {
+  readonly store: Corestore
+  readonly onStatus: OnStatus
+  /** Finds peers of this log from now on; resolves when those of this machine can find us. */
+  readonly join: (discoveryKey: Uint8Array) => Promise<void>
+  /** How many peers are connected now. */
+  readonly peerCount: () => number
+  /** Why nobody is connected, for people. */
+  readonly whyAlone: () => string
+  /** Closes `child` before the store when the node closes; returns what takes it off again. */
+  readonly adopt: (child: Child) => () => void
+}
+
+export interface Child {
+  close(): Promise<void>
+}
+
+// A map beside the public object keeps upstream types out of its declaration, which an untyped consumer would see as any.
+const nodes = new WeakMap<object, Internals>()
+
+export function setInternals(node: object, internals: Internals): void {
+  nodes.set(node, internals)
+}
+
+/** The internals of an open node. Throws NodeError `CLOSED`. */
+export function internalsOf(node: object): Internals {
+  const internals = nodes.get(node)
+  if (internals === undefined)
+    throw new NodeError('CLOSED', 'the node is closed, or was not made by openNode')
+  return internals
+}
+
+/** From now on `internalsOf(node)` throws. */
+export function dropInternals(node: object): void {
+  nodes.delete(node)
+}

@@ -1,0 +1,48 @@
+import { mkdir, readdir } from 'node:fs/promises'
+import Corestore from 'corestore'
+import { NodeError, translate } from './errors.ts'
+
+/** What Corestore 7 puts first into a directory of its own. */
+const MARK = 'CORESTORE'
+
+/** A Corestore on `directory`, made where there is none, readable by its owner alone. Throws NodeError `STORE_*`. */
+export async function openStore(directory: string): Promise<Corestore> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 })
+    await refuseForeign(directory)
+    return await openCorestore(directory)
+  } catch (error) {
+    const { code, message } = translate(error)
+    throw new NodeError(isStoreCode(code) ? code : 'STORE_REFUSED', `${directory}: ${message}`, {
+      cause: error
+    })
+  }
+}
+
+// hypercore-storage 3.3.1 moves every file that it finds in a directory without its mark into a folder `db`.
+async function refuseForeign(directory: string): Promise<void> {
+  const files = await readdir(directory)
+  if (files.length === 0 || files.includes(MARK)) return
+  throw new NodeError(
+    'STORE_REFUSED',
+    'the directory holds other files and no store: name an empty or a new one'
+  )
+}
+
+async function openCorestore(directory: string): Promise<Corestore> {
+  const store = new Corestore(directory)
+  try {
+    await store.ready()
+    return store
+  } catch (error) {
+    // the failed open is what the caller must hear of
+    await store.close().catch(ignore)
+    throw error
+  }
+}
+
+function isStoreCode(code: string): code is 'STORE_IN_USE' | 'STORE_FULL' {
+  return code === 'STORE_IN_USE' || code === 'STORE_FULL'
+}
+
+function ignore(): void {}

@@ -1,0 +1,293 @@
+import {
+  type CoreKey,
+  checkLine,
+  createRouter,
+  DEFAULT_RULE,
+  type Framing,
+  type LogManifest,
+  MAX_BATCH_BYTES,
+  MAX_BATCH_LINES,
+  ProtocolError,
+  type RoutingRule
+} from '@many-cores/protocol'
+import b4a from 'b4a'
+import { NodeError, translate } from './errors.ts'
+import { internalsOf } from './internals.ts'
+import type { Node } from './node.ts'
+import { Appender } from './writer/appender.ts'
+import { type Lines, oneLine, splitLines } from './writer/lines.ts'
+import { openLog, type WritableLog } from './writer/log.ts'
+import { Packer } from './writer/packer.ts'
+import { Submission, SubmissionQueue } from './writer/queue.ts'
+
+/** What is published: bytes, terminator included; a text stands for its UTF-8. */
+export type Line = Uint8Array | string
+
+export interface WriterOptions {
+  /** Used when the log is created; another than the log's own is an error. Default: the log's own, else `byte-length:5`. */
+  readonly routing?: RoutingRule
+  /** Names of the data cores, as `routing` numbers them. Used when the log is created. Default: after the rule. */
+  readonly names?: readonly string[]
+  /** `newline` packs lines; `none` is for arbitrary bytes, an entry a block. Used when the log is created. Default `newline`. */
+  readonly framing?: Framing
+  /** Gives up opening. */
+  readonly signal?: AbortSignal
+}
+
+export interface PublishOptions {
+  /** Takes nothing more from the source; what was taken is made durable. */
+  readonly signal?: AbortSignal
+}
+
+/** Where published lines stand in the log. */
+export interface Published {
+  /** The position of the first. */
+  readonly position: number
+  readonly count: number
+}
+
+/** Publishes lines to the log of its node's store. Made by `openWriter`. */
+export interface Writer {
+  /** The key of the log: all that a reader needs. */
+  readonly key: CoreKey
+  readonly manifest: LogManifest
+  /** Lines published and durable: the position of the next one. */
+  readonly length: number
+  /**
+   * Publishes `lines` as one atomic batch: resolves when all are durable, or rejects and none is. Calls made while a flush
+   * is under way share the next one, in their order.
+   *
+   * @throws ProtocolError `BAD_LINE`, `LINE_TOO_LONG` or `BATCH_TOO_LARGE`, and nothing is published; NodeError
+   * `STORE_FULL` or the like, after which the writer accepts nothing more; `CLOSED`.
+   */
+  publish(lines: Iterable<Line>): Promise<Published>
+  /** Publishes line by line, in batches as they come, never waiting for more. Resolves when all are durable. */
+  publishStream(lines: AsyncIterable<Line> | Iterable<Line>, options?: PublishOptions): Promise<Published>
+  /**
+   * Publishes a byte stream, e.g. a process's standard input, cut into lines after each newline and at its end. Resolves
+   * when all are durable. Chunks must not change once they were yielded. A slow store slows the source.
+   *
+   * @throws as `publish`; what stands before the fault is durable. NodeError `BAD_OPTION` for a log of framing `none`.
+   */
+  publishBytes(source: AsyncIterable<Uint8Array>, options?: PublishOptions): Promise<Published>
+  /** Makes durable what was published, then closes. Idempotent. The node stays open and goes on serving the log. */
+  close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/**
+ * Opens the log of the node's store for writing, and creates it where there is none. Peers can find it from then on.
+ *
+ * @throws NodeError `RULE_MISMATCH` where the log has another rule, names or framing than asked for; `STORE_REFUSED` where
+ * the store was made by other software or its journal and cores do not fit together; ProtocolError `BAD_RULE`.
+ */
+export async function openWriter(node: Node, options: WriterOptions = {}): Promise<Writer> {
+  options.signal?.throwIfAborted()
+  const { store, join, adopt } = internalsOf(node)
+  const log = await openLog(store, { rule: DEFAULT_RULE, ...options })
+  try {
+    options.signal?.throwIfAborted()
+    await join(log.discoveryKey)
+    const writer: LogWriter = new LogWriter(log, new Appender(store, log.bootstrap, log.openCore), () =>
+      release()
+    )
+    const release = adopt(writer)
+    return writer
+  } catch (error) {
+    await log.close()
+    throw translate(error)
+  }
+}
+
+class LogWriter implements Writer {
+  readonly key: CoreKey
+  readonly manifest: LogManifest
+  readonly #log: WritableLog
+  readonly #appender: Appender
+  readonly #packer: Packer
+  readonly #queue = new SubmissionQueue()
+  readonly #release: () => void
+  #length: number
+  #time: number
+  #flushing: Promise<void> | null = null
+  #fault: Error | null = null
+  #closing: Promise<void> | null = null
+
+  constructor(log: WritableLog, appender: Appender, release: () => void) {
+    this.key = log.key
+    this.manifest = log.manifest
+    this.#log = log
+    this.#appender = appender
+    this.#packer = new Packer(createRouter(log.manifest.routing), log.manifest.framing, log.length)
+    this.#length = log.length
+    this.#time = log.time
+    this.#release = release
+  }
+
+  get length(): number {
+    return this.#length
+  }
+
+  async publish(lines: Iterable<Line>): Promise<Published> {
+    this.#checkOpen()
+    const submission = new Submission()
+    for (const line of lines) {
+      if (submission.fill(this.#entry(line)) === 0) throw tooLarge()
+    }
+    if (submission.lines === 0) return { position: this.#length, count: 0 }
+    this.#submit(submission)
+    return { position: await submission.durable, count: submission.lines }
+  }
+
+  publishStream(
+    lines: AsyncIterable<Line> | Iterable<Line>,
+    { signal }: PublishOptions = {}
+  ): Promise<Published> {
+    return this.#publishAll(this.#entries(until(lines, signal)))
+  }
+
+  async publishBytes(source: AsyncIterable<Uint8Array>, { signal }: PublishOptions = {}): Promise<Published> {
+    if (this.manifest.framing !== 'newline') {
+      throw new NodeError(
+        'BAD_OPTION',
+        'a byte stream cannot be cut into the entries of a log with framing none: publish them one by one'
+      )
+    }
+    return await this.#publishAll(splitLines(until(source, signal)))
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#end()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #end(): Promise<void> {
+    await this.#flushing
+    this.#release()
+    await this.#appender.close()
+    await this.#log.close()
+  }
+
+  // One submission is being flushed while another fills up, and the source waits: so much is in memory and no more.
+  async #publishAll(source: AsyncIterable<Lines>): Promise<Published> {
+    this.#checkOpen()
+    const pending: Submission[] = []
+    let first: Submission | null = null
+    let count = 0
+    const put = async (lines: Lines, from: number): Promise<number> => {
+      const filling = pending.at(-1)
+      const next = filling === undefined || filling.taken ? from : filling.fill(lines, from)
+      if (next > from) return next
+      if (pending.length === 2) await pending.shift()?.durable
+      const submission = new Submission()
+      const filled = submission.fill(lines, from)
+      this.#submit(submission)
+      pending.push(submission)
+      first ??= submission
+      return filled
+    }
+    try {
+      for await (const lines of source) {
+        for (let next = 0; next < lines.ends.length; ) next = await put(lines, next)
+        count += lines.ends.length
+      }
+    } finally {
+      await Promise.allSettled(pending.map((submission) => submission.durable))
+    }
+    await Promise.all(pending.map((submission) => submission.durable))
+    return { position: (await (first as Submission | null)?.durable) ?? this.#length, count }
+  }
+
+  #submit(submission: Submission): void {
+    this.#checkOpen()
+    this.#queue.push(submission)
+    this.#flushing ??= this.#flush().finally(() => {
+      this.#flushing = null
+    })
+  }
+
+  /** Group commit: while one batch is being flushed the next one gathers. */
+  async #flush(): Promise<void> {
+    // one microtask: calls that are made side by side share the first batch already
+    await Promise.resolve()
+    while (!this.#queue.isEmpty) {
+      const batch = this.#queue.takeBatch()
+      try {
+        await this.#commit(batch)
+      } catch (error) {
+        this.#fault = translate(error)
+        for (const submission of batch) submission.reject(this.#fault)
+        this.#queue.rejectAll(this.#fault)
+      }
+    }
+  }
+
+  async #commit(batch: readonly Submission[]): Promise<void> {
+    for (const submission of batch) submission.pack(this.#packer)
+    const packed = this.#packer.take()
+    // a clock that was set back must not make the journal's times descend
+    this.#time = Math.max(this.#time, Date.now())
+    await this.#appender.append(packed, this.#time)
+    this.#length = packed.seq + packed.lines
+    let position = packed.seq
+    for (const submission of batch) {
+      submission.resolve(position)
+      position += submission.lines
+    }
+  }
+
+  #entry(line: Line): Lines {
+    const bytes = typeof line === 'string' ? b4a.from(line) : line
+    checkLine(bytes, this.manifest.framing)
+    return oneLine([bytes])
+  }
+
+  async *#entries(lines: AsyncIterable<Line> | Iterable<Line>): AsyncGenerator<Lines> {
+    for await (const line of lines) yield this.#entry(line)
+  }
+
+  #checkOpen(): void {
+    if (this.#fault !== null) throw this.#fault
+    if (this.#closing !== null) throw new NodeError('CLOSED', 'the writer is closed')
+  }
+}
+
+/** `source` until it ends or `signal` aborts, whichever comes first; what `source` still waits for is not waited for. */
+async function* until<T>(
+  source: AsyncIterable<T> | Iterable<T>,
+  signal: AbortSignal | undefined
+): AsyncGenerator<T> {
+  if (signal === undefined) {
+    yield* source
+    return
+  }
+  const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
+  let onabort = ignore
+  const aborted = new Promise<{ done: true }>((resolve) => {
+    onabort = () => resolve({ done: true })
+    signal.addEventListener('abort', onabort, { once: true })
+  })
+  try {
+    while (!signal.aborted) {
+      const result = await Promise.race([iterator.next(), aborted])
+      if (result.done === true) return
+      yield result.value
+    }
+  } finally {
+    signal.removeEventListener('abort', onabort)
+    Promise.resolve(iterator.return?.()).catch(ignore)
+  }
+}
+
+function tooLarge(): ProtocolError {
+  return new ProtocolError(
+    'BATCH_TOO_LARGE',
+    `one publish is one batch of at most ${MAX_BATCH_LINES} lines and ${MAX_BATCH_BYTES} bytes: publishStream takes any number`
+  )
+}
+
+function ignore(): void {}

@@ -1,0 +1,119 @@
+import { type Framing, MAX_BLOCK_BYTES, type Router } from '@many-cores/protocol'
+import b4a from 'b4a'
+import type { Lines } from './lines.ts'
+
+/** A batch, packed: the blocks that it adds to each core it touches, and the order of its lines. */
+export interface PackedBatch {
+  /** The position of its first line. */
+  readonly seq: number
+  readonly lines: number
+  readonly blocks: ReadonlyMap<number, Uint8Array[]>
+  /** `core, count, core, count, …` as a journal record has it. */
+  readonly order: number[]
+}
+
+/** A core's first buffer; it doubles up to a full block, so that many cores with little each cost little. */
+const SMALL_BLOCK_BYTES = 4096
+
+const NEWLINE = 0x0a
+
+/** Routes lines to cores and packs each core's into blocks. Lines of a run that lie side by side are copied in one piece. */
+export class Packer {
+  readonly #route: Router
+  readonly #framing: Framing
+  #position: number
+  #seq: number
+  #order: number[] = []
+  #blocks = new Map<number, OpenBlocks>()
+
+  constructor(route: Router, framing: Framing, position: number) {
+    this.#route = route
+    this.#framing = framing
+    this.#position = position
+    this.#seq = position
+  }
+
+  /** Adds all of `lines`. The caller keeps to a batch's limits. */
+  add({ bytes, ends }: Lines): void {
+    const route = this.#route
+    let run = -1
+    let runStart = 0
+    let runLines = 0
+    let start = 0
+    for (const end of ends) {
+      const core = route(bytes, this.#position++, start, end)
+      if (core !== run || this.#framing === 'none' || end - runStart > MAX_BLOCK_BYTES) {
+        if (runLines > 0) this.#place(run, bytes, runStart, start, runLines)
+        run = core
+        runStart = start
+        runLines = 0
+      }
+      runLines++
+      start = end
+    }
+    if (runLines > 0) this.#place(run, bytes, runStart, start, runLines)
+  }
+
+  /** What was added since the last `take`. */
+  take(): PackedBatch {
+    const blocks = new Map<number, Uint8Array[]>()
+    for (const [core, open] of this.#blocks) blocks.set(core, open.take())
+    const batch = { seq: this.#seq, lines: this.#position - this.#seq, blocks, order: this.#order }
+    this.#blocks = new Map()
+    this.#order = []
+    this.#seq = this.#position
+    return batch
+  }
+
+  #place(core: number, bytes: Uint8Array, start: number, end: number, lines: number): void {
+    let blocks = this.#blocks.get(core)
+    if (blocks === undefined) {
+      blocks = new OpenBlocks()
+      this.#blocks.set(core, blocks)
+    }
+    blocks.add(bytes, start, end)
+    // only at the end of an input can a line have no terminator; what follows it must not be glued to it
+    if (this.#framing === 'none' || bytes[end - 1] !== NEWLINE) blocks.seal()
+    const last = this.#order.length - 2
+    if (this.#order[last] === core) (this.#order[last + 1] as number) += lines
+    else this.#order.push(core, lines)
+  }
+}
+
+/** One core's blocks of one batch: full ones, and one that still grows. */
+class OpenBlocks {
+  readonly #full: Uint8Array[] = []
+  #block: Uint8Array | null = null
+  #length = 0
+
+  add(bytes: Uint8Array, start: number, end: number): void {
+    const size = end - start
+    if (this.#length + size > MAX_BLOCK_BYTES) this.seal()
+    const block = this.#reserve(this.#length + size)
+    block.set(bytes.subarray(start, end), this.#length)
+    this.#length += size
+  }
+
+  /** Nothing more goes into the growing block. */
+  seal(): void {
+    if (this.#block === null) return
+    this.#full.push(this.#block.subarray(0, this.#length))
+    this.#block = null
+    this.#length = 0
+  }
+
+  take(): Uint8Array[] {
+    this.seal()
+    return this.#full
+  }
+
+  #reserve(length: number): Uint8Array {
+    const block = this.#block
+    if (block !== null && length <= block.byteLength) return block
+    const doubled = Math.max(SMALL_BLOCK_BYTES, 2 * (block?.byteLength ?? 0))
+    const grown = b4a.allocUnsafeSlow(Math.max(length, Math.min(doubled, MAX_BLOCK_BYTES)))
+    if (block !== null) grown.set(block.subarray(0, this.#length))
+    this.#block = grown
+    return grown
+  }
+}

@@ -1,0 +1,103 @@
+import { MAX_BATCH_BYTES, MAX_BATCH_LINES } from '@many-cores/protocol'
+import type { Lines } from './lines.ts'
+import type { Packer } from './packer.ts'
+
+/** Lines that become durable together, and who waits for it. */
+export class Submission {
+  /** Resolves to the position of its first line once it is durable. */
+  readonly durable: Promise<number>
+  lines = 0
+  bytes = 0
+  /** Whether a flush has it: nothing can be added any more. */
+  taken = false
+  readonly #parts: Lines[] = []
+  #resolve: (position: number) => void = ignore
+  #reject: (error: unknown) => void = ignore
+
+  constructor() {
+    this.durable = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    // whoever submitted may look only later, or at another promise that fails with it
+    this.durable.catch(ignore)
+  }
+
+  /** Adds lines of `from` from its line `first` on, as many as a batch still has room for; returns the first left out. */
+  fill(from: Lines, first = 0): number {
+    const { bytes, ends } = from
+    const start = first === 0 ? 0 : (ends[first - 1] ?? 0)
+    const most = Math.min(ends.length, first + MAX_BATCH_LINES - this.lines)
+    const room = start + MAX_BATCH_BYTES - this.bytes
+    let next = most
+    while (next > first && (ends[next - 1] ?? 0) > room) next--
+    if (next === first) return first
+    const end = ends[next - 1] ?? start
+    this.#parts.push(next - first === ends.length ? from : slice(bytes, ends, first, next, start, end))
+    this.lines += next - first
+    this.bytes += end - start
+    return next
+  }
+
+  pack(packer: Packer): void {
+    for (const part of this.#parts) packer.add(part)
+  }
+
+  resolve(position: number): void {
+    this.#resolve(position)
+  }
+
+  reject(error: unknown): void {
+    this.#reject(error)
+  }
+}
+
+/** What waits for the next flush, in order. */
+export class SubmissionQueue {
+  #waiting: Submission[] = []
+
+  get isEmpty(): boolean {
+    return this.#waiting.length === 0
+  }
+
+  push(submission: Submission): void {
+    this.#waiting.push(submission)
+  }
+
+  /** Takes as many whole submissions, from the first on, as one batch can hold; at least one. */
+  takeBatch(): Submission[] {
+    let lines = 0
+    let bytes = 0
+    let count = 0
+    for (const submission of this.#waiting) {
+      lines += submission.lines
+      bytes += submission.bytes
+      if (count > 0 && (lines > MAX_BATCH_LINES || bytes > MAX_BATCH_BYTES)) break
+      count++
+    }
+    const batch = this.#waiting.splice(0, count)
+    for (const submission of batch) submission.taken = true
+    return batch
+  }
+
+  /** Fails everything that waits. */
+  rejectAll(error: unknown): void {
+    for (const submission of this.#waiting.splice(0)) submission.reject(error)
+  }
+}
+
+function slice(
+  bytes: Uint8Array,
+  ends: readonly number[],
+  first: number,
+  next: number,
+  start: number,
+  end: number
+): Lines {
+  return {
+    bytes: bytes.subarray(start, end),
+    ends: ends.slice(first, next).map((lineEnd) => lineEnd - start)
+  }
+}
+
+function ignore(): void {}
