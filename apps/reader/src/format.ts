@@ -1,0 +1,46 @@
+import { isUtf8 } from 'node:buffer'
+import type { Batch, Entry } from '@many-cores/node'
+
+/** Some delivered lines as bytes for standard output. */
+export type Format = (batch: Batch) => Uint8Array
+
+/** What was published and nothing else: the writer's input, byte for byte. */
+export const formatRaw: Format = (batch) => batch.bytes()
+
+/** The tutorial's line, one for each line: `Block <index of the block> in Core <key>: <line>`. */
+export const formatText: Format = (batch) => join(batch, textOf)
+
+/** One JSON object a line: position, core, key, index, time, and `text`, or `base64` where the bytes are not UTF-8. */
+export const formatJson: Format = (batch) => join(batch, jsonOf)
+
+/** Controls but the tab: a line must not move the cursor, or look like another line. */
+const CONTROL = /(?!\t)[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu
+
+function join(batch: Batch, toText: (entry: Entry) => string): Uint8Array {
+  let text = ''
+  for (const entry of batch) text += toText(entry)
+  return Buffer.from(text)
+}
+
+function textOf({ index, key, line }: Entry): string {
+  return `Block ${index} in Core ${key}: ${visible(line)}\n`
+}
+
+/** The line for people: without its terminator, controls shown as `\x1b` or `\u2028`. */
+function visible(line: Uint8Array): string {
+  return Buffer.from(line.buffer, line.byteOffset, line.byteLength)
+    .toString()
+    .replace(/\r?\n$/, '')
+    .replace(CONTROL, escaped)
+}
+
+function escaped(character: string): string {
+  const code = character.charCodeAt(0)
+  return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16)}`
+}
+
+function jsonOf({ position, core, key, index, time, line }: Entry): string {
+  const bytes = Buffer.from(line.buffer, line.byteOffset, line.byteLength)
+  const content = isUtf8(bytes) ? { text: bytes.toString() } : { base64: bytes.toString('base64') }
+  return `${JSON.stringify({ position, core, key, index, time, ...content })}\n`
+}
