@@ -33,7 +33,10 @@ export interface FollowOptions {
   readonly cores?: readonly string[]
   /** Go on with what comes later, or end behind what the peers have now. Default true. */
   readonly live?: boolean
-  /** With `live: false`: how long to wait for a peer, and for any block, in ms. Default 30,000; 0 = for ever. */
+  /**
+   * Where the end must be known, with `live: false` or to begin there: how long to wait for a peer and, with `live: false`,
+   * for any block, in ms. Default 30,000; 0 = for ever.
+   */
   readonly timeout?: number
   /** Ends the iteration, as `break` does: no error. */
   readonly signal?: AbortSignal
@@ -51,9 +54,9 @@ export interface Reader {
    * @throws NodeError `BAD_OPTION`; `GONE` for a block that did not come; `NOT_FOUND` at the end, with `live: false`, where
    * no peer could be asked for more; ProtocolError where journal and cores disagree.
    */
-  follow(options?: FollowOptions): AsyncGenerator<Entry>
+  follow(options?: FollowOptions): AsyncGenerator<Entry, void, undefined>
   /** The same, a batch or a part of one at a time: an order of magnitude faster where single entries are not needed. */
-  batches(options?: FollowOptions): AsyncGenerator<Batch>
+  batches(options?: FollowOptions): AsyncGenerator<Batch, void, undefined>
   /** A named position in this log, kept in the node's store. Default name `default`. */
   cursor(name?: string): Promise<Cursor>
   /** Ends every iteration and closes. Idempotent. The node stays open and goes on serving what it has. */
@@ -137,11 +140,11 @@ class LogReader implements Reader {
     this.#release = release
   }
 
-  async *follow(options: FollowOptions = {}): AsyncGenerator<Entry> {
+  async *follow(options: FollowOptions = {}): AsyncGenerator<Entry, void, undefined> {
     for await (const batch of this.batches(options)) yield* batch
   }
 
-  async *batches(options: FollowOptions = {}): AsyncGenerator<Batch> {
+  async *batches(options: FollowOptions = {}): AsyncGenerator<Batch, void, undefined> {
     const { from = 'start', live = true, timeout = DEFAULT_TIMEOUT_MS } = options
     this.#checkOpen()
     const signal = AbortSignal.any([
@@ -158,7 +161,7 @@ class LogReader implements Reader {
     const { manifest } = this.#log
     const ordered = manifest.version === 1
     const place = ordered ? orderedPlace(from) : perCorePlace(from)
-    const reached = live || (await this.#refresh(timeout, signal))
+    const reached = (live && !isFromEnd(place)) || (await this.#refresh(timeout, signal))
     if (signal.aborted) return
     yield* ordered
       ? followOrdered({ ...this.#log, manifest }, { ...context, from: place as number | 'end' })
@@ -244,6 +247,11 @@ function wantedCores(
     )
   const wanted = new Set(names.map((name) => known.indexOf(name)))
   return (core) => wanted.has(core)
+}
+
+/** Whether the place to begin at depends on where the log ends, which a store that has been away does not know. */
+function isFromEnd(place: 'end' | Place): boolean {
+  return place === 'end' || (typeof place === 'number' && place < 0)
 }
 
 function orderedPlace(from: 'start' | 'end' | Place): number | 'end' {

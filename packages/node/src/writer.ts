@@ -178,10 +178,11 @@ class LogWriter implements Writer {
     const pending: Submission[] = []
     let first: Submission | null = null
     let count = 0
-    const put = async (lines: Lines, from: number): Promise<number> => {
+    const top = (lines: Lines, from: number): number => {
       const filling = pending.at(-1)
-      const next = filling === undefined || filling.taken ? from : filling.fill(lines, from)
-      if (next > from) return next
+      return filling === undefined || filling.taken ? from : filling.fill(lines, from)
+    }
+    const begin = async (lines: Lines, from: number): Promise<number> => {
       if (pending.length === 2) await pending.shift()?.durable
       const submission = new Submission()
       const filled = submission.fill(lines, from)
@@ -192,7 +193,10 @@ class LogWriter implements Writer {
     }
     try {
       for await (const lines of source) {
-        for (let next = 0; next < lines.ends.length; ) next = await put(lines, next)
+        for (let next = 0; next < lines.ends.length; ) {
+          const topped = top(lines, next)
+          next = topped > next ? topped : await begin(lines, next)
+        }
         count += lines.ends.length
       }
     } finally {
@@ -205,9 +209,7 @@ class LogWriter implements Writer {
   #submit(submission: Submission): void {
     this.#checkOpen()
     this.#queue.push(submission)
-    this.#flushing ??= this.#flush().finally(() => {
-      this.#flushing = null
-    })
+    this.#flushing ??= this.#flush()
   }
 
   /** Group commit: while one batch is being flushed the next one gathers. */
@@ -224,6 +226,8 @@ class LogWriter implements Writer {
         this.#queue.rejectAll(this.#fault)
       }
     }
+    // at once with the last look at the queue: what is submitted from here on starts a flush of its own
+    this.#flushing = null
   }
 
   async #commit(batch: readonly Submission[]): Promise<void> {

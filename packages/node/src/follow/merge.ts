@@ -12,9 +12,9 @@ export interface MergeOptions<T> {
  * When the consumer stops, the sources are returned but not waited for: make their pending reads reject before.
  */
 export async function* merge<T>(
-  sources: readonly AsyncGenerator<T>[],
+  sources: readonly AsyncGenerator<T, void, undefined>[],
   { weight, limit }: MergeOptions<T>
-): AsyncGenerator<T> {
+): AsyncGenerator<T, void, undefined> {
   const queue: T[] = []
   let running = sources.length
   let waiting = 0
@@ -23,7 +23,7 @@ export async function* merge<T>(
   const arrival = createSignal()
   const space = createSignal()
 
-  const pump = async (source: AsyncGenerator<T>): Promise<void> => {
+  const pump = async (source: AsyncGenerator<T, void, undefined>): Promise<void> => {
     try {
       for await (const item of source) {
         queue.push(item)

@@ -39,7 +39,7 @@ export interface FollowContext extends Patience {
 export async function* followOrdered(
   log: ReadableLog<LogManifest>,
   context: FollowContext
-): AsyncGenerator<Batch> {
+): AsyncGenerator<Batch, void, undefined> {
   const follower = new Follower(log, context)
   const stop = (): void => void follower.close()
   context.signal.addEventListener('abort', stop, { once: true })
@@ -81,7 +81,7 @@ class Follower {
     this.#journal = new Blocks('bootstrap', log.bootstrap)
   }
 
-  async *batches(): AsyncGenerator<Batch> {
+  async *batches(): AsyncGenerator<Batch, void, undefined> {
     const { manifest } = this.#log
     const { live } = this.#context
     await this.#journal.ready()
@@ -115,7 +115,7 @@ class Follower {
   }
 
   /** The records from block `start` on, in order; the blocks of each are asked for as soon as it is known. */
-  async *#plan(start: number, end: number): AsyncGenerator<Planned> {
+  async *#plan(start: number, end: number): AsyncGenerator<Planned, void, undefined> {
     const { cores, framing } = this.#log.manifest
     const checkSuccession = createSuccession()
     for (let index = start; index < end; index++) {

@@ -20,7 +20,7 @@ export interface PerCoreContext extends Omit<FollowContext, 'from'> {
 export async function* followPerCore(
   log: ReadableLog<TutorialManifest>,
   context: PerCoreContext
-): AsyncGenerator<Batch> {
+): AsyncGenerator<Batch, void, undefined> {
   const wanted = log.manifest.cores.map((_, index) => index).filter(context.wants)
   const cores = wanted.map((index) => new Blocks(log.manifest.cores[index]?.name ?? '', log.openCore(index)))
   const close = async (): Promise<void> => void (await Promise.all(cores.map((core) => core.close())))
@@ -57,7 +57,11 @@ interface CoreBlock {
   readonly block: Uint8Array
 }
 
-async function* followBlocks(core: Blocks, from: number, context: PerCoreContext): AsyncGenerator<CoreBlock> {
+async function* followBlocks(
+  core: Blocks,
+  from: number,
+  context: PerCoreContext
+): AsyncGenerator<CoreBlock, void, undefined> {
   const end = context.live ? Number.POSITIVE_INFINITY : core.length
   for (let index = from; index < end; index++) {
     const last = Math.min(end, Math.max(index + 1, Math.min(core.length + 1, index + BLOCKS_AHEAD)))

@@ -1,3 +1,4 @@
+import { MAX_BLOCK_BYTES } from '@many-cores/protocol'
 import type { Blocks } from './blocks.ts'
 
 /** Bytes of blocks that have arrived or are on their way, ahead of the consumer. */
@@ -5,9 +6,6 @@ const WINDOW_BYTES = 16 * 1024 * 1024
 
 /** Blocks on their way at once. Hypercore asks one peer for 16 to 48 of a core at a time, so more would only wait. */
 const MAX_FLYING = 64
-
-/** A block's size before any was seen. */
-const FIRST_GUESS_BYTES = 64 * 1024
 
 interface Want {
   readonly blocks: Blocks
@@ -18,13 +16,14 @@ interface Want {
 
 /**
  * Reads blocks ahead of their consumer, in the order they were asked for, within bounds: a slow consumer stops the reading.
- * Sizes are not known before arrival, so at most `MAX_FLYING` blocks can come as a surprise.
+ * Sizes are not known before arrival: where small blocks turn into large ones, the few on their way come as a surprise.
  */
 export class Window {
   readonly #waiting: Want[] = []
   #flying = 0
   #held = 0
-  #blockBytes = FIRST_GUESS_BYTES
+  /** What a block is guessed to have; the most that a packed one may have before any was seen. */
+  #blockBytes = MAX_BLOCK_BYTES
 
   /** The block, asked for as soon as there is room. Its bytes count until they are released. */
   expect(blocks: Blocks, index: number): Promise<Uint8Array> {

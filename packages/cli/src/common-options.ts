@@ -1,0 +1,59 @@
+import type { BooleanOption, StringOption } from './option-table.ts'
+import type { StatusLevel } from './status.ts'
+
+/** Options that every program of ours has. A type, not an interface: an interface is no `OptionTable`. */
+export type CommonOptions = {
+  readonly storage: StringOption<string>
+  readonly bootstrap: StringOption<string> & {
+    readonly multiple: true
+    readonly parse: (text: string) => string
+  }
+  readonly local: BooleanOption
+  readonly quiet: BooleanOption
+  readonly verbose: BooleanOption
+  readonly help: BooleanOption
+  readonly version: BooleanOption
+}
+
+/** The common part of the option table of the program `name`, to be spread into its own. */
+export function commonOptions(name: string): CommonOptions {
+  return {
+    storage: {
+      type: 'string',
+      value: 'DIR',
+      help: 'Directory of the store',
+      defaultHelp: `$XDG_DATA_HOME/many-cores/${name}, or ~/.local/share/many-cores/${name}`
+    },
+    bootstrap: {
+      type: 'string',
+      value: 'HOST:PORT',
+      multiple: true,
+      parse: parseAddress,
+      help: 'Node of a private DHT, instead of the public one'
+    },
+    local: { type: 'boolean', help: 'Stay on this machine: no DHT at all' },
+    quiet: { type: 'boolean', short: 'q', help: 'Say nothing on standard error but errors' },
+    verbose: { type: 'boolean', short: 'v', help: 'Say more on standard error, stacks of errors included' },
+    // Without variables: a MANY_CORES_VERSION is more likely somebody's note of the version than a question for it.
+    help: { type: 'boolean', short: 'h', env: false, help: 'Show this text' },
+    version: { type: 'boolean', env: false, help: 'Show the version' }
+  }
+}
+
+/** How much `createStatus` shall say; quiet beats verbose. */
+export function levelOf({
+  quiet,
+  verbose
+}: {
+  readonly quiet: boolean
+  readonly verbose: boolean
+}): StatusLevel {
+  if (quiet) return 'quiet'
+  return verbose ? 'verbose' : 'normal'
+}
+
+function parseAddress(text: string): string {
+  const port = Number(/^[^\s:,]+:(\d{1,5})$/.exec(text)?.[1] ?? 0)
+  if (port < 1 || port > 65_535) throw new Error(`'${text}' is no HOST:PORT; 127.0.0.1:49737 is one`)
+  return text
+}

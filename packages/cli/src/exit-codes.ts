@@ -1,0 +1,50 @@
+/** What a program's exit code says. After a signal it is 128 plus the signal's number instead: 130, 143, 129. */
+export const EXIT = {
+  done: 0,
+  unexpected: 1,
+  usage: 2,
+  notFound: 3,
+  encryption: 4,
+  integrity: 5,
+  gone: 6,
+  storeInUse: 7,
+  storeRefused: 8,
+  badInput: 9
+} as const
+
+// Codes as text: importing the packages that throw them would cost every start, also that of --help.
+const CODES: ReadonlyMap<unknown, number> = new Map([
+  ['USAGE', EXIT.usage],
+
+  // @many-cores/protocol
+  ['BAD_KEY', EXIT.usage],
+  ['BAD_RULE', EXIT.usage],
+  ['BAD_MANIFEST', EXIT.integrity],
+  ['UNKNOWN_VERSION', EXIT.integrity],
+  ['BAD_RECORD', EXIT.integrity],
+  ['UNKNOWN_BLOCK', EXIT.integrity],
+  ['BAD_BLOCK', EXIT.integrity],
+  ['MISROUTED', EXIT.integrity],
+  ['BAD_LINE', EXIT.badInput],
+  ['LINE_TOO_LONG', EXIT.badInput],
+  ['BATCH_TOO_LARGE', EXIT.badInput],
+
+  // @many-cores/node
+  ['NOT_FOUND', EXIT.notFound],
+  ['ENCRYPTED', EXIT.encryption],
+  ['INTEGRITY', EXIT.integrity],
+  ['REWRITTEN', EXIT.integrity],
+  ['GONE', EXIT.gone],
+  ['STORE_IN_USE', EXIT.storeInUse],
+  ['STORE_REFUSED', EXIT.storeRefused],
+  ['STORE_FULL', EXIT.storeRefused],
+  ['RULE_MISMATCH', EXIT.usage],
+  ['BAD_OPTION', EXIT.usage],
+  ['CLOSED', EXIT.unexpected]
+])
+
+/** The exit code for an error, by its `code`; `EXIT.unexpected` for one that has none or an unknown one. */
+export function exitCodeOf(error: unknown): number {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return EXIT.unexpected
+  return CODES.get(error.code) ?? EXIT.unexpected
+}

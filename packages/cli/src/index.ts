@@ -1,0 +1,27 @@
+export { commonOptions, levelOf } from './common-options.ts'
+export { StopReason, UsageError } from './errors.ts'
+export { EXIT, exitCodeOf } from './exit-codes.ts'
+export { formatHelp } from './help.ts'
+export { parseOptions } from './options.ts'
+export { defaultStorage, resolvePath } from './paths.ts'
+export { reportTo } from './report.ts'
+export { run } from './run.ts'
+export { createStatus } from './status.ts'
+export { messageOf, oneLine } from './text.ts'
+export { readVersion } from './version.ts'
+
+export type { CommonOptions } from './common-options.ts'
+export type { StopCode } from './errors.ts'
+export type { HelpText } from './help.ts'
+export type {
+  BooleanOption,
+  Environment,
+  NumberOption,
+  Option,
+  OptionTable,
+  OptionValues,
+  StringOption
+} from './option-table.ts'
+export type { OptionSource, ParsedOptions, Positional } from './options.ts'
+export type { Main, RunContext, RunOptions } from './run.ts'
+export type { Progress, Status, StatusLevel, StatusOptions, Terminal } from './status.ts'

@@ -1,0 +1,283 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { commonOptions, levelOf } from './common-options.ts'
+import { UsageError } from './errors.ts'
+import type { Environment, OptionTable, OptionValues } from './option-table.ts'
+import { parseOptions } from './options.ts'
+
+const TABLE = {
+  ...commonOptions('reader'),
+  from: { type: 'string', value: 'WHERE', help: 'h', default: 'stored', dashValue: true },
+  until: { type: 'string', value: 'WHERE', help: 'h', parse: parseWhere },
+  only: { type: 'string', value: 'NAME', help: 'h', multiple: true },
+  timeout: { type: 'number', value: 'SECONDS', help: 'h', default: 30 },
+  count: { type: 'number', value: 'N', help: 'h', integer: true },
+  colour: { type: 'boolean', help: 'h', default: true },
+  'dry-run': { type: 'boolean', help: 'h' }
+} as const satisfies OptionTable
+const KEY = { name: 'KEY', required: true, help: 'the writer prints it' } as const
+
+function valuesOf(argv: readonly string[], env: Environment = {}): OptionValues<typeof TABLE> {
+  const parsed = parseOptions(TABLE, { argv, env })
+  assert.equal(parsed.asks, 'run')
+  return parsed.values
+}
+
+function positionalOf(argv: readonly string[]): string {
+  const parsed = parseOptions(TABLE, { argv, env: {}, positionals: KEY })
+  assert.equal(parsed.asks, 'run')
+  return parsed.positional
+}
+
+function refusal(argv: readonly string[], env: Environment = {}): string {
+  return caught(() => parseOptions(TABLE, { argv, env }))
+}
+
+function caught(parse: () => unknown): string {
+  let thrown: unknown
+  try {
+    parse()
+  } catch (error) {
+    thrown = error
+  }
+  assert.ok(thrown instanceof UsageError, `expected a UsageError, got ${String(thrown)}`)
+  return thrown.message
+}
+
+function parseWhere(text: string): { readonly position: number } {
+  if (!/^\d+$/.test(text)) throw new RangeError(`'${text}' is no position;\nwrite a number`)
+  return { position: Number(text) }
+}
+
+test('without arguments every option has its default', () => {
+  assert.deepEqual(valuesOf([]), {
+    storage: undefined,
+    bootstrap: [],
+    local: false,
+    quiet: false,
+    verbose: false,
+    help: false,
+    version: false,
+    from: 'stored',
+    until: undefined,
+    only: [],
+    timeout: 30,
+    count: undefined,
+    colour: true,
+    'dry-run': false
+  })
+})
+
+test('values have the type that the table declares', () => {
+  const { storage, until, only, timeout, count, local } = valuesOf([
+    '--storage',
+    'dir',
+    '--until=7',
+    '--only',
+    'a',
+    '--only',
+    'b',
+    '--timeout',
+    '1.5',
+    '--count=0',
+    '--local'
+  ])
+  const typed: [
+    string | undefined,
+    number | undefined,
+    readonly string[],
+    number,
+    number | undefined,
+    boolean
+  ] = [storage, until?.position, only, timeout, count, local]
+  assert.deepEqual(typed, ['dir', 7, ['a', 'b'], 1.5, 0, true])
+})
+
+test('the last of repeated values counts', () => {
+  assert.equal(valuesOf(['--storage', 'a', '--storage', 'b']).storage, 'b')
+})
+
+test('short options can stand together', () => {
+  const { quiet, verbose } = valuesOf(['-qv'])
+  assert.deepEqual([quiet, verbose], [true, true])
+})
+
+test('a switch can be turned off', () => {
+  assert.equal(valuesOf(['--no-colour']).colour, false)
+  assert.equal(valuesOf(['--local', '--no-local']).local, false)
+  assert.equal(valuesOf(['--no-local', '--local']).local, true)
+})
+
+test('a value may be a dash and a digit where the table allows it', () => {
+  assert.equal(valuesOf(['--from', '-10']).from, '-10')
+  assert.equal(valuesOf(['--from=-10']).from, '-10')
+  assert.match(refusal(['--storage', '-10']), /^--storage needs a value, but '-10' looks like an option/)
+  assert.equal(
+    refusal(['--from', '-x']),
+    "--from needs a value, but '-x' looks like an option; write --from=… if it is meant"
+  )
+})
+
+test('a lone dash is a value', () => {
+  assert.equal(valuesOf(['--storage', '-']).storage, '-')
+})
+
+test('one leading -- is dropped, a later one ends the options', () => {
+  assert.equal(valuesOf(['--', '--local']).local, true)
+  assert.equal(positionalOf(['--', '--local', '--', '--key']), '--key')
+})
+
+test('a required argument comes as text', () => {
+  assert.equal(positionalOf(['--local', 'abc', '--quiet']), 'abc')
+})
+
+test('an argument that is not required may be missing', () => {
+  const parsed = parseOptions(TABLE, { argv: [], env: {}, positionals: { name: 'KEY', required: false } })
+  assert.equal(parsed.asks, 'run')
+  assert.equal(parsed.positional, undefined)
+})
+
+test('help and version beat whatever else is wrong', () => {
+  assert.equal(
+    parseOptions(TABLE, { argv: ['--help', '--strage', '--count=x'], env: {}, positionals: KEY }).asks,
+    'help'
+  )
+  assert.equal(parseOptions(TABLE, { argv: ['-h'], env: {}, positionals: KEY }).asks, 'help')
+  assert.equal(parseOptions(TABLE, { argv: ['--version'], env: { MANY_CORES_LOCAL: 'x' } }).asks, 'version')
+})
+
+test('a table without help does not know it', () => {
+  assert.equal(
+    caught(() => parseOptions({}, { argv: ['--help'], env: {} })),
+    'unknown option --help'
+  )
+})
+
+test('an unknown option is named, with the one that was probably meant', () => {
+  assert.equal(refusal(['--strage']), 'unknown option --strage; did you mean --storage?')
+  assert.equal(refusal(['--strage=dir']), 'unknown option --strage; did you mean --storage?')
+  assert.equal(refusal(['--boot', 'x']), 'unknown option --boot; did you mean --bootstrap?')
+  assert.equal(refusal(['--elephant']), 'unknown option --elephant')
+  assert.equal(refusal(['-x']), 'unknown option -x')
+  assert.equal(refusal(['--constructor']), 'unknown option --constructor')
+  assert.equal(refusal(['--no-storage']), 'unknown option --no-storage')
+})
+
+test('a missing value is said with the way to write it', () => {
+  assert.equal(refusal(['--storage']), '--storage needs a value: --storage DIR')
+  assert.equal(refusal(['--storage=']), '--storage is empty; it needs a value: DIR')
+  assert.equal(refusal(['--storage', '']), '--storage is empty; it needs a value: DIR')
+})
+
+test('an option is not taken for the value of the one before it', () => {
+  assert.equal(
+    refusal(['--storage', '--local']),
+    "--storage needs a value, but '--local' looks like an option; write --storage=… if it is meant"
+  )
+  assert.equal(valuesOf(['--storage=--local']).storage, '--local')
+})
+
+test('a value for a switch is refused', () => {
+  assert.equal(refusal(['--local=yes']), '--local takes no value; write --local or --no-local')
+})
+
+test('what is no number is refused', () => {
+  for (const text of ['abc', '-5', '1e3', '0x10', 'Infinity', '1.', '9'.repeat(400)]) {
+    assert.match(refusal([`--timeout=${text}`]), /^--timeout takes a number of 0 or more as SECONDS, not '/)
+  }
+  for (const text of ['1.5', '9007199254740993']) {
+    assert.equal(
+      refusal([`--count=${text}`]),
+      `--count takes a whole number of 0 or more as N, not '${text}'`
+    )
+  }
+})
+
+test('what parse throws becomes the sentence, in one line', () => {
+  assert.equal(refusal(['--until', 'x']), "--until: 'x' is no position; write a number")
+  assert.equal(refusal([], { MANY_CORES_UNTIL: 'x' }), "MANY_CORES_UNTIL: 'x' is no position; write a number")
+})
+
+test('an argument too many is named', () => {
+  assert.equal(refusal(['abc']), "unexpected argument 'abc': only options are taken")
+  assert.equal(
+    caught(() => positionalOf(['a', 'b'])),
+    "unexpected argument 'b': only one KEY is taken"
+  )
+})
+
+test('a missing or empty argument is said', () => {
+  assert.equal(
+    caught(() => positionalOf([])),
+    'KEY is missing: the writer prints it'
+  )
+  assert.equal(
+    caught(() => positionalOf([''])),
+    'KEY is empty; is a variable not set?'
+  )
+})
+
+test('a variable stands for an option, and a flag beats it', () => {
+  const env = {
+    MANY_CORES_STORAGE: ' dir ',
+    MANY_CORES_TIMEOUT: '5',
+    MANY_CORES_DRY_RUN: '1',
+    MANY_CORES_FROM: '-10'
+  }
+  const { storage, timeout, 'dry-run': dryRun, from } = valuesOf([], env)
+  assert.deepEqual([storage, timeout, dryRun, from], ['dir', 5, true, '-10'])
+  const flags = valuesOf(['--storage=other', '--timeout=6', '--no-dry-run'], {
+    ...env,
+    MANY_CORES_TIMEOUT: 'nonsense'
+  })
+  assert.deepEqual([flags.storage, flags.timeout, flags['dry-run']], ['other', 6, false])
+})
+
+test('a variable for a list is separated by commas', () => {
+  assert.deepEqual(valuesOf([], { MANY_CORES_ONLY: 'a, b,,' }).only, ['a', 'b'])
+  assert.deepEqual(valuesOf(['--only=c'], { MANY_CORES_ONLY: 'a,b' }).only, ['c'])
+})
+
+test('a variable for a switch is 1 or 0 in several words', () => {
+  for (const text of ['1', 'true', 'YES', 'on'])
+    assert.equal(valuesOf([], { MANY_CORES_LOCAL: text }).local, true)
+  for (const text of ['0', 'false', 'no', 'Off'])
+    assert.equal(valuesOf([], { MANY_CORES_COLOUR: text }).colour, false)
+  assert.equal(valuesOf([], { MANY_CORES_COLOUR: '' }).colour, true)
+  assert.equal(
+    refusal([], { MANY_CORES_LOCAL: 'maybe' }),
+    "MANY_CORES_LOCAL is 'maybe'; it can be 1, true, yes or on, and 0, false, no, off or empty"
+  )
+})
+
+test('a bad number in the environment names the variable', () => {
+  assert.equal(
+    refusal([], { MANY_CORES_TIMEOUT: 'soon' }),
+    "MANY_CORES_TIMEOUT takes a number of 0 or more as SECONDS, not 'soon'"
+  )
+})
+
+test('help and version have no variable', () => {
+  assert.equal(
+    parseOptions(TABLE, { argv: [], env: { MANY_CORES_HELP: '1', MANY_CORES_VERSION: '2.0' } }).asks,
+    'run'
+  )
+})
+
+test('bootstrap takes addresses, one at a time', () => {
+  const good = ['127.0.0.1:49737', '1.2.3.4@host.example:1']
+  assert.deepEqual(valuesOf(good.map((address) => `--bootstrap=${address}`)).bootstrap, good)
+  assert.deepEqual(valuesOf([], { MANY_CORES_BOOTSTRAP: good.join(',') }).bootstrap, good)
+  for (const bad of ['host', ':1', 'host:0', 'host:65536', 'host:x', 'a:1,b:2']) {
+    assert.equal(
+      refusal(['--bootstrap', bad]),
+      `--bootstrap: '${bad}' is no HOST:PORT; 127.0.0.1:49737 is one`
+    )
+  }
+})
+
+test('quiet beats verbose', () => {
+  assert.equal(levelOf({ quiet: false, verbose: false }), 'normal')
+  assert.equal(levelOf({ quiet: false, verbose: true }), 'verbose')
+  assert.equal(levelOf({ quiet: true, verbose: true }), 'quiet')
+})

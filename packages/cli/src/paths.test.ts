@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict'
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import test from 'node:test'
+import { defaultStorage, resolvePath } from './paths.ts'
+
+test('a relative path counts from where pnpm was called', () => {
+  assert.equal(resolvePath('store', { INIT_CWD: '/home/me/project' }), '/home/me/project/store')
+  assert.equal(resolvePath('../store', { INIT_CWD: '/home/me/project' }), '/home/me/store')
+})
+
+test('without pnpm a relative path counts from the working directory', () => {
+  assert.equal(resolvePath('store', {}), resolve('store'))
+  assert.equal(resolvePath('store', { INIT_CWD: '' }), resolve('store'))
+  assert.equal(resolvePath('store', { INIT_CWD: 'relative' }), resolve('store'))
+})
+
+test('an absolute path stays as it is', () => {
+  assert.equal(resolvePath('/var/store', { INIT_CWD: '/home/me' }), '/var/store')
+})
+
+test('the store lies in the data directory of XDG', () => {
+  assert.equal(
+    defaultStorage('writer', { XDG_DATA_HOME: '/data', HOME: '/home/me' }),
+    '/data/many-cores/writer'
+  )
+})
+
+test('a data directory that is unset or relative is ignored', () => {
+  for (const XDG_DATA_HOME of [undefined, '', 'data']) {
+    assert.equal(
+      defaultStorage('reader', { XDG_DATA_HOME, HOME: '/home/me' }),
+      '/home/me/.local/share/many-cores/reader'
+    )
+  }
+})
+
+test('without HOME the system says where home is', () => {
+  assert.equal(defaultStorage('reader', {}), join(homedir(), '.local/share/many-cores/reader'))
+})

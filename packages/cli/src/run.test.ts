@@ -1,0 +1,243 @@
+import assert from 'node:assert/strict'
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import type { Readable } from 'node:stream'
+import test, { type TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+const PROGRAM = fileURLToPath(new URL('fixtures/program.js', import.meta.url))
+const DEADLINE_MS = 20_000
+
+/** A child process that ends in the way of `fixtures/program.ts` that `ending` names. */
+class Program {
+  readonly process: ChildProcessByStdio<null, Readable, Readable>
+  stderr = ''
+
+  constructor(t: TestContext, ending: string, ...argv: readonly string[]) {
+    // Whatever a failing test leaves behind would keep the runner for ever
+    t.after(() => this.process.kill('SIGKILL'))
+    this.process = spawn(process.execPath, [PROGRAM, ending, ...argv], { stdio: ['ignore', 'pipe', 'pipe'] })
+    this.process.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text
+    })
+  }
+
+  /** Resolves once `text` was said on standard error. */
+  async heard(text: string): Promise<void> {
+    const signal = AbortSignal.timeout(DEADLINE_MS)
+    while (!this.stderr.includes(text)) {
+      await once(this.process.stderr, 'data', { signal }).catch(() => {
+        throw new Error(`waited for '${text}', heard '${this.stderr}'`)
+      })
+    }
+  }
+
+  /** Resolves with the exit code once the process has ended and everything it said was heard. */
+  async ended(): Promise<number | null> {
+    await once(this.process, 'close', { signal: AbortSignal.timeout(DEADLINE_MS) })
+    return this.process.exitCode
+  }
+
+  /** Reads standard output to its end. */
+  async output(): Promise<string> {
+    let text = ''
+    for await (const chunk of this.process.stdout.setEncoding('utf8')) text += String(chunk)
+    return text
+  }
+}
+
+/** Runs a program that ends by itself. */
+async function result(
+  t: TestContext,
+  ending: string,
+  ...argv: readonly string[]
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const program = new Program(t, ending, ...argv)
+  const [stdout, code] = await Promise.all([program.output(), program.ended()])
+  return { code, stdout, stderr: program.stderr }
+}
+
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129]
+] as const) {
+  test(`${signal} lets the program close, and exits ${code}`, async (t) => {
+    const program = new Program(t, 'polite')
+    await program.heard('working')
+    program.process.kill(signal)
+    program.process.stdout.resume()
+    assert.equal(await program.ended(), code)
+    assert.equal(program.stderr, 'program: working\nprogram: closing\nprogram: closed\n')
+  })
+
+  test(`${signal} also runs the other users of graceful-goodbye, after the program`, async (t) => {
+    const program = new Program(t, 'shared')
+    await program.heard('working')
+    program.process.kill(signal)
+    program.process.stdout.resume()
+    assert.equal(await program.ended(), code)
+    assert.equal(program.stderr, 'program: working\nprogram: closed\nprogram: the other is done\n')
+  })
+}
+
+test('a second signal of another kind exits at once, with the code of the first', async (t) => {
+  const program = new Program(t, 'stuck')
+  program.process.stdout.resume()
+  await program.heard('working')
+  program.process.kill('SIGINT')
+  await program.heard('closing')
+  program.process.kill('SIGTERM')
+  assert.equal(await program.ended(), 130)
+  assert.equal(program.stderr, 'program: working\nprogram: closing the store\n')
+})
+
+test('the same signal again within 500 ms is the same', async (t) => {
+  const program = new Program(t, 'slow')
+  program.process.stdout.resume()
+  await program.heard('working')
+  program.process.kill('SIGINT')
+  await program.heard('closing')
+  program.process.kill('SIGINT')
+  assert.equal(await program.ended(), 130)
+  assert.match(program.stderr, /closed\n$/)
+})
+
+test('the same signal again after 500 ms exits at once', async (t) => {
+  const program = new Program(t, 'stuck')
+  program.process.stdout.resume()
+  await program.heard('working')
+  program.process.kill('SIGINT')
+  await program.heard('patience')
+  program.process.kill('SIGINT')
+  assert.equal(await program.ended(), 130)
+  assert.doesNotMatch(program.stderr, /not closed/)
+})
+
+test('a program that does not close is left after 2 s, with the last that it said', async (t) => {
+  const program = new Program(t, 'stuck')
+  program.process.stdout.resume()
+  await program.heard('working')
+  const start = performance.now()
+  program.process.kill('SIGTERM')
+  assert.equal(await program.ended(), 143)
+  const took = performance.now() - start
+  assert.ok(took > 1900 && took < 4000, `took ${took} ms`)
+  assert.match(
+    program.stderr,
+    /program: not closed 2 s after SIGTERM; the last it said: closing the store\n$/
+  )
+})
+
+test('a program may throw the reason of its end', async (t) => {
+  const program = new Program(t, 'passive')
+  program.process.stdout.resume()
+  await program.heard('working')
+  program.process.kill('SIGINT')
+  assert.equal(await program.ended(), 130)
+  assert.equal(program.stderr, 'program: working\n')
+})
+
+for (const ending of ['flood', 'heedless']) {
+  test(`a standard output that nobody reads any more is a quiet end, 0: ${ending}`, async (t) => {
+    const program = new Program(t, ending)
+    await once(program.process.stdout, 'data')
+    program.process.stdout.destroy()
+    assert.equal(await program.ended(), 0)
+    assert.equal(program.stderr, 'program: closed\n')
+  })
+}
+
+test('a program that does not close when nobody reads any more is left as quietly', async (t) => {
+  const program = new Program(t, 'deaf')
+  await once(program.process.stdout, 'data')
+  program.process.stdout.destroy()
+  assert.equal(await program.ended(), 0)
+  assert.equal(program.stderr, '')
+})
+
+test('a standard error that nobody reads any more changes nothing', async (t) => {
+  const program = new Program(t, 'polite')
+  program.process.stdout.resume()
+  await program.heard('working')
+  program.process.stderr.destroy()
+  program.process.kill('SIGINT')
+  assert.equal(await program.ended(), 130)
+})
+
+test('a slow reader gets everything', async (t) => {
+  const program = new Program(t, 'burst')
+  const ended = program.ended()
+  await program.heard('still here')
+  const output = await program.output()
+  assert.equal(output.length, 400_000)
+  assert.equal(await ended, 0)
+})
+
+test('a signal ends the wait for a slow reader', async (t) => {
+  const program = new Program(t, 'burst')
+  await program.heard('still here')
+  program.process.kill('SIGINT')
+  await once(program.process, 'exit', { signal: AbortSignal.timeout(DEADLINE_MS) })
+  assert.equal(program.process.exitCode, 130)
+})
+
+test('handles left behind do not keep the process', async (t) => {
+  assert.deepEqual(await result(t, 'lingering'), { code: 6, stdout: 'data\n', stderr: '' })
+})
+
+test('an error with a code is one line and its exit code', async (t) => {
+  assert.deepEqual(await result(t, 'coded'), {
+    code: 7,
+    stdout: '',
+    stderr: 'program: the store is? in use\n'
+  })
+})
+
+test('a usage error says where to look', async (t) => {
+  assert.deepEqual(await result(t, 'usage'), {
+    code: 2,
+    stdout: '',
+    stderr: 'program: unknown option --strage; did you mean --storage?\nprogram: try: program --help\n'
+  })
+})
+
+test('a verbose program shows stacks and causes', async (t) => {
+  const { code, stderr } = await result(t, 'verbose')
+  assert.equal(code, 1)
+  assert.match(stderr, /^program: outer\nprogram: Error: outer\nprogram: {5}at .*program/)
+  assert.match(stderr, /\[cause\]: Error: inner\n/)
+})
+
+test('a rejection that nobody handles is one line, a chance to close, and 1', async (t) => {
+  assert.deepEqual(await result(t, 'rejected'), {
+    code: 1,
+    stdout: '',
+    stderr: 'program: nobody looked\nprogram: closed\n'
+  })
+})
+
+test('an exception that nobody catches is one line and 1', async (t) => {
+  assert.deepEqual(await result(t, 'thrown'), { code: 1, stdout: '', stderr: 'program: nobody caught\n' })
+})
+
+test('a program that waits for nothing ends with 1, and says so', async (t) => {
+  assert.deepEqual(await result(t, 'standstill'), {
+    code: 1,
+    stdout: '',
+    stderr: 'program: ended half-way: nothing was left that could go on\n'
+  })
+})
+
+test('another user of graceful-goodbye can end the program', async (t) => {
+  assert.deepEqual(await result(t, 'dismissed'), { code: 0, stdout: '', stderr: 'program: closed\n' })
+})
+
+test('what libraries say on the console does not come between the data', async (t) => {
+  assert.deepEqual(await result(t, 'chatty'), { code: 0, stdout: 'data\n', stderr: 'program: conflict 1\n' })
+})
+
+test('the arguments come without node and the script', async (t) => {
+  const { stdout } = await result(t, 'arguments', '--', '--local', 'KEY')
+  assert.deepEqual(JSON.parse(stdout), ['arguments', '--', '--local', 'KEY'])
+})

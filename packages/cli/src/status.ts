@@ -1,0 +1,181 @@
+import type { Writable } from 'node:stream'
+import { styleText } from 'node:util'
+import type { Environment } from './option-table.ts'
+import { oneLine, truncate } from './text.ts'
+
+/** `quiet`: errors alone. `normal`: states, progress and notes, too. `verbose`: everything. */
+export type StatusLevel = 'quiet' | 'normal' | 'verbose'
+
+/** How far something has come. */
+export interface Progress {
+  readonly done: number
+  /** Unknown when absent. */
+  readonly total?: number
+  /** What is counted: `lines`. */
+  readonly unit: string
+}
+
+/** What a program says on standard error. Never throws, also when nobody reads it. */
+export interface Status {
+  /** The program's. */
+  readonly name: string
+  level: StatusLevel
+  /** Whether others write to the same terminal (data, or the echo of what is typed): states are then lines of their own. */
+  shared: boolean
+  /** The last state. */
+  readonly current: string
+  /** What the program does now. Said once, until it changes. */
+  state(text: string): void
+  /** Beside the state, on a terminal of its own. */
+  progress(progress: Progress): void
+  /** Something that has happened. */
+  note(text: string): void
+  /** Something that has happened, for those who want to know all. */
+  detail(text: string): void
+  /** Said at every level. */
+  error(text: string): void
+  /** Removes the state line. Saying more afterwards is allowed. */
+  close(): void
+}
+
+/** How to say it. */
+export interface StatusOptions {
+  /** Begins every line: `writer`. */
+  readonly name: string
+  /** Default: standard error. */
+  readonly stream?: Terminal
+  /** Default: `normal`. */
+  readonly level?: StatusLevel
+  /** Default: false. */
+  readonly shared?: boolean
+  /** For `NO_COLOR`, `COLUMNS` and `TERM`. Default: the process's. */
+  readonly env?: Environment
+}
+
+/** A stream that may be a terminal. */
+export type Terminal = Writable & { readonly isTTY?: boolean; readonly columns?: number }
+
+/** A status that speaks on `stream`: on a terminal the state line is rewritten in place, elsewhere each state is a line. */
+export function createStatus({
+  name,
+  stream = process.stderr,
+  level = 'normal',
+  shared = false,
+  env = process.env
+}: StatusOptions): Status {
+  return new StatusLine({ name, stream, level, shared, env })
+}
+
+const ERASE = '\r\x1b[2K'
+const DEFAULT_COLUMNS = 80
+/** A line that is rewritten more often cannot be read anyway. */
+const PROGRESS_MS = 100
+
+class StatusLine implements Status {
+  readonly name: string
+  level: StatusLevel
+  shared: boolean
+  current = ''
+  readonly #stream: Terminal
+  readonly #env: Environment
+  #said = ''
+  #progress = ''
+  #progressAt = Number.NEGATIVE_INFINITY
+  #isDrawn = false
+
+  constructor({ name, stream, level, shared, env }: Required<StatusOptions>) {
+    this.level = level
+    this.shared = shared
+    this.name = name
+    this.#stream = stream
+    this.#env = env
+    // Nobody is left to be told: EPIPE, or EIO of a terminal that hung up
+    stream.on('error', () => {})
+  }
+
+  state(text: string): void {
+    this.current = oneLine(text)
+    this.#progress = ''
+    const isNews = this.current !== this.#said
+    if (this.level !== 'quiet') this.#said = this.current
+    if (isNews && this.level !== 'quiet' && !this.#rewrites) this.#line(this.current)
+    else this.#redraw()
+  }
+
+  progress({ done, total, unit }: Progress): void {
+    if (!this.#rewrites || this.level === 'quiet') return
+    const now = performance.now()
+    if (now - this.#progressAt < PROGRESS_MS && done !== total) return
+    this.#progressAt = now
+    this.#progress = formatProgress({ done, unit, ...(total !== undefined && { total }) })
+    this.#redraw()
+  }
+
+  note(text: string): void {
+    if (this.level !== 'quiet') this.#line(text)
+  }
+
+  detail(text: string): void {
+    if (this.level === 'verbose') this.#line(text, 'dim')
+  }
+
+  error(text: string): void {
+    this.#line(text, 'red')
+  }
+
+  close(): void {
+    if (this.#isDrawn) this.#write(ERASE)
+    this.#isDrawn = false
+    this.current = ''
+    this.#progress = ''
+  }
+
+  get #isTerminal(): boolean {
+    return this.#stream.isTTY === true && this.#env.TERM !== 'dumb'
+  }
+
+  get #rewrites(): boolean {
+    return this.#isTerminal && !this.shared
+  }
+
+  /** One line for good, above the state line. */
+  #line(text: string, style?: 'red' | 'dim'): void {
+    const line = `${this.name}: ${oneLine(text)}`
+    this.#write(`${this.#isDrawn ? ERASE : ''}${style === undefined ? line : this.#styled(style, line)}\n`)
+    this.#isDrawn = false
+    this.#redraw()
+  }
+
+  #redraw(): void {
+    const isShown = this.#rewrites && this.level !== 'quiet' && this.current !== ''
+    if (!isShown && !this.#isDrawn) return
+    const text = `${this.name}: ${this.current}${this.#progress === '' ? '' : `: ${this.#progress}`}`
+    // One column stays free: a full line would wrap, and only its last part be erased
+    this.#write(isShown ? ERASE + this.#styled('dim', truncate(text, this.#columns - 1)) : ERASE)
+    this.#isDrawn = isShown
+  }
+
+  get #columns(): number {
+    return this.#stream.columns || Number(this.#env.COLUMNS) || DEFAULT_COLUMNS
+  }
+
+  #styled(style: 'red' | 'dim', text: string): string {
+    if (!this.#isTerminal || this.#env.NO_COLOR) return text
+    // Without validateStream: false it asks whether standard *output* has colours
+    return styleText(style, text, { validateStream: false })
+  }
+
+  #write(text: string): void {
+    this.#stream.write(text)
+  }
+}
+
+function formatProgress({ done, total, unit }: Progress): string {
+  if (total === undefined) return `${grouped(done)} ${unit}`
+  const percent = total === 0 ? 100 : Math.floor((done / total) * 100)
+  return `${grouped(done)} of ${grouped(total)} ${unit} (${percent} %)`
+}
+
+function grouped(count: number): string {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ',')
+}

@@ -1,0 +1,9 @@
+import { readFileSync } from 'node:fs'
+
+/** The version in the package.json one folder above the module `url`, as a program in `dist` has it. */
+export function readVersion(url: string): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', url), 'utf8'))
+  if (typeof manifest === 'object' && manifest !== null && 'version' in manifest)
+    return String(manifest.version)
+  throw new Error(`no version in the package.json of ${url}`)
+}

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, mkdir, readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { openReader, openWriter } from '../index.ts'
+import { createLog, createMachine, deadline, take, temporary } from '../testing/support.ts'
+import { rendezvousRoot } from './local.ts'
+
+test('five processes’ worth of nodes that start at once all meet, and nobody twice', async (t) => {
+  const machine = await createMachine(t)
+  const first = await machine.open('w')
+  const { key } = await openWriter(first)
+  await first.close()
+  const nodes = await Promise.all(['w', 'r1', 'r2', 'r3', 'r4'].map((name) => machine.open(name)))
+  const [writing, ...reading] = nodes
+  assert.ok(writing !== undefined)
+  const [writer, ...readers] = await deadline(
+    'everybody',
+    Promise.all([openWriter(writing), ...reading.map((node) => openReader(node, key))])
+  )
+  await writer.publish(['to all\n'])
+  for (const reader of readers) assert.deepEqual(await take(reader.batches(), 1), ['to all\n'])
+  // pairs that called each other at once keep one connection
+  await deadline(
+    'one connection a pair',
+    settled(() => nodes.every((node) => node.peers === 4))
+  )
+})
+
+async function settled(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve))
+}
+
+test('the socket of a dead process is removed by whoever meets it', async (t) => {
+  const machine = await createMachine(t)
+  const node = await machine.open('r')
+  const { key } = await openWriter(await machine.open('w'))
+  const [place] = await readdir(join(machine.directory, 'meet'))
+  const directory = join(machine.directory, 'meet', String(place))
+  const dead = join(directory, '0123456789abcdef.sock')
+  const script = `require('node:net').createServer().listen(${JSON.stringify(dead)}, () => process.kill(process.pid, 'SIGKILL'))`
+  await once(spawn(process.execPath, ['-e', script]), 'exit')
+  assert.ok((await readdir(directory)).includes('0123456789abcdef.sock'))
+  await openReader(node, key)
+  await deadline(
+    'the removal',
+    (async () => {
+      while ((await readdir(directory)).includes('0123456789abcdef.sock')) await new Promise(setImmediate)
+    })()
+  )
+})
+
+test('rendezvous directories are the user’s own, and closed nodes leave no socket', async (t) => {
+  const machine = await createMachine(t)
+  const node = await machine.open('w')
+  await openWriter(node)
+  const root = join(machine.directory, 'meet')
+  const [place] = await readdir(root)
+  for (const directory of [root, join(root, String(place))])
+    assert.equal((await stat(directory)).mode & 0o777, 0o700)
+  assert.equal((await readdir(join(root, String(place)))).length, 1)
+  await node.close()
+  assert.deepEqual(await readdir(join(root, String(place))), [])
+})
+
+test('a rendezvous directory that others can enter is refused in words, and the log works on', async (t) => {
+  const machine = await createMachine(t)
+  const root = join(machine.directory, 'meet')
+  await mkdir(root)
+  await chmod(root, 0o755)
+  const log = createLog()
+  const writer = await openWriter(await machine.open('w', { onStatus: log.onStatus }))
+  const status = await log.until('unreachable')
+  assert.match(status.state === 'unreachable' ? status.reason : '', /is not a directory of this user alone/)
+  await writer.publish(['all the same\n'])
+})
+
+test('the rendezvous root falls back to the temporary directory where the runtime directory cannot serve', async (t) => {
+  const short = await temporary(t)
+  assert.equal(rendezvousRoot({ XDG_RUNTIME_DIR: short }), join(short, 'many-cores'))
+  for (const unusable of [undefined, 'relative', `/${'long/'.repeat(30)}`]) {
+    assert.match(rendezvousRoot({ XDG_RUNTIME_DIR: unusable }), /many-cores-\d+$/)
+  }
+})

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { openNode, openReader, openWriter } from './index.ts'
+import { createMachine, deadline, temporary } from './testing/support.ts'
+
+test('a store in use is refused, and free again after close', async (t) => {
+  const machine = await createMachine(t)
+  const first = await machine.open('store')
+  await assert.rejects(machine.open('store'), { code: 'STORE_IN_USE' })
+  await first.close()
+  const again = await machine.open('store')
+  assert.equal(again.id, first.id, 'the peer key is the store’s own')
+})
+
+test('close is idempotent and closes writers and readers first', async (t) => {
+  const machine = await createMachine(t)
+  const node = await machine.open('store')
+  const writer = await openWriter(node)
+  const reader = await openReader(node, writer.key)
+  const following = reader.follow().next()
+  assert.equal(node.close(), node.close())
+  await node.close()
+  assert.deepEqual(await following, { done: true, value: undefined })
+  await assert.rejects(writer.publish(['late\n']), { code: 'CLOSED' })
+  await assert.rejects(openWriter(node), { code: 'CLOSED' })
+})
+
+test('a directory with other files is refused, and its files stay as they were', async (t) => {
+  const directory = join(await temporary(t), 'other')
+  await mkdir(directory)
+  await writeFile(join(directory, 'letter.txt'), 'dear reader')
+  await assert.rejects(openNode({ storage: directory, local: true }), {
+    code: 'STORE_REFUSED',
+    message: /holds other files/
+  })
+  assert.deepEqual(await readdir(directory), ['letter.txt'])
+  assert.equal(await readFile(join(directory, 'letter.txt'), 'utf8'), 'dear reader')
+})
+
+test('a path that is a file, or lies under one, is refused in one sentence', async (t) => {
+  const file = join(await temporary(t), 'file')
+  await writeFile(file, '')
+  for (const storage of [file, join(file, 'below')]) {
+    await assert.rejects(openNode({ storage, local: true }), {
+      code: 'STORE_REFUSED',
+      message: new RegExp(`^${storage}: the store cannot be used: `)
+    })
+  }
+})
+
+test('a store is readable by its owner alone', async (t) => {
+  const machine = await createMachine(t)
+  const node = await machine.open('store')
+  assert.equal((await stat(node.storage)).mode & 0o777, 0o700)
+})
+
+test('an aborted open leaves nothing behind', async (t) => {
+  const machine = await createMachine(t)
+  const storage = join(machine.directory, 'store')
+  await assert.rejects(
+    machine.open('store', { signal: AbortSignal.abort(new Error('changed my mind')) }),
+    /changed my mind/
+  )
+  assert.equal(existsSync(storage), false)
+  await machine.open('store')
+})
+
+test('local and bootstrap exclude each other, and a bad address is named', async (t) => {
+  const storage = join(await temporary(t), 'store')
+  await assert.rejects(openNode({ storage, local: true, bootstrap: ['127.0.0.1:1'] }), { code: 'BAD_OPTION' })
+  await assert.rejects(openNode({ storage, bootstrap: ['nonsense'] }), {
+    code: 'BAD_OPTION',
+    message: /"nonsense"/
+  })
+  assert.equal(existsSync(storage), false)
+})
+
+test('a DHT that does not answer holds up neither opening nor closing', async (t) => {
+  const machine = await createMachine(t)
+  // nobody listens on the discard port
+  const node = await machine.open('store', { local: false, bootstrap: ['127.0.0.1:9'] })
+  const writer = await deadline('the writer', openWriter(node), 2000)
+  await writer.publish(['hello\n'])
+  await deadline('close', node.close(), 2500)
+})

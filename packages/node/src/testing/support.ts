@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { type Batch, type Node, type NodeOptions, openNode, type Status } from '../index.ts'
+
+/** Long enough for a busy machine; a test that gets here has failed. */
+const DEADLINE_MS = 20_000
+
+/** A directory of the test's own, with a short name: socket paths are cut off at about 107 bytes. */
+export async function temporary(t: TestContext): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'mc-'))
+  t.after(() => rm(directory, { recursive: true, force: true }))
+  return directory
+}
+
+/** A machine of the test's own: nodes opened on it meet each other and nobody else, and are closed with it. */
+export interface Machine {
+  readonly directory: string
+  open(name: string, options?: Partial<NodeOptions>): Promise<Node>
+}
+
+export async function createMachine(t: TestContext): Promise<Machine> {
+  const nodes: Node[] = []
+  const directory = await mkdtemp(join(tmpdir(), 'mc-'))
+  t.after(async () => {
+    for (const node of nodes) await deadline('a node to close', node.close())
+    await rm(directory, { recursive: true, force: true })
+  })
+  return {
+    directory,
+    open: async (name, options) => {
+      const node = await openNode({
+        storage: join(directory, name),
+        rendezvous: join(directory, 'meet'),
+        local: true,
+        ...options
+      })
+      nodes.push(node)
+      return node
+    }
+  }
+}
+
+/** Rejects, saying what was waited for, if `work` does not settle in time. */
+export async function deadline<T>(what: string, work: Promise<T>, ms: number = DEADLINE_MS): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`waited ${ms} ms for ${what}`)), ms)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Statuses as they come, and a way to wait for one. */
+export function createLog(): {
+  onStatus: (status: Status) => void
+  until: (state: Status['state']) => Promise<Status>
+} {
+  const seen: Status[] = []
+  const waiting: { state: Status['state']; resolve: (status: Status) => void }[] = []
+  return {
+    onStatus: (status) => {
+      seen.push(status)
+      for (const { state, resolve } of waiting) if (state === status.state) resolve(status)
+    },
+    until: (state) => {
+      const found = seen.find((status) => status.state === state)
+      if (found !== undefined) return Promise.resolve(found)
+      return deadline(`status ${state}`, new Promise((resolve) => waiting.push({ state, resolve })))
+    }
+  }
+}
+
+/** The next `count` lines as texts, exactly: more in the same batch would be an error of the caller. */
+export async function take(
+  batches: AsyncGenerator<Batch, void, undefined>,
+  count: number
+): Promise<string[]> {
+  const lines: string[] = []
+  while (lines.length < count) {
+    const { value } = await deadline(`line ${lines.length + 1} of ${count}`, batches.next())
+    assert.ok(value, `the log ended after ${lines.length} of ${count} lines`)
+    for (const { line } of value) lines.push(text(line))
+  }
+  assert.equal(lines.length, count)
+  return lines
+}
+
+/** All bytes of an iteration that ends. */
+export async function collect(batches: AsyncGenerator<Batch, void, undefined>): Promise<Buffer> {
+  const parts: Uint8Array[] = []
+  for await (const batch of batches) parts.push(batch.bytes())
+  return Buffer.concat(parts)
+}
+
+export function text(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString()
+}
+
+export async function* chunked(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.byteLength; at += size) yield bytes.subarray(at, at + size)
+}
+
+/** Lines like those of programs: a third of a few bytes, the rest of up to 200. The same for the same seed. */
+export function seededLines(count: number, seed = 1): string[] {
+  let state = seed
+  const next = (below: number): number => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff
+    return (state >>> 8) % below
+  }
+  return Array.from({ length: count }, (_, line) => {
+    const length = next(10) < 3 ? next(4) : 19 + next(180)
+    return `${String(line).repeat(40).slice(0, length)}\n`
+  })
+}
