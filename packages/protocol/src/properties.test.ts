@@ -40,7 +40,8 @@ import { bytesOf, json, readGolden, refuses, type Spelled } from './testing/gold
 
 // The same draws at each run, so that a failure is somebody's change; FUZZ_RUNS draws others, and more.
 const { FUZZ_RUNS } = process.env
-fc.configureGlobal(FUZZ_RUNS === undefined ? { numRuns: 300, seed: 1 } : { numRuns: Number(FUZZ_RUNS) })
+fc.configureGlobal(FUZZ_RUNS === undefined ? { numRuns: 200, seed: 1 } : { numRuns: Number(FUZZ_RUNS) })
+assert.ok(FUZZ_RUNS === undefined || Number(FUZZ_RUNS) > 0, 'FUZZ_RUNS is a number of runs')
 
 type GoldenBlocks = Readonly<
   Record<'canonical' | 'accepted' | 'invalid', readonly (Spelled & JournalContext)[]>

@@ -188,6 +188,18 @@ test('a field is found by reading each byte at most once, whatever the separator
   }
 })
 
+test('a field is found as by splitting, for all separators of four letters and lines of ten', () => {
+  const whole = createRouter({ rule: 'hash', cores: MAX_CORES })
+  const all = allTexts(10).map((text) => ({ text, line: b4a.from(text) }))
+  for (const separator of allTexts(4)) {
+    const route = createRouter({ rule: 'hash', cores: MAX_CORES, separator, field: 2 })
+    for (const { text, line } of all) {
+      const key = text.split(separator)[1] ?? ''
+      assert.equal(route(line, 0), whole(b4a.from(key), 0), `${text} by ${separator}`)
+    }
+  }
+})
+
 test('a field far behind the end of a line costs no more than the line', () => {
   const rule = { rule: 'hash', cores: 4, separator: 'x', field: Number.MAX_SAFE_INTEGER } as const
   const line = countReads(b4a.alloc(10_000, 'x'))
@@ -258,6 +270,13 @@ test('names of 16,383 prefixes that look the same take a few look-ups each', () 
   assert.ok(lookups <= 5 * MAX_CORES, `${lookups} look-ups`)
   assertNames(defaultNames(rule), MAX_CORES)
 })
+
+/** All texts of so many of the letters a and b. */
+function allTexts(length: number): string[] {
+  return Array.from({ length: 2 ** length }, (_, number) =>
+    number.toString(2).padStart(length, '0').replaceAll('0', 'a').replaceAll('1', 'b')
+  )
+}
 
 function assertNames(names: readonly string[], count: number): void {
   assert.equal(names.length, count)
