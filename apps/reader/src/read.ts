@@ -46,6 +46,8 @@ async function* batchesOf(
   if (left === 0) return
   for await (const batch of reader.batches({ ...options, ...cores, live: !exit })) {
     for (let first = 0; first < batch.count && left > 0; first += SLICE_LINES) {
+      // a batch may be 16 MiB, and whoever reads us slow
+      if (options.signal?.aborted) return
       const slice = batch.slice(first, Math.min(batch.count, first + SLICE_LINES, first + left))
       left -= slice.count
       yield slice

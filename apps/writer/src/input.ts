@@ -14,34 +14,37 @@ export async function* readInput(
 ): AsyncGenerator<Uint8Array> {
   const iterator = source[Symbol.asyncIterator]()
   let next = iterator.next()
-  let deadline = Number.POSITIVE_INFINITY
-  const aborted = whenAborted(signal)
+  let deadline: number | null = null
   while (true) {
-    const result = signal.aborted ? await orSilence(next, deadline) : await Promise.race([next, aborted])
-    if (result === null) deadline = Date.now() + DRAIN_MS
-    else if (result.done === true) return
-    else {
-      yield result.value
-      next = iterator.next()
-    }
+    // the consumer may have been busy when the signal came
+    if (signal.aborted) deadline ??= Date.now() + DRAIN_MS
+    const result = await (deadline === null ? orAbort(next, signal) : orSilence(next, deadline))
+    if (result === null) continue
+    if (result.done === true) return
+    yield result.value
+    next = iterator.next()
   }
 }
 
-const END: IteratorResult<Uint8Array> = { done: true, value: undefined }
+type Next = IteratorResult<Uint8Array>
 
-function whenAborted(signal: AbortSignal): Promise<null> {
-  return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(null), { once: true })
+const END: Next = { done: true, value: undefined }
+
+/** What comes next, or null once `signal` aborts. Not a race with one promise for all: that would keep every chunk for ever. */
+function orAbort(next: Promise<Next>, signal: AbortSignal): Promise<Next | null> {
+  return new Promise((resolve, reject) => {
+    const onabort = (): void => resolve(null)
+    signal.addEventListener('abort', onabort, { once: true })
+    const forget = (): void => signal.removeEventListener('abort', onabort)
+    next.finally(forget).then(resolve, reject)
   })
 }
 
-async function orSilence(
-  next: Promise<IteratorResult<Uint8Array>>,
-  deadline: number
-): Promise<IteratorResult<Uint8Array>> {
+/** What comes next, or the end where nothing comes. */
+async function orSilence(next: Promise<Next>, deadline: number): Promise<Next> {
   if (Date.now() > deadline) return END
   let timer: NodeJS.Timeout | undefined
-  const silence = new Promise<IteratorResult<Uint8Array>>((resolve) => {
+  const silence = new Promise<Next>((resolve) => {
     timer = setTimeout(resolve, SILENCE_MS, END)
   })
   const result = await Promise.race([next, silence])
