@@ -6,9 +6,17 @@ export { openReader } from './reader.ts'
 export { openWriter } from './writer.ts'
 
 export type { Batch, Entry, Place } from './batch.ts'
+export type { Checkpoint, Progress, StreamCheckpoint } from './checkpoint.ts'
 export type { Cursor } from './cursor.ts'
 export type { NodeErrorCode } from './errors.ts'
 export type { Node, NodeOptions } from './node.ts'
 export type { FollowOptions, Reader, ReaderOptions } from './reader.ts'
 export type { OnStatus, Status, Via } from './status.ts'
-export type { Line, Published, PublishOptions, Writer, WriterOptions } from './writer.ts'
+export type {
+  Line,
+  Published,
+  PublishOptions,
+  PublishStreamOptions,
+  Writer,
+  WriterOptions
+} from './writer.ts'
