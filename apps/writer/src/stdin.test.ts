@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream'
 import test from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { readInput } from './input.ts'
+import { readInput } from './stdin.ts'
 
 async function textOf(chunks: AsyncIterable<Uint8Array>): Promise<string> {
   let text = ''
