@@ -50,10 +50,14 @@ async function demo() {
     say(`  ${clip(line).padEnd(WIDTH)} #${String(entry.position).padEnd(3)} ${entry.core}`)
     await delay(TYPING_MS)
   }
-  say(`\n  spread by length: ${[...cores].map(([core, count]) => `${count} in ${core}`).join(', ')}; one order\n`)
+  say(
+    `\n  spread by length: ${[...cores].map(([core, count]) => `${count} in ${core}`).join(', ')}; one order\n`
+  )
   reader.kill('SIGTERM')
 
-  say(`${BULK_LINES.toLocaleString('en')} lines more, and a new reader that takes all from the start, as raw bytes:\n`)
+  say(
+    `${BULK_LINES.toLocaleString('en')} lines more, and a new reader that takes all from the start, as raw bytes:\n`
+  )
   const expected = createHash('sha256').update(lines.map((line) => `${line}\n`).join(''))
   const bulk = Array.from({ length: BULK_LINES }, (_, line) => `${line} ${'.'.repeat(line % 97)}\n`).join('')
   const total = lines.length + BULK_LINES
@@ -64,7 +68,9 @@ async function demo() {
   for await (const chunk of fresh.stdout) actual.update(chunk)
   const seconds = (performance.now() - began) / 1000
   const same = actual.digest('hex') === expected.update(bulk).digest('hex')
-  say(`  ${total.toLocaleString('en')} lines in ${seconds.toFixed(1)} s, start of the reader included: ${same ? 'byte for byte the same' : 'NOT the same'}`)
+  say(
+    `  ${total.toLocaleString('en')} lines in ${seconds.toFixed(1)} s, start of the reader included: ${same ? 'byte for byte the same' : 'NOT the same'}`
+  )
   if (!same) throw new Error('what came out is not what went in')
 }
 
