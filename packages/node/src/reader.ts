@@ -18,7 +18,7 @@ import {
   wantedCores
 } from './bound.ts'
 import type { Cursor } from './cursor.ts'
-import { DEFAULT_CURSOR, openCursor } from './cursor-store.ts'
+import { DEFAULT_CURSOR, listCursors, openCursor } from './cursor-store.ts'
 import { NodeError, translate } from './errors.ts'
 import { Blocks } from './follow/blocks.ts'
 import { createReadableLog, type ReadableLog } from './follow/log.ts'
@@ -108,6 +108,8 @@ export interface Reader {
   verify(options?: VerifyOptions): Promise<Verification>
   /** A named position in this log, kept in the node's store. Default name `default`. */
   cursor(name?: string): Promise<Cursor>
+  /** All cursors of this log that have a place, by name. */
+  cursors(): Promise<readonly Cursor[]>
   /** Ends every iteration and closes. Idempotent. The node stays open and goes on serving what it has. */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
@@ -256,6 +258,11 @@ class LogReader implements Reader {
   async cursor(name: string = DEFAULT_CURSOR): Promise<Cursor> {
     this.#checkOpen()
     return await openCursor(this.#log.bootstrap, name)
+  }
+
+  async cursors(): Promise<readonly Cursor[]> {
+    this.#checkOpen()
+    return await listCursors(this.#log.bootstrap)
   }
 
   close(): Promise<void> {
