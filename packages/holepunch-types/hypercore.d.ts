@@ -6,6 +6,8 @@ declare module 'hypercore' {
   interface HypercoreEvents {
     /** A wake-up: one event may stand for many blocks, or for history. */
     append: []
+    /** A block came from a peer. */
+    download: [index: number, byteLength: number, from: Peer]
     truncate: [length: number, fork: number]
     'peer-add': [peer: Peer]
     'peer-remove': [peer: Peer]
@@ -41,6 +43,22 @@ declare module 'hypercore' {
   interface Download {
     done(): Promise<unknown>
     destroy(): void
+  }
+
+  interface SharedCore {
+    /** Keys from `gte` to `lt`, exclusive. */
+    createUserDataStream(range: {
+      readonly gte: string
+      readonly lt: string
+    }): AsyncIterable<{ readonly key: string; readonly value: Uint8Array }>
+    /** Compares what is stored with its hashes; with `dryRun` nothing is changed. */
+    audit(options: { readonly dryRun: true }): Promise<Audit | null>
+  }
+
+  interface Audit {
+    readonly droppedBlocks: number
+    readonly droppedTreeNodes: number
+    readonly corrupt: boolean
   }
 
   /** `Value` is what the session's valueEncoding makes of a block: bytes without one, anything for 'json'. */
@@ -93,10 +111,13 @@ declare module 'hypercore' {
     snapshot(options: SessionOptions & { readonly valueEncoding: 'json' }): Hypercore<unknown>
     snapshot(options?: SessionOptions): Hypercore
 
+    /** What all sessions share; its public part is undocumented. */
+    readonly core: SharedCore
+
     getUserData(key: string): Promise<Uint8Array | null>
     setUserData(key: string, value: Uint8Array): Promise<void>
   }
 
-  export type { Download, GetOptions, HypercoreEvents, Manifest, Peer, SessionOptions }
+  export type { Audit, Download, GetOptions, HypercoreEvents, Manifest, Peer, SessionOptions, SharedCore }
   export default Hypercore
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import type { Batch, Entry } from '@many-cores/node'
 import { parseKey } from '@many-cores/protocol'
-import { formatJson, formatRaw, formatText } from './format.ts'
+import { createTextFormat, formatJson, formatRaw } from './format.ts'
 
 const KEY = parseKey('ab'.repeat(32))
 
@@ -21,6 +21,8 @@ function batchOf(...lines: readonly (string | Uint8Array)[]): Batch {
     [Symbol.iterator]: () => entries[Symbol.iterator]()
   }
 }
+
+const formatText = createTextFormat(null)
 
 function text(...lines: readonly (string | Uint8Array)[]): string {
   return Buffer.from(formatText(batchOf(...lines))).toString()

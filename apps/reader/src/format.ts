@@ -1,17 +1,31 @@
 import { isUtf8 } from 'node:buffer'
 import type { Batch, Entry } from '@many-cores/node'
+import type { Paint } from './colors.ts'
+import type { LogNames, Template } from './template.ts'
 
-/** Some delivered lines as bytes for standard output. */
+/** Some delivered lines as bytes. */
 export type Format = (batch: Batch) => Uint8Array
 
 /** What was published and nothing else: the writer's input, byte for byte. */
 export const formatRaw: Format = (batch) => batch.bytes()
 
-/** The tutorial's line, one for each line: `Block <index of the block> in Core <key>: <line>`. */
-export const formatText: Format = (batch) => join(batch, textOf)
-
-/** One JSON object a line: position, core, key, index, time, and `text`, or `base64` where the bytes are not UTF-8. */
+/** One JSON object a line, as docs/reader-json.schema.json says; `base64` where the bytes are not UTF-8. */
 export const formatJson: Format = (batch) => join(batch, jsonOf)
+
+/** The tutorial's line, one for each line: `Block <index of the block> in Core <key>: <line>`; its head in a colour. */
+export function createTextFormat(paint: Paint | null): Format {
+  if (paint === null) return (batch) => join(batch, (entry) => `${headOf(entry)}${visible(entry.line)}\n`)
+  return (batch) => join(batch, (entry) => `${paint(entry.core, headOf(entry))}${visible(entry.line)}\n`)
+}
+
+/** Each line as `template` has it. */
+export function createTemplateFormat(template: Template, log: LogNames): Format {
+  return (batch) => {
+    let text = ''
+    for (const entry of batch) text += template(entry, log)
+    return Buffer.from(text, 'latin1')
+  }
+}
 
 /** Controls but the tab: a line must not move the cursor, or look like another line. */
 const CONTROL = /(?!\t)[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu
@@ -22,8 +36,8 @@ function join(batch: Batch, toText: (entry: Entry) => string): Uint8Array {
   return Buffer.from(text)
 }
 
-function textOf({ index, key, line }: Entry): string {
-  return `Block ${index} in Core ${key}: ${visible(line)}\n`
+function headOf({ index, key }: Entry): string {
+  return `Block ${index} in Core ${key}: `
 }
 
 /** The line for people: without its terminator, controls shown as `\x1b` or `\u2028`. */

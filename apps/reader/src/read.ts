@@ -1,69 +1,84 @@
-import { defaultStorage, type OptionValues, type RunContext, reportTo, resolvePath } from '@many-cores/cli'
-import { type Batch, type FollowOptions, openNode, openReader, type Reader } from '@many-cores/node'
-import { Bookmark } from './bookmark.ts'
-import { type Format, formatJson, formatRaw, formatText } from './format.ts'
-import type { options } from './options.ts'
+import { type RunContext, resolvePath } from '@many-cores/cli'
+import { type Batch, type FollowOptions, openReader, type Reader } from '@many-cores/node'
+import { createPaint, hasColors } from './colors.ts'
+import { selectCores } from './cores.ts'
+import { openFileSink } from './file-sink.ts'
+import { createTemplateFormat, createTextFormat, type Format, formatJson, formatRaw } from './format.ts'
+import { openReaderNode } from './open.ts'
+import type { ReadValues } from './options.ts'
+import type { From } from './place.ts'
+import { createStdoutSink, type Sink } from './sink.ts'
 
-/** Lines that are printed in one go: after `kill -9` in the midst of it, at most so many come again. */
-const SLICE_LINES = 1000
-
-type Values = OptionValues<typeof options>
-
-/** Prints the log of `key` until `signal`, or its end where `--exit` or `--count` say so. */
-export async function read(key: string, values: Values, context: RunContext): Promise<void> {
-  const { env, signal, status } = context
-  await using node = await openNode({
-    storage: values.storage === undefined ? defaultStorage('reader', env) : resolvePath(values.storage, env),
-    bootstrap: values.bootstrap,
-    local: values.local,
-    onStatus: reportTo(status),
-    signal
-  })
+/** Delivers the log of `key` until `signal`, or its end where the options name one. */
+export async function read(key: string, values: ReadValues, context: RunContext): Promise<void> {
+  const { signal } = context
+  await using node = await openReaderNode(values, context)
   const timeout = values.timeout * 1000
   await using reader = await openReader(node, key, { timeout, signal })
-  const cursor = await reader.cursor(values.group)
-  const bookmark = new Bookmark(cursor)
+  const cores = selectCores(
+    reader.manifest.cores.map((core) => core.name),
+    values
+  )
+  const sink = await openSink(reader, values, context)
   try {
-    const from = values.from === 'stored' ? (cursor.place ?? 'start') : values.from
-    await deliver(batchesOf(reader, values, { from, timeout, signal }), formatOf(values), bookmark, context)
+    const { until, exit: ends } = values
+    const batches = reader.batches({
+      from: sink.from,
+      live: !ends,
+      timeout,
+      signal,
+      ...(until !== undefined && { until }),
+      ...(cores !== undefined && { cores })
+    } satisfies FollowOptions)
+    for await (const batch of limited(batches, values.count)) await sink.take(batch)
   } finally {
-    await bookmark.flush()
+    await sink.close()
   }
 }
 
-function formatOf({ raw, json }: Values): Format {
-  if (raw) return formatRaw
-  return json ? formatJson : formatText
+async function openSink(reader: Reader, values: ReadValues, context: RunContext): Promise<Sink> {
+  const { output, group, timeout } = values
+  const format = formatOf(reader, values, context)
+  const from = fromOf(values)
+  if (output === undefined)
+    return createStdoutSink(context.print, format, {
+      cursor: await reader.cursor(group),
+      from,
+      signal: context.signal
+    })
+  return await openFileSink(reader, {
+    path: resolvePath(output, context.env),
+    group,
+    format,
+    from,
+    timeout: timeout * 1000,
+    signal: context.signal
+  })
 }
 
-async function* batchesOf(
-  reader: Reader,
-  { only, exit, count }: Values,
-  options: FollowOptions
-): AsyncGenerator<Batch> {
-  const cores = only.length === 0 ? {} : { cores: only }
+function fromOf({ from, tail, since }: ReadValues): From {
+  if (tail !== undefined) return tail === 0 ? 'end' : -tail
+  return since ?? from ?? 'stored'
+}
+
+function formatOf({ key, manifest }: Reader, values: ReadValues, { stdout, env }: RunContext): Format {
+  const { raw, json, text, format, output } = values
+  const names = manifest.cores.map((core) => core.name)
+  if (format !== undefined)
+    return createTemplateFormat(format, { key, indexes: new Map(names.map((name, index) => [name, index])) })
+  if (json) return formatJson
+  if (raw || (output !== undefined && !text)) return formatRaw
+  const isTerminal = 'isTTY' in stdout && stdout.isTTY === true
+  return createTextFormat(output === undefined && hasColors(isTerminal, env) ? createPaint(names) : null)
+}
+
+/** The first `count` lines. */
+async function* limited(batches: AsyncIterable<Batch>, count: number | undefined): AsyncGenerator<Batch> {
   let left = count ?? Number.POSITIVE_INFINITY
   if (left === 0) return
-  for await (const batch of reader.batches({ ...options, ...cores, live: !exit })) {
-    for (let first = 0; first < batch.count && left > 0; first += SLICE_LINES) {
-      // a batch may be 16 MiB, and whoever reads us slow
-      if (options.signal?.aborted) return
-      const slice = batch.slice(first, Math.min(batch.count, first + SLICE_LINES, first + left))
-      left -= slice.count
-      yield slice
-    }
-    if (left === 0) return
-  }
-}
-
-async function deliver(
-  batches: AsyncIterable<Batch>,
-  format: Format,
-  bookmark: Bookmark,
-  { print }: RunContext
-): Promise<void> {
   for await (const batch of batches) {
-    await print(format(batch))
-    await bookmark.move(batch.next)
+    yield left < batch.count ? batch.slice(0, left) : batch
+    left -= batch.count
+    if (left <= 0) return
   }
 }

@@ -38,6 +38,7 @@ const CODES: ReadonlyMap<unknown, number> = new Map([
   ['STORE_IN_USE', EXIT.storeInUse],
   ['STORE_REFUSED', EXIT.storeRefused],
   ['STORE_FULL', EXIT.storeRefused],
+  ['OUTPUT_REFUSED', EXIT.storeRefused],
   ['RULE_MISMATCH', EXIT.usage],
   ['BAD_OPTION', EXIT.usage],
   ['CLOSED', EXIT.unexpected]

@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test'
 import SecretStream from '@hyperswarm/secret-stream'
 import Corestore, { type Atom, type CorestoreStorage, type ProtocolStream } from 'corestore'
 import goodbye from 'graceful-goodbye'
-import Hypercore, { type Download, type Peer } from 'hypercore'
+import Hypercore, { type Download, type Peer, type SharedCore } from 'hypercore'
 import HyperDHT from 'hyperdht'
 import createTestnet, { type Testnet } from 'hyperdht/testnet.js'
 import Hyperswarm, { type Discovery, type PeerInfo, type Server } from 'hyperswarm'
@@ -91,11 +91,22 @@ test('hypercore has what is declared', () => {
     session: 'method',
     snapshot: 'method',
     getUserData: 'method',
-    setUserData: 'method'
+    setUserData: 'method',
+    core: 'property'
   })
+  assertMembers<SharedCore>(core.core, { createUserDataStream: 'method', audit: 'method' })
   const download = core.download({ start: 0, end: 0 })
   assertMembers<Download>(download, { done: 'method', destroy: 'method' })
   download.destroy()
+})
+
+test('user data of a core are listed by key range, and an audit counts what does not fit its hashes', async () => {
+  for (const key of ['a/1', 'b/1', 'b/2', 'c/1']) await core.setUserData(key, Buffer.from(key))
+  const found = []
+  for await (const { key } of core.core.createUserDataStream({ gte: 'b/', lt: 'b0' })) found.push(key)
+  assert.deepEqual(found, ['b/1', 'b/2'])
+  const audit = await core.core.audit({ dryRun: true })
+  assert.deepEqual([audit?.droppedBlocks, audit?.droppedTreeNodes, audit?.corrupt], [0, 0, false])
 })
 
 test('the key of a named core follows from its key pair', async () => {

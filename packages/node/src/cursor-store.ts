@@ -1,7 +1,7 @@
 import b4a from 'b4a'
 import type Hypercore from 'hypercore'
 import type { Place } from './batch.ts'
-import type { Cursor } from './cursor.ts'
+import type { Cursor, CursorState } from './cursor.ts'
 import { NodeError, translate } from './errors.ts'
 
 /** A cursor's name where the user gives none. */
@@ -9,6 +9,8 @@ export const DEFAULT_CURSOR = 'default'
 
 const NAME = /^[\w.-]{1,64}$/
 const PREFIX = 'many-cores/cursor/'
+/** Behind all keys with the prefix: 0 comes after /. */
+const PREFIX_END = 'many-cores/cursor0'
 
 /** The cursor `name` of the log whose bootstrap core this is. Throws NodeError `BAD_OPTION` for a name that cannot be one. */
 export async function openCursor(bootstrap: Hypercore, name: string): Promise<Cursor> {
@@ -18,52 +20,89 @@ export async function openCursor(bootstrap: Hypercore, name: string): Promise<Cu
       `${JSON.stringify(name)} is no cursor name: 1 to 64 of A-Z a-z 0-9 . _ -`
     )
   const stored = await bootstrap.getUserData(PREFIX + name)
-  return new StoredCursor(bootstrap, name, stored === null ? null : decodePlace(stored, name))
+  return new StoredCursor(bootstrap, name, stored === null ? NOTHING : decodeMark(stored, name))
 }
+
+/** The cursors of the log whose bootstrap core this is, by name. */
+export async function listCursors(bootstrap: Hypercore): Promise<Cursor[]> {
+  const cursors: Cursor[] = []
+  for await (const { key, value } of bootstrap.core.createUserDataStream({ gte: PREFIX, lt: PREFIX_END })) {
+    const name = key.slice(PREFIX.length)
+    const mark = decodeMark(value, name)
+    if (mark.place !== null) cursors.push(new StoredCursor(bootstrap, name, mark))
+  }
+  return cursors
+}
+
+/** What is stored of a cursor. */
+interface Mark {
+  readonly place: Place | null
+  readonly state: CursorState | null
+}
+
+const NOTHING: Mark = { place: null, state: null }
 
 class StoredCursor implements Cursor {
   readonly name: string
   readonly #bootstrap: Hypercore
-  #place: Place | null
-  #stored: Place | null
+  #mark: Mark
+  #stored: Mark
   #storing: Promise<void> | null = null
 
-  constructor(bootstrap: Hypercore, name: string, place: Place | null) {
+  constructor(bootstrap: Hypercore, name: string, mark: Mark) {
     this.name = name
     this.#bootstrap = bootstrap
-    this.#place = place
-    this.#stored = place
+    this.#mark = mark
+    this.#stored = mark
   }
 
   get place(): Place | null {
-    return this.#place
+    return this.#mark.place
   }
 
-  async commit(place: Place): Promise<void> {
-    this.#place = place
-    while (this.#place !== this.#stored) {
-      this.#storing ??= this.#store(this.#place).finally(() => {
+  get state(): CursorState | null {
+    return this.#mark.state
+  }
+
+  async commit(place: Place, state?: CursorState): Promise<void> {
+    await this.#settle({ place, state: state ?? null })
+  }
+
+  async remove(): Promise<void> {
+    await this.#settle(NOTHING)
+  }
+
+  async #settle(mark: Mark): Promise<void> {
+    this.#mark = mark
+    while (this.#mark !== this.#stored) {
+      this.#storing ??= this.#store(this.#mark).finally(() => {
         this.#storing = null
       })
       await this.#storing
     }
   }
 
-  async #store(place: Place | null): Promise<void> {
+  async #store(mark: Mark): Promise<void> {
     try {
-      await this.#bootstrap.setUserData(PREFIX + this.name, b4a.from(JSON.stringify(place)))
-      this.#stored = place
+      await this.#bootstrap.setUserData(PREFIX + this.name, encodeMark(mark))
+      this.#stored = mark
     } catch (error) {
       throw translate(error)
     }
   }
 }
 
-function decodePlace(bytes: Uint8Array, name: string): Place {
-  const value: unknown = parse(b4a.toString(bytes))
-  if (isIndex(value)) return value
-  if (typeof value === 'object' && value !== null && Object.values(value).every(isIndex))
-    return value as Place
+/** The place alone or, with a state, both. Nothing is `null`: a core's user data can be replaced, not deleted. */
+function encodeMark({ place, state }: Mark): Uint8Array {
+  return b4a.from(JSON.stringify(state === null ? place : { place, state }))
+}
+
+function decodeMark(bytes: Uint8Array, name: string): Mark {
+  const value = parse(b4a.toString(bytes))
+  if (value === null) return NOTHING
+  if (isPlace(value)) return { place: value, state: null }
+  if (isObject(value) && isPlace(value.place) && isState(value.state))
+    return { place: value.place, state: value.state }
   throw new NodeError('STORE_REFUSED', `the cursor ${name} in the store is damaged`)
 }
 
@@ -71,8 +110,20 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    return null
+    return undefined
   }
+}
+
+function isPlace(value: unknown): value is Place {
+  return isIndex(value) || (isObject(value) && Object.values(value).every(isIndex))
+}
+
+function isState(value: unknown): value is CursorState {
+  return isObject(value) && Object.values(value).every((member) => !isObject(member))
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function isIndex(value: unknown): value is number {

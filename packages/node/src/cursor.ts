@@ -5,10 +5,20 @@ export interface Cursor {
   readonly name: string
   /** Where to go on; null if nothing was ever committed. */
   readonly place: Place | null
+  /** What was committed together with the place; null if nothing was. */
+  readonly state: CursorState | null
   /**
-   * Makes `place` durable, over `kill -9` too. Calls made while one is under way are joined into one.
+   * Makes `place` durable, over `kill -9` too, and `state` with it, both or neither: what a sink needs to go on exactly
+   * there, e.g. the length of its file. Calls made while one is under way are joined into one.
    *
    * @throws NodeError `STORE_FULL` or the like.
    */
-  commit(place: Place): Promise<void>
+  commit(place: Place, state?: CursorState): Promise<void>
+  /** Forgets the place and the state. */
+  remove(): Promise<void>
+}
+
+/** Small plain JSON. */
+export interface CursorState {
+  readonly [member: string]: string | number | boolean | null
 }

@@ -1,17 +1,21 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
+export { openCursors } from './cursors.ts'
 export { NodeError } from './errors.ts'
 export { openNode } from './node.ts'
 export { openReader } from './reader.ts'
 export { openWriter } from './writer.ts'
 
 export type { Batch, Entry, Place } from './batch.ts'
+export type { Bound, TimeBound } from './bound.ts'
 export type { Checkpoint, Progress, StreamCheckpoint } from './checkpoint.ts'
-export type { Cursor } from './cursor.ts'
+export type { Cursor, CursorState } from './cursor.ts'
+export type { Cursors } from './cursors.ts'
 export type { NodeErrorCode } from './errors.ts'
 export type { Node, NodeOptions } from './node.ts'
-export type { FollowOptions, Reader, ReaderOptions } from './reader.ts'
+export type { AskOptions, FollowOptions, RangeOptions, Reader, ReaderOptions } from './reader.ts'
 export type { OnStatus, Status, Via } from './status.ts'
+export type { Verification, VerifyOptions } from './verification.ts'
 export type {
   Line,
   Published,

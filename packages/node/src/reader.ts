@@ -3,18 +3,33 @@ import {
   type CoreKey,
   decodeManifest,
   keyToBytes,
-  parseKey
+  type LogManifest,
+  parseKey,
+  type TutorialManifest
 } from '@many-cores/protocol'
 import type Hypercore from 'hypercore'
-import type { Batch, Entry, Place } from './batch.ts'
+import type { Batch, Entry } from './batch.ts'
+import {
+  type Bound,
+  dependsOnEnd,
+  type OrderedBound,
+  orderedBound,
+  perCoreBound,
+  wantedCores
+} from './bound.ts'
 import type { Cursor } from './cursor.ts'
-import { DEFAULT_CURSOR, openCursor } from './cursor-store.ts'
+import { DEFAULT_CURSOR, listCursors, openCursor } from './cursor-store.ts'
 import { NodeError, translate } from './errors.ts'
+import { Blocks } from './follow/blocks.ts'
 import { createReadableLog, type ReadableLog } from './follow/log.ts'
-import { followOrdered } from './follow/ordered.ts'
-import { followPerCore } from './follow/percore.ts'
+import { type FollowContext, followOrdered } from './follow/ordered.ts'
+import { followPerCore, type PerCoreContext } from './follow/percore.ts'
+import { refresh, type Wait } from './follow/refresh.ts'
+import { positionOf, storedEndPosition } from './follow/seek.ts'
+import { verify } from './follow/verify.ts'
 import { type Internals, internalsOf } from './internals.ts'
 import type { Node } from './node.ts'
+import type { Verification, VerifyOptions } from './verification.ts'
 
 export interface ReaderOptions {
   /** How long to look for the log, in ms. Default 30,000; 0 = for ever. */
@@ -24,21 +39,34 @@ export interface ReaderOptions {
 }
 
 export interface FollowOptions {
+  /** Where to begin; `end` is only what comes later. Default `start`. */
+  readonly from?: Bound
   /**
-   * Where to begin: `start`, `end` (only what comes later), a place that a batch or a cursor named, a position, or a
-   * negative number: so many lines before the end. A tutorial log has no positions. Default `start`.
+   * Before which line to end, once it is reached. What lies before the end of the log or before a time that has passed is
+   * fixed when the iteration begins. Default: none.
    */
-  readonly from?: 'start' | 'end' | Place
+  readonly until?: Bound
   /** Only the lines of the cores with these names; the blocks of the others are not downloaded. Default: all. */
   readonly cores?: readonly string[]
   /** Go on with what comes later, or end behind what the peers have now. Default true. */
   readonly live?: boolean
   /**
-   * Where the end must be known, with `live: false` or to begin there: how long to wait for a peer and, with `live: false`,
-   * for any block, in ms. Default 30,000; 0 = for ever.
+   * Where the end must be known: how long to wait for a peer who knows it, in ms; live at most 10,000, then the end as it is
+   * stored here counts. And with `live: false`: how long to wait for any block. Default 30,000; 0 = for ever.
    */
   readonly timeout?: number
   /** Ends the iteration, as `break` does: no error. */
+  readonly signal?: AbortSignal
+}
+
+/** How to ask for a part of a log that ends. */
+export type RangeOptions = Omit<FollowOptions, 'from' | 'until' | 'live'>
+
+/** How to ask for one thing. */
+export interface AskOptions {
+  /** How long to wait for a peer, and for any block, in ms. Default 30,000; 0 = for ever. */
+  readonly timeout?: number
+  /** Gives up: rejects with its reason. */
   readonly signal?: AbortSignal
 }
 
@@ -57,14 +85,40 @@ export interface Reader {
   follow(options?: FollowOptions): AsyncGenerator<Entry, void, undefined>
   /** The same, a batch or a part of one at a time: an order of magnitude faster where single entries are not needed. */
   batches(options?: FollowOptions): AsyncGenerator<Batch, void, undefined>
+  /** The lines from `from` to `to` (exclusive), or to the end of the log. A range that is stored here needs no peer. */
+  range(from: Bound, to: Bound, options?: RangeOptions): AsyncGenerator<Entry, void, undefined>
+  /** The line at this position, a negative one counted from the end; null where there is none. Fetches its batch alone. */
+  at(position: number, options?: AskOptions): Promise<Entry | null>
+  /**
+   * The position of the first line that was made durable at `time` or later, or the end: found by bisection, some 20 records
+   * of a million.
+   *
+   * @throws NodeError `NOT_FOUND` where no peer knew the end in time; `BAD_OPTION` for a tutorial log, which has no times.
+   */
+  find(time: number | Date, options?: AskOptions): Promise<number>
+  /** How many lines the log has, by what the peers know now. Throws as `find`. */
+  length(options?: AskOptions): Promise<number>
+  /**
+   * Reads everything that is stored here or can be had, to the end, and checks it: that journal and cores agree without a
+   * gap, that every line lies where the rule puts it, that no core has blocks which the journal does not name.
+   *
+   * @throws ProtocolError or NodeError `INTEGRITY` for the first fault, naming position, core and block; NodeError `GONE` for
+   * a block that nobody has.
+   */
+  verify(options?: VerifyOptions): Promise<Verification>
   /** A named position in this log, kept in the node's store. Default name `default`. */
   cursor(name?: string): Promise<Cursor>
+  /** All cursors of this log that have a place, by name. */
+  cursors(): Promise<readonly Cursor[]>
   /** Ends every iteration and closes. Idempotent. The node stays open and goes on serving what it has. */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000
+
+/** A live reader that wants the end goes on without having found a peer after so long. */
+const LIVE_PATIENCE_MS = 10_000
 
 /**
  * Opens the log with this key (in any spelling), and waits until its block 0 is here. Peers can find what this node has of
@@ -145,12 +199,9 @@ class LogReader implements Reader {
   }
 
   async *batches(options: FollowOptions = {}): AsyncGenerator<Batch, void, undefined> {
-    const { from = 'start', live = true, timeout = DEFAULT_TIMEOUT_MS } = options
+    const { live = true, timeout = DEFAULT_TIMEOUT_MS } = options
     this.#checkOpen()
-    const signal = AbortSignal.any([
-      this.#ending.signal,
-      ...(options.signal === undefined ? [] : [options.signal])
-    ])
+    const signal = this.#signal(options.signal)
     const context = {
       signal,
       live,
@@ -158,28 +209,60 @@ class LogReader implements Reader {
       onStatus: this.#internals.onStatus,
       timeout: live ? 0 : timeout
     }
+    const wait = { signal, timeout: live ? Math.min(timeout || LIVE_PATIENCE_MS, LIVE_PATIENCE_MS) : timeout }
     const { manifest } = this.#log
-    const ordered = manifest.version === 1
-    const place = ordered ? orderedPlace(from) : perCorePlace(from)
-    const reached = (live && !isFromEnd(place)) || (await this.#refresh(timeout, signal))
-    if (signal.aborted) return
-    yield* ordered
-      ? followOrdered({ ...this.#log, manifest }, { ...context, from: place as number | 'end' })
-      : followPerCore(
-          { ...this.#log, manifest },
-          { ...context, from: place as Record<string, number> | 'end' }
-        )
-    if (!reached && !signal.aborted) {
-      throw new NodeError(
-        'NOT_FOUND',
-        `what is stored here was delivered; whether there is more could not be asked: ${this.#internals.whyAlone()}`
-      )
-    }
+    const { reached, complete } =
+      manifest.version === 1
+        ? yield* this.#ordered({ ...this.#log, manifest }, options, context, wait)
+        : yield* this.#perCore({ ...this.#log, manifest }, options, context, wait)
+    if (reached || complete || signal.aborted) return
+    throw this.#notAsked('what is stored here was delivered; whether there is more could not be asked')
+  }
+
+  range(from: Bound, to: Bound, options: RangeOptions = {}): AsyncGenerator<Entry, void, undefined> {
+    return this.follow({ ...options, from, until: to, live: false })
+  }
+
+  async at(position: number, options: AskOptions = {}): Promise<Entry | null> {
+    const entries = this.range(position, position === -1 ? 'end' : position + 1, options)
+    const { value } = await entries.next()
+    await entries.return()
+    options.signal?.throwIfAborted()
+    return value ?? null
+  }
+
+  find(time: number | Date, options: AskOptions = {}): Promise<number> {
+    return this.#locate({ time }, options)
+  }
+
+  length(options: AskOptions = {}): Promise<number> {
+    return this.#locate('end', options)
+  }
+
+  async verify(options: VerifyOptions = {}): Promise<Verification> {
+    const { timeout = DEFAULT_TIMEOUT_MS, onProgress } = options
+    this.#checkOpen()
+    const { manifest } = this.#log
+    if (manifest.version !== 1)
+      throw new NodeError('BAD_OPTION', 'a tutorial log has no journal to be verified by')
+    const signal = this.#signal(options.signal)
+    const verification = await verify(
+      { ...this.#log, manifest },
+      { signal, timeout, onStatus: this.#internals.onStatus, ...(onProgress && { onProgress }) }
+    )
+    options.signal?.throwIfAborted()
+    this.#checkOpen()
+    return verification
   }
 
   async cursor(name: string = DEFAULT_CURSOR): Promise<Cursor> {
     this.#checkOpen()
     return await openCursor(this.#log.bootstrap, name)
+  }
+
+  async cursors(): Promise<readonly Cursor[]> {
+    this.#checkOpen()
+    return await listCursors(this.#log.bootstrap)
   }
 
   close(): Promise<void> {
@@ -197,18 +280,70 @@ class LogReader implements Reader {
     await this.#log.close()
   }
 
-  /** Learns from the peers how long the log is; false if there was none within `timeout`. */
-  async #refresh(timeout: number, signal: AbortSignal): Promise<boolean> {
-    const cores =
-      this.manifest.version === 1 ? [] : this.manifest.cores.map((_, index) => this.#log.openCore(index))
-    const all = [this.#log.bootstrap, ...cores]
-    // who may write needs nobody to know the end
-    if (this.#log.bootstrap.writable) return true
-    if (!(await untilPeer(this.#log.bootstrap, timeout, signal))) return false
-    await Promise.all(all.map((core) => core.update({ wait: true }))).catch((error: unknown) => {
-      if (!signal.aborted) throw translate(error)
-    })
-    return true
+  async *#ordered(
+    log: ReadableLog<LogManifest>,
+    options: FollowOptions,
+    context: Omit<FollowContext, 'from' | 'until'>,
+    wait: Wait
+  ): AsyncGenerator<Batch, Outcome, undefined> {
+    const from = orderedBound(options.from ?? 'start')
+    const until = options.until === undefined ? null : orderedBound(options.until)
+    const isEndNeeded =
+      dependsOnEnd(from) ||
+      (until !== null && dependsOnEnd(until)) ||
+      !(context.live || (await hasAll(log, until)))
+    const reached = !isEndNeeded || (await refresh([log.bootstrap], wait))
+    if (context.signal.aborted) return { reached, complete: false }
+    return { reached, complete: yield* followOrdered(log, { ...context, from, until }) }
+  }
+
+  async *#perCore(
+    log: ReadableLog<TutorialManifest>,
+    options: FollowOptions,
+    context: Omit<PerCoreContext, 'from' | 'until'>,
+    wait: Wait
+  ): AsyncGenerator<Batch, Outcome, undefined> {
+    const from = perCoreBound(options.from ?? 'start')
+    const until = options.until === undefined ? null : perCoreBound(options.until)
+    const isEndNeeded = from === 'end' || until === 'end' || !context.live
+    const cores = isEndNeeded ? log.manifest.cores.map((_, index) => log.openCore(index)) : []
+    const reached = !isEndNeeded || (await refresh([log.bootstrap, ...cores], wait))
+    if (!context.signal.aborted) yield* followPerCore(log, { ...context, from, until })
+    return { reached, complete: false }
+  }
+
+  async #locate(bound: Bound, { timeout = DEFAULT_TIMEOUT_MS, signal }: AskOptions): Promise<number> {
+    this.#checkOpen()
+    const { bootstrap, manifest } = this.#log
+    if (manifest.version !== 1)
+      throw new NodeError('BAD_OPTION', 'a tutorial log has no positions and no times')
+    const ending = this.#signal(signal)
+    const reached = await refresh([bootstrap], { timeout, signal: ending })
+    signal?.throwIfAborted()
+    this.#checkOpen()
+    if (!reached) throw this.#notAsked('how long the log is could not be asked')
+    const blocks = new Blocks('bootstrap', bootstrap)
+    const stop = (): void => void blocks.close()
+    ending.addEventListener('abort', stop, { once: true })
+    try {
+      await blocks.ready()
+      const patience = { timeout, onStatus: this.#internals.onStatus }
+      return await positionOf({ blocks, manifest, patience }, orderedBound(bound))
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw translate(error)
+    } finally {
+      ending.removeEventListener('abort', stop)
+      await blocks.close()
+    }
+  }
+
+  #signal(signal: AbortSignal | undefined): AbortSignal {
+    return signal === undefined ? this.#ending.signal : AbortSignal.any([this.#ending.signal, signal])
+  }
+
+  #notAsked(what: string): NodeError {
+    return new NodeError('NOT_FOUND', `${what}: ${this.#internals.whyAlone()}`)
   }
 
   #checkOpen(): void {
@@ -216,58 +351,23 @@ class LogReader implements Reader {
   }
 }
 
-function untilPeer(core: Hypercore, timeout: number, signal: AbortSignal): Promise<boolean> {
-  if (core.peers.length > 0) return Promise.resolve(true)
-  return new Promise((resolve) => {
-    const end = (found: boolean): void => {
-      clearTimeout(timer)
-      core.off('peer-add', onpeer)
-      signal.removeEventListener('abort', onabort)
-      resolve(found)
-    }
-    const onpeer = (): void => end(true)
-    const onabort = (): void => end(false)
-    const timer = timeout > 0 ? setTimeout(() => end(false), timeout) : undefined
-    core.on('peer-add', onpeer)
-    signal.addEventListener('abort', onabort, { once: true })
-  })
+/** How an iteration came to its end. */
+interface Outcome {
+  /** Whether peers said where the log ends, or did not need to. */
+  readonly reached: boolean
+  /** Whether it came to its `until`. */
+  readonly complete: boolean
 }
 
-function wantedCores(
-  { cores }: BootstrapManifest,
-  names: readonly string[] | undefined
-): (core: number) => boolean {
-  if (names === undefined) return () => true
-  const known = cores.map((core) => core.name)
-  const unknown = names.find((name) => !known.includes(name))
-  if (unknown !== undefined)
-    throw new NodeError(
-      'BAD_OPTION',
-      `the log has no core ${JSON.stringify(unknown)}; it has ${known.join(', ')}`
-    )
-  const wanted = new Set(names.map((name) => known.indexOf(name)))
-  return (core) => wanted.has(core)
-}
-
-/** Whether the place to begin at depends on where the log ends, which a store that has been away does not know. */
-function isFromEnd(place: 'end' | Place): boolean {
-  return place === 'end' || (typeof place === 'number' && place < 0)
-}
-
-function orderedPlace(from: 'start' | 'end' | Place): number | 'end' {
-  if (from === 'start') return 0
-  if (from === 'end' || Number.isSafeInteger(from)) return from as number | 'end'
-  throw new NodeError(
-    'BAD_OPTION',
-    `${JSON.stringify(from)} is no place in this log: it is start, end, or a position`
-  )
-}
-
-function perCorePlace(from: 'start' | 'end' | Place): { readonly [core: string]: number } | 'end' {
-  if (from === 'start' || from === 0) return {}
-  if (from === 'end' || typeof from === 'object') return from
-  throw new NodeError(
-    'BAD_OPTION',
-    `a tutorial log has no positions: begin at start, at end, or at a cursor, not at ${from}`
-  )
+/** Whether the journal that is stored here goes as far as `until`: then nobody need be asked. */
+async function hasAll(log: ReadableLog<LogManifest>, until: OrderedBound | null): Promise<boolean> {
+  if (typeof until !== 'number') return false
+  const blocks = new Blocks('bootstrap', log.bootstrap)
+  try {
+    await blocks.ready()
+    const end = await storedEndPosition(blocks, log.manifest)
+    return end !== null && end >= until
+  } finally {
+    await blocks.close()
+  }
 }

@@ -107,7 +107,7 @@ export {
 
 export type { ProtocolErrorCode } from './errors.ts'
 export type { Framing } from './framing.ts'
-export type { CoreExtent, JournalContext, JournalRecord } from './journal.ts'
+export type { CoreExtent, JournalContext, JournalRecord, SuccessionOptions } from './journal.ts'
 export type { CoreKey } from './key.ts'
 export type { BootstrapManifest, DataCore, LogManifest, TutorialManifest } from './manifest.ts'
 export type { ByteLengthRule, HashRule, PrefixRule, RoundRobinRule, Router, RoutingRule } from './routing.ts'

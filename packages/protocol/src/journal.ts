@@ -62,19 +62,29 @@ export function lineCount({ order }: JournalRecord): number {
   return lines
 }
 
+/** Where a succession begins. */
+export interface SuccessionOptions {
+  /** The first record is that of the log: it has `seq` 0, and no core has a block before its first. Default false. */
+  readonly fromStart?: boolean
+}
+
 /**
  * Checks one record after the other, in the order of the journal, from any record on.
  *
  * The function throws ProtocolError `BAD_RECORD` where a record does not go on where the one before it ended: its `seq`,
  * its `time`, or the length of a core that both touch.
  */
-export function createSuccession(): (record: JournalRecord) => void {
+export function createSuccession({
+  fromStart = false
+}: SuccessionOptions = {}): (record: JournalRecord) => void {
   const lengths = new Map<number, number>()
   let previous: JournalRecord | null = null
   return (record) => {
     if (previous !== null) checkSuccession(previous, record)
+    else if (fromStart && record.seq !== 0)
+      throw badRecord(`it is the first one and begins at position ${record.seq}`)
     for (const [core, length, blocks] of record.at) {
-      const expected = lengths.get(core) ?? length
+      const expected = lengths.get(core) ?? (fromStart ? 0 : length)
       if (length !== expected)
         throw badRecord(`core ${core} had ${expected} blocks after the record before it, not ${length}`)
       lengths.set(core, length + blocks)

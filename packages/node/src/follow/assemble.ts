@@ -1,4 +1,5 @@
 import {
+  type CoreExtent,
   type CoreKey,
   type JournalRecord,
   type LogManifest,
@@ -31,9 +32,9 @@ export function assemble(
   { manifest, route }: AssemblyContext
 ): Batch | null {
   const parts = new Map<number, Part>()
-  for (const [core, length] of record.at) {
-    const own = blocks.get(core)
-    if (own !== undefined) parts.set(core, new Part(core, length, own, manifest))
+  for (const extent of record.at) {
+    const own = blocks.get(extent[0])
+    if (own !== undefined) parts.set(extent[0], new Part(extent, record.seq, own, manifest))
   }
   const table = new LineTable(lineCount(record))
   let position = record.seq
@@ -53,6 +54,8 @@ export function assemble(
 /** One core's lines of a batch, taken one after the other. */
 class Part {
   readonly core: number
+  readonly name: string
+  readonly #seq: number
   readonly #length: number
   readonly #blocks: readonly Uint8Array[]
   readonly #manifest: LogManifest
@@ -63,8 +66,10 @@ class Part {
   #block = 0
   #line = 0
 
-  constructor(core: number, length: number, blocks: readonly Uint8Array[], manifest: LogManifest) {
+  constructor([core, length]: CoreExtent, seq: number, blocks: readonly Uint8Array[], manifest: LogManifest) {
     this.core = core
+    this.name = manifest.cores[core]?.name ?? ''
+    this.#seq = seq
     this.#length = length
     this.#blocks = blocks
     this.#manifest = manifest
@@ -87,8 +92,9 @@ class Part {
   }
 
   #nextBlock(): void {
-    const block = this.#blocks[this.#block++]
+    const block = this.#blocks[this.#block]
     if (block === undefined) throw this.#fault('fewer')
+    this.#block++
     this.block = block
     this.stop = 0
     this.#ends = lineEnds(block, this.#manifest.framing)
@@ -97,10 +103,9 @@ class Part {
   }
 
   #fault(amount: 'more' | 'fewer'): ProtocolError {
-    const name = this.#manifest.cores[this.core]?.name
     return new ProtocolError(
       'BAD_BLOCK',
-      `core ${name} has ${amount} lines up to its block ${this.index} than the journal counts`
+      `core ${this.name} has ${amount} lines up to its block ${this.index} than the journal counts in the batch at position ${this.#seq}`
     )
   }
 }
@@ -229,6 +234,6 @@ const EMPTY = new Uint8Array(0)
 function misrouted(part: Part, position: number): ProtocolError {
   return new ProtocolError(
     'MISROUTED',
-    `the line at position ${position}, block ${part.index} of core ${part.core}, lies where the routing rule does not put it`
+    `the line at position ${position}, block ${part.index} of core ${part.name}, lies where the routing rule does not put it`
   )
 }

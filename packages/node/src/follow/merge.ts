@@ -2,7 +2,7 @@ export interface MergeOptions<T> {
   /** What an item counts against `limit`, in a unit of the caller's choice. */
   readonly weight: (item: T) => number
   /** The sources are run ahead of the consumer until what waits weighs so much. */
-  readonly limit: number
+  readonly limit: () => number
 }
 
 /**
@@ -29,7 +29,7 @@ export async function* merge<T>(
         queue.push(item)
         waiting += weight(item)
         arrival.raise()
-        while (waiting >= limit && !stopped) await space.raised()
+        while (waiting >= limit() && !stopped) await space.raised()
         if (stopped) return
       }
     } catch (error) {

@@ -1,16 +1,11 @@
-import {
-  createRouter,
-  createSuccession,
-  decodeJournalRecord,
-  type JournalRecord,
-  type LogManifest
-} from '@many-cores/protocol'
+import { createRouter, createSuccession, type JournalRecord, type LogManifest } from '@many-cores/protocol'
 import type { Batch } from '../batch.ts'
+import type { OrderedBound } from '../bound.ts'
 import { assemble } from './assemble.ts'
 import { awaitBlock, Blocks, endOf, type Patience } from './blocks.ts'
 import type { ReadableLog } from './log.ts'
 import { merge } from './merge.ts'
-import { endPosition, type Journal, seek } from './seek.ts'
+import { decodeRecord, endOfRecord, type Journal, naming, positionOf, seek } from './seek.ts'
 import { Window } from './window.ts'
 
 /** Records whose blocks are planned ahead of the consumer, counted in blocks. */
@@ -19,38 +14,56 @@ const PLAN_BLOCKS = 512
 /** Journal records that are asked for ahead: one round trip to a distant peer covers so many small batches. */
 const JOURNAL_AHEAD = 64
 
+/** What may be planned before anything was delivered; doubles with each batch, so that a few lines cost a few blocks. */
+const FIRST_PLAN_BLOCKS = 8
+
 /** At the end of the log, the next block of so many cores, the last ones written to, is asked for before it exists. */
 const EXPECTED_CORES = 8
 
 export interface FollowContext extends Patience {
   readonly signal: AbortSignal
-  /** Where to begin: a position, negative from the end, or the end. */
-  readonly from: number | 'end'
+  /** Where to begin. */
+  readonly from: OrderedBound
+  /** Before which line to end, if it is ever reached. */
+  readonly until: OrderedBound | null
   /** Go on for ever, or end with what was there at the beginning. */
   readonly live: boolean
   /** Whether the lines of this data core are wanted. */
   readonly wants: (core: number) => boolean
+  /** Hears of each journal record, checked, in order. */
+  readonly onRecord?: (record: JournalRecord) => void
 }
 
 /**
  * Follows a log by its journal: every line once, in the order it was written, history first and then live. Blocks are asked
  * for in that order, a bounded number of bytes ahead. What the journal says of itself and of the blocks is checked.
+ *
+ * Returns whether it came to `until`; false where it ended because there was no more.
  */
 export async function* followOrdered(
   log: ReadableLog<LogManifest>,
   context: FollowContext
-): AsyncGenerator<Batch, void, undefined> {
+): AsyncGenerator<Batch, boolean, undefined> {
   const follower = new Follower(log, context)
   const stop = (): void => void follower.close()
   context.signal.addEventListener('abort', stop, { once: true })
   try {
-    yield* follower.batches()
+    return yield* follower.batches()
   } catch (error) {
     endOf(error, context.signal)
+    return false
   } finally {
     context.signal.removeEventListener('abort', stop)
     await follower.close()
   }
+}
+
+/** Where a follower ends: at whichever comes first. */
+interface End {
+  /** Of the journal's blocks. */
+  readonly block: number
+  readonly position: number
+  readonly time: number
 }
 
 /** A record, and the blocks that were asked for because of it. */
@@ -73,6 +86,8 @@ class Follower {
   readonly #cores = new Map<number, Blocks>()
   /** The last cores written to, with the index of the block that comes next in each; the latest last. */
   readonly #expected = new Map<number, number>()
+  #ahead = FIRST_PLAN_BLOCKS
+  #isComplete = false
   #closing: Promise<void> | null = null
 
   constructor(log: ReadableLog<LogManifest>, context: FollowContext) {
@@ -81,24 +96,26 @@ class Follower {
     this.#journal = new Blocks('bootstrap', log.bootstrap)
   }
 
-  async *batches(): AsyncGenerator<Batch, void, undefined> {
+  async *batches(): AsyncGenerator<Batch, boolean, undefined> {
     const { manifest } = this.#log
-    const { live } = this.#context
     await this.#journal.ready()
-    const end = live ? Number.POSITIVE_INFINITY : this.#journal.length
     const journal = { blocks: this.#journal, manifest, patience: this.#context }
-    const begin = await this.#begin(journal)
-    const plan = merge([this.#plan(await seek(journal, begin), end)], {
+    const begin = await positionOf(journal, this.#context.from)
+    const end = await this.#end(journal)
+    if (begin >= end.position) return true
+    const plan = merge([this.#plan(await seek(journal, begin), begin, end)], {
       weight: ({ blocks }) => blocks.length + 1,
-      limit: PLAN_BLOCKS
+      limit: () => this.#ahead
     })
     const route = createRouter(manifest.routing)
     for await (const { record, blocks } of plan) {
       const collected = await this.#collect(blocks)
-      const batch = behind(assemble(record, collected.byCore, { manifest, route }), record, begin)
+      const batch = clip(assemble(record, collected.byCore, { manifest, route }), record, begin, end.position)
       if (batch !== null) yield batch
       this.#window.release(collected.bytes)
+      this.#ahead = Math.min(PLAN_BLOCKS, this.#ahead * 2)
     }
+    return this.#isComplete
   }
 
   close(): Promise<void> {
@@ -108,20 +125,29 @@ class Follower {
     return this.#closing
   }
 
-  async #begin(journal: Journal): Promise<number> {
-    const { from } = this.#context
-    if (from === 'end') return await endPosition(journal)
-    return from < 0 ? Math.max(0, (await endPosition(journal)) + from) : from
+  async #end(journal: Journal): Promise<End> {
+    const { live, until } = this.#context
+    const position =
+      until === null || isTime(until) ? Number.POSITIVE_INFINITY : await positionOf(journal, until)
+    const time = isTime(until) ? until.time : Number.POSITIVE_INFINITY
+    const block = live && !isFixed(until) ? Number.POSITIVE_INFINITY : journal.blocks.length
+    return { block, position, time }
   }
 
   /** The records from block `start` on, in order; the blocks of each are asked for as soon as it is known. */
-  async *#plan(start: number, end: number): AsyncGenerator<Planned, void, undefined> {
-    const { cores, framing } = this.#log.manifest
-    const checkSuccession = createSuccession()
-    for (let index = start; index < end; index++) {
-      const record = decodeJournalRecord(await this.#nextBlock(index, end), { cores: cores.length, framing })
-      checkSuccession(record)
-      yield { record, blocks: this.#expect(record) }
+  async *#plan(start: number, begin: number, end: End): AsyncGenerator<Planned, void, undefined> {
+    const checkSuccession = createSuccession({ fromStart: start === 1 })
+    for (let index = start; index < end.block; index++) {
+      const record = decodeRecord(await this.#nextBlock(index, end.block), index, this.#log.manifest)
+      naming(index, () => checkSuccession(record))
+      this.#isComplete = record.seq >= end.position || record.time >= end.time
+      if (this.#isComplete) return
+      this.#context.onRecord?.(record)
+      const planned = { record, blocks: this.#expect(record, begin) }
+      // known before the next record is: a bound that lies at the end of the log is not waited behind
+      this.#isComplete = endOfRecord(record) >= end.position
+      yield planned
+      if (this.#isComplete) return
     }
   }
 
@@ -129,17 +155,18 @@ class Follower {
     const journal = this.#journal
     const isThere = index < journal.length
     // one more than exists, so that the next record comes without a round trip
-    const last = Math.min(end, journal.length + 1, index + JOURNAL_AHEAD)
+    const last = Math.min(end, journal.length + 1, index + Math.min(JOURNAL_AHEAD, this.#ahead))
     for (let ahead = index; ahead < last; ahead++) journal.ask(ahead)
     if (isThere) return awaitBlock(journal.take(index), journal.name, index, this.#context)
     for (const [core, next] of this.#expected) this.#blocks(core).ask(next)
     return journal.take(index)
   }
 
-  #expect({ at }: JournalRecord): PlannedBlock[] {
+  #expect(record: JournalRecord, begin: number): PlannedBlock[] {
     const planned: PlannedBlock[] = []
-    for (const [core, length, count] of at) {
-      if (!this.#context.wants(core)) continue
+    const isNeeded = record.seq < begin ? coresFrom(record, begin) : undefined
+    for (const [core, length, count] of record.at) {
+      if (!this.#context.wants(core) || isNeeded?.(core) === false) continue
       const blocks = this.#blocks(core)
       for (let index = length; index < length + count; index++) {
         planned.push({ core, index, bytes: this.#window.expect(blocks, index) })
@@ -178,15 +205,38 @@ class Follower {
   }
 }
 
-/** The batch without the lines before `position`; null if none is left. */
-function behind(batch: Batch | null, record: JournalRecord, position: number): Batch | null {
-  if (batch === null || record.seq >= position) return batch
-  let first = 0
-  for (const entry of batch) {
-    if ((entry.position as number) >= position) return batch.slice(first)
-    first++
+function isTime(bound: OrderedBound | null): bound is { readonly time: number } {
+  return typeof bound === 'object' && bound !== null
+}
+
+/** Whether nothing that is published from now on can lie before the bound. */
+function isFixed(until: OrderedBound | null): boolean {
+  if (isTime(until)) return until.time <= Date.now()
+  return until === 'end' || (until !== null && until < 0)
+}
+
+/** Which cores have lines at `begin` or later in the record's batch: a core that has none need not be downloaded. */
+function coresFrom({ seq, order }: JournalRecord, begin: number): (core: number) => boolean {
+  const cores = new Set<number>()
+  let position = seq
+  for (let run = 0; run < order.length; run += 2) {
+    position += order[run + 1] as number
+    if (position > begin) cores.add(order[run] as number)
   }
-  return null
+  return (core) => cores.has(core)
+}
+
+/** The batch without the lines before `begin` and those from `end` on; null if none is left. */
+function clip(batch: Batch | null, record: JournalRecord, begin: number, end: number): Batch | null {
+  if (batch === null || (record.seq >= begin && endOfRecord(record) <= end)) return batch
+  let first = 0
+  let stop = 0
+  for (const { position } of batch) {
+    if ((position as number) < begin) first++
+    if ((position as number) >= end) break
+    stop++
+  }
+  return first < stop ? batch.slice(first, stop) : null
 }
 
 function ignore(): void {}

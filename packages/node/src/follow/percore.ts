@@ -1,5 +1,6 @@
 import type { TutorialManifest } from '@many-cores/protocol'
 import type { Batch, Entry, Place } from '../batch.ts'
+import type { PerCoreBound } from '../bound.ts'
 import { awaitBlock, Blocks, endOf } from './blocks.ts'
 import type { ReadableLog } from './log.ts'
 import { merge } from './merge.ts'
@@ -11,9 +12,11 @@ const READ_AHEAD_BYTES = 16 * 1024 * 1024
 /** Blocks of one core that are asked for ahead. The tutorial's are chunks of standard input, 64 KiB at most. */
 const BLOCKS_AHEAD = 64
 
-export interface PerCoreContext extends Omit<FollowContext, 'from'> {
+export interface PerCoreContext extends Omit<FollowContext, 'from' | 'until'> {
   /** Where to begin in each core, by name; a core that is not named begins at 0. Or the end of all. */
-  readonly from: { readonly [core: string]: number } | 'end'
+  readonly from: PerCoreBound
+  /** Before which block to end in each core; one that is not named has no end. */
+  readonly until: PerCoreBound | null
 }
 
 /** Follows a log without a journal: each core in its own order, the cores beside each other, as blocks arrive. */
@@ -35,7 +38,7 @@ export async function* followPerCore(
     const keys = new Map(log.manifest.cores.map((core) => [core.name, core.key]))
     for await (const { name, index, block } of merge(sources, {
       weight: ({ block }) => block.byteLength,
-      limit: READ_AHEAD_BYTES
+      limit: () => READ_AHEAD_BYTES
     })) {
       next[name] = index + 1
       yield new BlockBatch(
@@ -62,7 +65,9 @@ async function* followBlocks(
   from: number,
   context: PerCoreContext
 ): AsyncGenerator<CoreBlock, void, undefined> {
-  const end = context.live ? Number.POSITIVE_INFINITY : core.length
+  const { live, until } = context
+  const there = live && until !== 'end' ? Number.POSITIVE_INFINITY : core.length
+  const end = typeof until === 'string' ? there : Math.min(there, until?.[core.name] ?? there)
   for (let index = from; index < end; index++) {
     const last = Math.min(end, Math.max(index + 1, Math.min(core.length + 1, index + BLOCKS_AHEAD)))
     for (let ahead = index; ahead < last; ahead++) core.ask(ahead)

@@ -1,4 +1,11 @@
-import { decodeJournalRecord, type JournalRecord, type LogManifest, lineCount } from '@many-cores/protocol'
+import {
+  decodeJournalRecord,
+  type JournalRecord,
+  type LogManifest,
+  lineCount,
+  ProtocolError
+} from '@many-cores/protocol'
+import type { OrderedBound } from '../bound.ts'
 import { awaitBlock, type Blocks, type Patience } from './blocks.ts'
 
 /** The journal of a log: its bootstrap core's blocks from 1 on. */
@@ -14,15 +21,46 @@ export async function readRecord(
   index: number
 ): Promise<JournalRecord> {
   const block = await awaitBlock(blocks.take(index), blocks.name, index, patience)
-  return decodeJournalRecord(block, { cores: manifest.cores.length, framing: manifest.framing })
+  return decodeRecord(block, index, manifest)
+}
+
+/** The record that is block `index`. Throws ProtocolError, saying which block. */
+export function decodeRecord(block: Uint8Array, index: number, manifest: LogManifest): JournalRecord {
+  const context = { cores: manifest.cores.length, framing: manifest.framing }
+  return naming(index, () => decodeJournalRecord(block, context))
+}
+
+/** What `check` returns; a ProtocolError that it throws names the journal's block `index`. */
+export function naming<T>(index: number, check: () => T): T {
+  try {
+    return check()
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error
+    throw new ProtocolError(error.code, `block ${index} of core bootstrap: ${error.message}`, {
+      cause: error
+    })
+  }
 }
 
 /** The position behind the last record that is known. */
 export async function endPosition(journal: Journal): Promise<number> {
   const { length } = journal.blocks
-  if (length < 2) return 0
-  const last = await readRecord(journal, length - 1)
-  return last.seq + lineCount(last)
+  return length < 2 ? 0 : endOfRecord(await readRecord(journal, length - 1))
+}
+
+/** The same without asking any peer: null where the last record is not stored. */
+export async function storedEndPosition(blocks: Blocks, manifest: LogManifest): Promise<number | null> {
+  const last = blocks.length - 1
+  if (last < 1) return 0
+  const block = await blocks.stored(last)
+  return block === null ? null : endOfRecord(decodeRecord(block, last, manifest))
+}
+
+/** The position that `bound` stands for, now. */
+export async function positionOf(journal: Journal, bound: OrderedBound): Promise<number> {
+  if (typeof bound === 'object') return await findTime(journal, bound.time)
+  if (bound === 'end') return await endPosition(journal)
+  return bound < 0 ? Math.max(0, (await endPosition(journal)) + bound) : bound
 }
 
 /** The block of the record that holds `position`, or the one behind the last; by bisection: 20 records of a million. */
@@ -30,13 +68,32 @@ export async function seek(journal: Journal, position: number): Promise<number> 
   const { length } = journal.blocks
   if (position === 0 || length < 2) return 1
   if (position >= (await endPosition(journal))) return length
+  // the last record that does not begin behind the position
+  return Math.max(1, (await bisect(journal, ({ seq }) => seq > position)) - 1)
+}
+
+/** The position of the first line that was made durable at `time` or later, or the end. */
+async function findTime(journal: Journal, time: number): Promise<number> {
+  const { length } = journal.blocks
+  if (length < 2) return 0
+  const last = await readRecord(journal, length - 1)
+  if (last.time < time) return endOfRecord(last)
+  return (await readRecord(journal, await bisect(journal, (record) => record.time >= time))).seq
+}
+
+/** The first block whose record `isBehind`, or the one behind the last. Later records are behind, too. */
+async function bisect(journal: Journal, isBehind: (record: JournalRecord) => boolean): Promise<number> {
   let low = 1
-  let high = length - 1
+  let high = journal.blocks.length
   while (low < high) {
-    const middle = (low + high + 1) >>> 1
-    const { seq } = await readRecord(journal, middle)
-    if (seq <= position) low = middle
-    else high = middle - 1
+    const middle = (low + high) >>> 1
+    if (isBehind(await readRecord(journal, middle))) high = middle
+    else low = middle + 1
   }
   return low
+}
+
+/** The position behind the record's last line. */
+export function endOfRecord(record: JournalRecord): number {
+  return record.seq + lineCount(record)
 }

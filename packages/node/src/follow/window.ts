@@ -7,6 +7,9 @@ const WINDOW_BYTES = 16 * 1024 * 1024
 /** Blocks on their way at once. Hypercore asks one peer for 16 to 48 of a core at a time, so more would only wait. */
 const MAX_FLYING = 64
 
+/** Before anything was taken: whoever wants a few lines shall not download the log. Doubles with everything that is taken. */
+const FIRST_FLYING = 8
+
 interface Want {
   readonly blocks: Blocks
   readonly index: number
@@ -21,6 +24,7 @@ interface Want {
 export class Window {
   readonly #waiting: Want[] = []
   #flying = 0
+  #maxFlying = FIRST_FLYING
   #held = 0
   /** What a block is guessed to have; the most that a packed one may have before any was seen. */
   #blockBytes = MAX_BLOCK_BYTES
@@ -39,6 +43,7 @@ export class Window {
   /** The consumer is done with so many bytes. */
   release(bytes: number): void {
     this.#held -= bytes
+    this.#maxFlying = Math.min(MAX_FLYING, this.#maxFlying * 2)
     this.#fly()
   }
 
@@ -63,7 +68,9 @@ export class Window {
 
   #hasRoom(): boolean {
     if (this.#flying === 0 && this.#held === 0) return true
-    return this.#flying < MAX_FLYING && this.#held + (this.#flying + 1) * this.#blockBytes <= WINDOW_BYTES
+    return (
+      this.#flying < this.#maxFlying && this.#held + (this.#flying + 1) * this.#blockBytes <= WINDOW_BYTES
+    )
   }
 }
 

@@ -1,0 +1,52 @@
+import { commonOptions } from '@many-cores/cli'
+import { type Command, defineCommand } from './command.ts'
+import { parsePlace } from './place.ts'
+
+/** `reader cursors KEY` */
+export const cursors: Command = defineCommand({
+  options: {
+    set: {
+      type: 'string',
+      value: 'NAME=PLACE',
+      multiple: true,
+      parse: parseMove,
+      help: 'Move this cursor to start, end, a position, -N or @TIME'
+    },
+    remove: { type: 'string', value: 'NAME', multiple: true, help: 'Forget this cursor' },
+    json: { type: 'boolean', help: 'Print one JSON object a line' },
+    timeout: {
+      type: 'number',
+      value: 'SECONDS',
+      default: 30,
+      help: 'How long to look for the log, where a place can only be found there; 0 is for ever'
+    },
+    ...commonOptions('reader')
+  },
+  help: {
+    usage: 'reader cursors [options] KEY',
+    about: [
+      'Prints the cursors that this store has for the log: name, place, how many lines of those that the store has heard of lie ahead (- where it has not), and the file of one that --output made. Nobody else is asked.'
+    ],
+    examples: [
+      'reader cursors KEY',
+      'reader cursors --set default=-100 KEY',
+      'reader cursors --remove old KEY'
+    ]
+  },
+  start: async (key, values, context) => {
+    const { manageCursors } = await import('./cursors.ts')
+    return manageCursors(key, values, context)
+  }
+})
+
+/** A cursor, and where it is moved to. */
+export interface Move {
+  readonly name: string
+  readonly place: ReturnType<typeof parsePlace>
+}
+
+function parseMove(text: string): Move {
+  const equals = text.indexOf('=')
+  if (equals < 1) throw new Error(`'${text}' is no NAME=PLACE; default=0 is one`)
+  return { name: text.slice(0, equals), place: parsePlace(text.slice(equals + 1)) }
+}

@@ -1,0 +1,74 @@
+import { oneLine, type RunContext, UsageError } from '@many-cores/cli'
+import { type Bound, type Cursor, type Cursors, openCursors, openReader, type Place } from '@many-cores/node'
+import type { Move } from './cursors-command.ts'
+import { type NodeValues, openReaderNode } from './open.ts'
+
+export interface CursorsValues extends NodeValues {
+  readonly set: readonly Move[]
+  readonly remove: readonly string[]
+  readonly json: boolean
+  readonly timeout: number
+}
+
+/** Moves and removes cursors of the log of `key`; where neither is asked for, prints them. */
+export async function manageCursors(key: string, values: CursorsValues, context: RunContext): Promise<void> {
+  await using node = await openReaderNode(values, context)
+  await using cursors = await openCursors(node, key)
+  const locate = async (bound: Bound): Promise<Place> => {
+    if (typeof bound === 'number' && bound >= 0) return bound
+    if (bound === 'start') return 0
+    const options = { timeout: values.timeout * 1000, signal: context.signal }
+    await using reader = await openReader(node, key, options)
+    if (typeof bound === 'object' && 'time' in bound) return await reader.find(bound.time, options)
+    const length = await reader.length(options)
+    return typeof bound === 'number' ? Math.max(0, length + bound) : length
+  }
+  for (const { name, place } of values.set) await move(await cursors.get(name), await locate(place))
+  for (const name of values.remove) await remove(await cursors.get(name))
+  if (values.set.length + values.remove.length > 0) return
+  const rows = (await cursors.list()).map((cursor) => rowOf(cursor, cursors))
+  await context.print(values.json ? rows.map((row) => `${JSON.stringify(row)}\n`).join('') : table(rows))
+}
+
+async function move(cursor: Cursor, place: Place): Promise<void> {
+  if (cursor.state !== null)
+    throw new UsageError(`the cursor ${cursor.name} belongs to a file and moves with it; it can be removed`)
+  await cursor.commit(place)
+}
+
+async function remove(cursor: Cursor): Promise<void> {
+  if (cursor.place === null) throw new UsageError(`there is no cursor ${cursor.name} for this log`)
+  await cursor.remove()
+}
+
+interface Row {
+  readonly name: string
+  readonly place: Place | null
+  /** Lines ahead of it, of those that the store has heard of; null where it has not. */
+  readonly lag: number | null
+  /** What it is the cursor of, if of a file. */
+  readonly file: string | null
+}
+
+function rowOf({ name, place, state }: Cursor, { length }: Cursors): Row {
+  const lag = length === null || typeof place !== 'number' ? null : Math.max(0, length - place)
+  const file = state?.file
+  return { name, place, lag, file: typeof file === 'string' ? file : null }
+}
+
+const HEADINGS = ['NAME', 'PLACE', 'LAG', 'FILE']
+
+function table(rows: readonly Row[]): string {
+  if (rows.length === 0) return ''
+  const cells = [HEADINGS, ...rows.map(cellsOf)]
+  const widths = HEADINGS.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)))
+  return cells
+    .map((row) => `${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd())
+    .map((line) => `${line}\n`)
+    .join('')
+}
+
+function cellsOf({ name, place, lag, file }: Row): string[] {
+  const shown = typeof place === 'number' ? String(place) : JSON.stringify(place)
+  return [name, shown, lag === null ? '-' : String(lag), file === null ? '' : oneLine(file)]
+}

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { test } from 'node:test'
+import { createWorld } from './testing/support.ts'
+
+const LINES = [
+  Buffer.from('hi\n'),
+  Buffer.from('grüße, \x1b[31mred\x07\n'),
+  Buffer.from([0xff, 0xfe, 0x0d, 0x0a]),
+  Buffer.from('no end')
+]
+
+test('formats: text is safe for a terminal, raw and %s are the bytes', async (t) => {
+  const world = await createWorld(t)
+  const writer = await world.write()
+  await writer.publish(LINES)
+  const print = async (args: readonly string[], env: Record<string, string> = {}): Promise<Buffer> => {
+    const { stdout, code, stderr } = await world.read([...args, '--from=start', '--exit', writer.key], {
+      env
+    }).ended
+    assert.equal(code, 0, stderr)
+    return stdout
+  }
+  const [short = '', long = ''] = writer.manifest.cores.map((core) => core.key)
+  const heads = [short, long, short, long].map((key, index) => `Block ${index >> 1} in Core ${key}: `)
+  const bodies = ['hi', 'grüße, \\x1b[31mred\\x07', '\ufffd\ufffd', 'no end']
+  const text = heads.map((head, index) => `${head}${bodies[index]}\n`).join('')
+  assert.equal((await print([])).toString(), text.replaceAll('Block 1', 'Block 0'))
+  assert.ok((await print(['--raw'])).equals(Buffer.concat(LINES)))
+
+  const colored = (await print(['--text'], { FORCE_COLOR: '1', NO_COLOR: '1' })).toString().split('\n')
+  assert.equal(colored[0], `\x1b[36mBlock 0 in Core ${short}: \x1b[39mhi`)
+  assert.ok(colored[1]?.startsWith(`\x1b[33mBlock 0 in Core ${long}: \x1b[39mgrüße`))
+
+  const formatted = await print(['--format', '%o|%p|%k|%K|%b|%S|%t|%%|\\x41\\0\\t|ü|%s\\r\\n'])
+  const rows = LINES.map((line, position) => {
+    const [core, name] = position % 2 === 0 ? [0, 'short'] : [1, 'long']
+    const bare = line.at(-1) === 0x0a ? line.subarray(0, -1) : line
+    const head = `${position}|${core}|${name}|${name.length}|0|${bare.byteLength}|${writer.key}|%|A\0\t|ü|`
+    return Buffer.concat([Buffer.from(head), bare, Buffer.from('\r\n')])
+  })
+  assert.ok(formatted.equals(Buffer.concat(rows)), formatted.toString())
+  const times = (await print(['--format', '%T '])).toString().trim().split(' ').map(Number)
+  assert.ok(times.length === 4 && times.every((time) => Math.abs(Date.now() - time) < 600_000))
+})
+
+interface Schema {
+  readonly required: readonly string[]
+  readonly additionalProperties: boolean
+  readonly oneOf: readonly { readonly required: readonly string[] }[]
+  readonly properties: Readonly<
+    Record<string, { readonly type: string | readonly string[]; pattern?: string }>
+  >
+}
+
+test('--json is what its schema says', async (t) => {
+  const world = await createWorld(t)
+  const writer = await world.write()
+  await writer.publish(LINES)
+  const { stdout } = await world.read(['--json', '--from=start', '--exit', writer.key]).ended
+  const url = new URL('../../../docs/reader-json.schema.json', import.meta.url)
+  const schema = JSON.parse(await readFile(url, 'utf8')) as Schema
+  const objects = stdout
+    .toString()
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+  assert.equal(objects.length, LINES.length)
+  for (const [position, object] of objects.entries()) {
+    for (const name of schema.required) assert.ok(name in object, name)
+    assert.equal(schema.oneOf.filter(({ required }) => required.every((name) => name in object)).length, 1)
+    for (const [name, value] of Object.entries(object)) {
+      const { type = [], pattern } = schema.properties[name] ?? {}
+      const kind = value === null ? 'null' : Number.isInteger(value) ? 'integer' : typeof value
+      assert.ok([type].flat().includes(kind), `${name} is ${kind}`)
+      if (pattern !== undefined) assert.match(String(value), new RegExp(pattern))
+    }
+    const { text, base64 } = object
+    const bytes = typeof text === 'string' ? Buffer.from(text) : Buffer.from(String(base64), 'base64')
+    assert.ok(bytes.equals(LINES[position] ?? Buffer.of()))
+  }
+  assert.equal(typeof objects[2]?.base64, 'string')
+})

@@ -1,0 +1,14 @@
+import { type Command, defineCommand } from './command.ts'
+import { checkTogether, help, options } from './options.ts'
+
+/** `reader KEY` */
+export const read: Command = defineCommand({
+  options,
+  help,
+  check: checkTogether,
+  start: async (key, values, context) => {
+    // the store and the network load while the first word is on the screen already
+    const { read } = await import('./read.ts')
+    return read(key, values, context)
+  }
+})

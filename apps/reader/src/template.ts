@@ -1,0 +1,83 @@
+import type { Entry } from '@many-cores/node'
+
+/** A line as `--format` wants it, in the letters of latin1: one for each byte. */
+export type Template = (entry: Entry, log: LogNames) => string
+
+/** What a template may name beside the entry. */
+export interface LogNames {
+  readonly key: string
+  /** By name: the core's index in the manifest. */
+  readonly indexes: ReadonlyMap<string, number>
+}
+
+type Part = string | Template
+
+// kcat's letters where it has them; a core is its partition, a core's name its key, the log its topic.
+const TOKENS: ReadonlyMap<string, Part> = new Map<string, Part>([
+  ['s', ({ line }) => content(line).toString('latin1')],
+  ['S', ({ line }) => String(content(line).byteLength)],
+  ['o', ({ position }) => String(position ?? -1)],
+  ['p', ({ core }, { indexes }) => String(indexes.get(core) ?? -1)],
+  ['k', ({ core }) => core],
+  ['K', ({ core }) => String(core.length)],
+  ['b', ({ index }) => String(index)],
+  ['T', ({ time }) => String(time ?? -1)],
+  ['t', (_entry, { key }) => key],
+  ['%', '%']
+])
+
+const ESCAPES: ReadonlyMap<string, string> = new Map([
+  ['n', '\n'],
+  ['r', '\r'],
+  ['t', '\t'],
+  ['0', '\0'],
+  ['\\', '\\']
+])
+
+const ESCAPE_OR_TOKEN = /\\x([0-9a-fA-F]{2})|([\\%])(.?)/gsu
+
+/** What `--format` takes. Throws an Error that says what would be right. */
+export function parseTemplate(text: string): Template {
+  const parts: Part[] = []
+  let from = 0
+  for (const match of text.matchAll(ESCAPE_OR_TOKEN)) {
+    const [whole, hex, kind, letter = ''] = match
+    parts.push(bytesOf(text.slice(from, match.index)))
+    if (hex === undefined) parts.push(kind === '%' ? token(letter) : escaped(letter))
+    else parts.push(String.fromCharCode(Number.parseInt(hex, 16)))
+    from = match.index + whole.length
+  }
+  parts.push(bytesOf(text.slice(from)))
+  const kept = parts.filter((part) => part !== '')
+  return (entry, log) => {
+    let line = ''
+    for (const part of kept) line += typeof part === 'string' ? part : part(entry, log)
+    return line
+  }
+}
+
+function token(letter: string): Part {
+  const part = TOKENS.get(letter)
+  if (part !== undefined) return part
+  throw new Error(
+    `%${letter} means nothing; these do: ${[...TOKENS.keys()].map((key) => `%${key}`).join(' ')}`
+  )
+}
+
+function escaped(letter: string): string {
+  const character = ESCAPES.get(letter)
+  if (character !== undefined) return character
+  throw new Error(`\\${letter} means nothing; \\n \\r \\t \\0 \\\\ and \\xNN do`)
+}
+
+function bytesOf(text: string): string {
+  return Buffer.from(text).toString('latin1')
+}
+
+const NEWLINE = 0x0a
+
+/** The line without its terminator: a format says itself what ends a line. */
+function content(line: Uint8Array): Buffer {
+  const length = line.byteLength - (line[line.byteLength - 1] === NEWLINE ? 1 : 0)
+  return Buffer.from(line.buffer, line.byteOffset, length)
+}

@@ -1,0 +1,61 @@
+import { decodeManifest, keyToBytes, parseKey } from '@many-cores/protocol'
+import type Hypercore from 'hypercore'
+import type { Cursor } from './cursor.ts'
+import { listCursors, openCursor } from './cursor-store.ts'
+import { translate } from './errors.ts'
+import { Blocks } from './follow/blocks.ts'
+import { storedEndPosition } from './follow/seek.ts'
+import { internalsOf } from './internals.ts'
+import type { Node } from './node.ts'
+
+/** The cursors of one log, as the store has them: nobody is asked. Made by `openCursors`. */
+export interface Cursors {
+  /** How many lines the log had when this store last heard of it; null where that is not known, as for a tutorial log. */
+  readonly length: number | null
+  /** All that have a place, by name. */
+  list(): Promise<readonly Cursor[]>
+  /** Throws NodeError `BAD_OPTION` for a name that cannot be one. */
+  get(name: string): Promise<Cursor>
+  close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** Opens the cursors of the log with this key, without looking for peers. Throws ProtocolError `BAD_KEY`; NodeError `CLOSED`. */
+export async function openCursors(node: Node, key: string): Promise<Cursors> {
+  const parsed = parseKey(key)
+  const { store, adopt } = internalsOf(node)
+  const bootstrap = store.get({ key: keyToBytes(parsed) })
+  try {
+    await bootstrap.ready()
+    const length = await storedLength(bootstrap, parsed)
+    const close = async (): Promise<void> => {
+      release()
+      await bootstrap.close()
+    }
+    const cursors: Cursors = {
+      length,
+      list: () => listCursors(bootstrap),
+      get: (name) => openCursor(bootstrap, name),
+      close,
+      [Symbol.asyncDispose]: close
+    }
+    const release = adopt(cursors)
+    return cursors
+  } catch (error) {
+    await bootstrap.close()
+    throw translate(error)
+  }
+}
+
+async function storedLength(bootstrap: Hypercore, key: ReturnType<typeof parseKey>): Promise<number | null> {
+  const blocks = new Blocks('bootstrap', bootstrap)
+  try {
+    await blocks.ready()
+    const first = await blocks.stored(0)
+    if (first === null) return null
+    const manifest = decodeManifest(first, key)
+    return manifest.version === 1 ? await storedEndPosition(blocks, manifest) : null
+  } finally {
+    await blocks.close()
+  }
+}

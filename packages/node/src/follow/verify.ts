@@ -1,0 +1,94 @@
+import type { JournalRecord, LogManifest } from '@many-cores/protocol'
+import type Hypercore from 'hypercore'
+import { NodeError } from '../errors.ts'
+import type { Verification } from '../verification.ts'
+import type { Patience } from './blocks.ts'
+import type { ReadableLog } from './log.ts'
+import { followOrdered } from './ordered.ts'
+import { refresh, type Wait } from './refresh.ts'
+
+interface VerifyContext extends Patience, Wait {
+  readonly onProgress?: (lines: number) => void
+}
+
+/** See `Reader.verify`. If the signal aborts, what it returns means nothing. */
+export async function verify(log: ReadableLog<LogManifest>, context: VerifyContext): Promise<Verification> {
+  const cores = log.manifest.cores.map((_, index) => log.openCore(index))
+  await Promise.all(cores.map((core) => core.ready()))
+  const reached = await refresh([log.bootstrap, ...cores], context)
+  // what the cores have now is named by the journal of a moment later: a batch becomes visible as one
+  const lengths = cores.map((core) => core.length)
+  if (reached) await refresh([log.bootstrap], context)
+  const tally = new Tally()
+  for await (const batch of followOrdered(log, {
+    ...context,
+    from: 0,
+    until: null,
+    live: false,
+    wants: () => true,
+    onRecord: (record) => tally.count(record)
+  })) {
+    tally.lines += batch.count
+    tally.bytes += batch.bytes().byteLength
+    context.onProgress?.(tally.lines)
+  }
+  // blocks run ahead of their record while they travel: without a peer, that is no fault
+  if (reached) refuseExtra(log, lengths, tally)
+  await auditAll(log, cores, context.signal)
+  return { ...tally.total(), reached }
+}
+
+/** What the journal names. */
+class Tally {
+  lines = 0
+  bytes = 0
+  #batches = 0
+  #blocks = 0
+  readonly #ends = new Map<number, number>()
+
+  count({ at }: JournalRecord): void {
+    this.#batches++
+    for (const [core, length, blocks] of at) {
+      this.#ends.set(core, length + blocks)
+      this.#blocks += blocks
+    }
+  }
+
+  /** How many blocks of this core. */
+  end(core: number): number {
+    return this.#ends.get(core) ?? 0
+  }
+
+  total(): Omit<Verification, 'reached'> {
+    return { lines: this.lines, batches: this.#batches, blocks: this.#blocks, bytes: this.bytes }
+  }
+}
+
+function refuseExtra({ manifest }: ReadableLog<LogManifest>, lengths: readonly number[], tally: Tally): void {
+  for (const [core, length] of lengths.entries()) {
+    const end = tally.end(core)
+    if (length <= end) continue
+    throw new NodeError(
+      'INTEGRITY',
+      `core ${manifest.cores[core]?.name} has ${length} blocks, but the journal names ${end}: block ${end} belongs to no position up to ${tally.lines}, the end of the log`
+    )
+  }
+}
+
+/** Hypercore checks blocks as they arrive, not as they are read again: what the disk did to them meanwhile shows here. */
+async function auditAll(
+  { bootstrap, manifest }: ReadableLog<LogManifest>,
+  cores: readonly Hypercore[],
+  signal: AbortSignal
+): Promise<void> {
+  const names = ['bootstrap', ...manifest.cores.map((core) => core.name)]
+  for (const [index, core] of [bootstrap, ...cores].entries()) {
+    if (signal.aborted) return
+    const audit = await core.core.audit({ dryRun: true })
+    if (audit !== null && audit.droppedBlocks + audit.droppedTreeNodes === 0 && !audit.corrupt) continue
+    throw new NodeError(
+      'INTEGRITY',
+      `core ${names[index]}: ${audit?.droppedBlocks ?? 'some'} blocks in the store are not what the writer signed`
+    )
+  }
+}

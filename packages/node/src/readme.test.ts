@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { deadline, temporary } from './testing/support.ts'
+
+const run = promisify(execFile)
+const here = dirname(dirname(fileURLToPath(import.meta.url)))
+const readme = await readFile(join(here, 'README.md'), 'utf8')
+const examples = [...readme.matchAll(/```ts\n(.*?)```\n\n```text\n(.*?)```/gs)]
+
+test('every example of the README has an output', () => {
+  assert.equal(examples.length, readme.split('```ts\n').length - 1)
+})
+
+for (const [index, [, code = '', output]] of examples.entries()) {
+  test(`example ${index + 1} of the README prints what stands below it`, async (t) => {
+    const directory = await temporary(t)
+    const runtime = join(directory, 'run')
+    await mkdir(runtime, { mode: 0o700 })
+    await mkdir(join(directory, 'node_modules', '@many-cores'), { recursive: true })
+    await symlink(here, join(directory, 'node_modules', '@many-cores', 'node'))
+    await writeFile(join(directory, 'package.json'), '{ "type": "module" }')
+    await writeFile(join(directory, 'main.ts'), code)
+    // Node 20 does not know `await using`: it is compiled, not checked, since the examples are plain JavaScript otherwise
+    const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc')
+    const options = ['--module', 'nodenext', '--target', 'es2022', '--noCheck', '--types', '']
+    await run(process.execPath, [tsc, 'main.ts', ...options], { cwd: directory })
+    const env = { PATH: process.env.PATH, HOME: directory, XDG_RUNTIME_DIR: runtime }
+    const { stdout } = await deadline(
+      'the example',
+      run(process.execPath, ['main.js'], { cwd: directory, env })
+    )
+    assert.equal(stdout, output)
+  })
+}
