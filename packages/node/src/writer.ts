@@ -298,21 +298,27 @@ async function* until<T>(
     return
   }
   const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
-  let onabort = ignore
-  const aborted = new Promise<{ done: true }>((resolve) => {
-    onabort = () => resolve({ done: true })
-    signal.addEventListener('abort', onabort, { once: true })
-  })
   try {
     while (!signal.aborted) {
-      const result = await Promise.race([iterator.next(), aborted])
-      if (result.done === true) return
+      const result = await orAbort(Promise.resolve(iterator.next()), signal)
+      if (result === null || result.done === true) return
       yield result.value
     }
   } finally {
-    signal.removeEventListener('abort', onabort)
     Promise.resolve(iterator.return?.()).catch(ignore)
   }
+}
+
+/** What `next` gives, or null once `signal` aborts. Not a race with one promise for all: that would keep every item for ever. */
+function orAbort<T>(next: Promise<T>, signal: AbortSignal): Promise<T | null> {
+  return new Promise((resolve, reject) => {
+    const onabort = (): void => resolve(null)
+    // the source may have aborted it just now
+    if (signal.aborted) onabort()
+    signal.addEventListener('abort', onabort, { once: true })
+    const forget = (): void => signal.removeEventListener('abort', onabort)
+    next.finally(forget).then(resolve, reject)
+  })
 }
 
 /** A checkpoint whose value is known already. */

@@ -1,6 +1,7 @@
 import {
   type CoreExtent,
   type CoreKey,
+  checkBlock,
   type JournalRecord,
   type LogManifest,
   lineCount,
@@ -97,6 +98,7 @@ class Part {
     this.#block++
     this.block = block
     this.stop = 0
+    checkBlock(block, this.#manifest.framing)
     this.#ends = lineEnds(block, this.#manifest.framing)
     this.#line = 0
     if (this.#ends.length === 0) throw this.#fault('fewer')

@@ -34,12 +34,19 @@ export class Appender {
    */
   async append(batch: PackedBatch, time: number, checkpoints: Checkpoints): Promise<void> {
     const cores = [...batch.blocks.keys()].sort((a, b) => a - b)
-    const at = await Promise.all(cores.map((core) => this.#appendBlocks(core, batch.blocks.get(core) ?? [])))
+    const sessions = await Promise.all(cores.map((core) => this.#dataSession(core)))
     this.#journal ??= this.#session(this.#bootstrap)
     const journal = await this.#journal
+    const blocks = cores.map((core) => batch.blocks.get(core) ?? [])
+    const at = cores.map(
+      (core, slot): CoreExtent => [core, sessions[slot]?.length ?? 0, blocks[slot]?.length ?? 0]
+    )
+    // side by side: each append reads from the disk before it writes to the atom
+    const appends = sessions.map((session, slot) => session.append(blocks[slot] ?? []))
     if (batch.lines > 0) {
-      await journal.append(encodeJournalRecord({ seq: batch.seq, time, at, order: batch.order }))
+      appends.push(journal.append(encodeJournalRecord({ seq: batch.seq, time, at, order: batch.order })))
     }
+    await Promise.all(appends)
     // hypercore 11.37: user data of an atom's session goes into the atom's view, like its blocks
     await writeCheckpoints(journal, checkpoints)
     await this.#atom.flush()
@@ -52,14 +59,13 @@ export class Appender {
     await Promise.all(opened.map((session) => session.value.close()))
   }
 
-  async #appendBlocks(core: number, blocks: readonly Uint8Array[]): Promise<CoreExtent> {
+  #dataSession(core: number): Promise<Hypercore> {
     let session = this.#sessions.get(core)
     if (session === undefined) {
       session = this.#openCore(core).then((opened) => this.#session(opened))
       this.#sessions.set(core, session)
     }
-    const { length } = await (await session).append(blocks)
-    return [core, length - blocks.length, blocks.length]
+    return session
   }
 
   async #session(core: Hypercore): Promise<Hypercore> {
