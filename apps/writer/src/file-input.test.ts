@@ -163,6 +163,17 @@ test('a file that is copied and truncated is read to its end in the copy, then f
   )
 })
 
+test('a copy that is still being made is not read twice', async (t) => {
+  const directory = await temporary(t)
+  const file = join(directory, 'in')
+  await writeFile(file, 'a1\n')
+  assert.equal(await published(t, directory, file), 'a1\n')
+  await rename(file, `${file}.2`)
+  await writeFile(file, 'b1\nb2\nb3\n')
+  await writeFile(`${file}.1`, 'b1\nb2\n')
+  assert.equal(await published(t, directory, file), 'a1\nb1\nb2\nb3\n')
+})
+
 test('a truncated file without a copy is read from its start, and what was lost is said', async (t) => {
   const directory = await temporary(t)
   const file = join(directory, 'in')
@@ -211,10 +222,17 @@ test('a file behind a symbolic link is followed', async (t) => {
   await mkdir(join(directory, 'real'))
   await writeFile(file, 'one\n')
   await symlink(file, link)
-  const { log } = await follow(t, directory, link)
+  const { writer, log } = await follow(t, directory, link)
   await log.until('one\n')
   await appendFile(file, 'two\n')
   await log.until('one\ntwo\n')
+  // rotated twice where it is
+  await writer.ended('SIGTERM')
+  await appendFile(file, 'three\n')
+  await rename(file, `${file}.2`)
+  await writeFile(`${file}.1`, 'four\n')
+  await writeFile(file, 'five\n')
+  assert.equal(await published(t, directory, link), 'one\ntwo\nthree\nfour\nfive\n')
 })
 
 test('a line over the limit exits 9 with file and byte; what stands before it is durable', async (t) => {

@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises'
+import { readdir, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { laterNames, rotatedNames } from './rotation.ts'
 
@@ -15,22 +15,30 @@ export interface ListedFile extends FileId {
   readonly born: number
 }
 
-/** The file at `path` if it is there, and those that it may have been rotated to. */
-export async function listFiles(path: string): Promise<ListedFile[]> {
+/** A file if it is there, and those that it may have been rotated to. */
+export interface Listing {
+  /** Where the file is, or would be: behind a symbolic link, where that points. */
+  readonly path: string
+  readonly files: readonly ListedFile[]
+}
+
+export async function listFiles(link: string): Promise<Listing> {
+  const path = await realpath(link).catch(() => link)
   const base = basename(path)
   const names = [base, ...rotatedNames(base, await namesIn(dirname(path)))]
   const files = await Promise.all(names.map((name) => lookAt(join(dirname(path), name))))
-  return files.filter((file) => file !== null)
+  return { path, files: files.filter((file) => file !== null) }
 }
 
-/** The files in `listing` that were begun after `file` was, oldest first. Of one that was not rotated to a known name: what is at `path`. */
-export function laterFiles(path: string, listing: readonly ListedFile[], file: FileId): ListedFile[] {
-  const here = listing.find((listed) => isSameFile(listed, file))
-  const at = (name: string): ListedFile | undefined =>
-    listing.find((listed) => basename(listed.path) === name)
-  const names = listing.map((listed) => basename(listed.path))
-  const later = here === undefined ? [basename(path)] : laterNames(basename(path), names, basename(here.path))
-  return later.map(at).filter((listed) => listed !== undefined)
+/** The files that were begun after `file` was, oldest first. Of one that was not rotated to a known name: the one at the path. */
+export function laterFiles({ path, files }: Listing, file: FileId): ListedFile[] {
+  const base = basename(path)
+  const here = files.find((listed) => isSameFile(listed, file))
+  const names = files.map((listed) => basename(listed.path))
+  const later = here === undefined ? [base] : laterNames(base, names, basename(here.path))
+  return later
+    .map((name) => files.find((listed) => basename(listed.path) === name))
+    .filter((listed) => listed !== undefined)
 }
 
 /** The regular file at `path` now, or null. */
@@ -51,13 +59,13 @@ export function isSameFile(a: FileId, b: FileId): boolean {
 }
 
 /** Whether nothing was renamed, made or removed in between. */
-export function isSameListing(a: readonly ListedFile[], b: readonly ListedFile[]): boolean {
-  const known = new Map(b.map((file) => [file.path, file]))
+export function isSameListing({ files }: Listing, other: Listing): boolean {
+  const known = new Map(other.files.map((file) => [file.path, file]))
   return (
-    a.length === b.length &&
-    a.every((file) => {
-      const other = known.get(file.path)
-      return other !== undefined && isSameFile(file, other)
+    files.length === known.size &&
+    files.every((file) => {
+      const still = known.get(file.path)
+      return still !== undefined && isSameFile(file, still)
     })
   )
 }

@@ -5,9 +5,6 @@ import { HEAD_BYTES, type Place, printOf, TAIL_BYTES } from './place.ts'
 /** Read at once, at most. */
 const CHUNK_BYTES = 1 << 20
 
-/** A file with other numbers may still be the one that is looked for, if it was made after that was seen, give or take so much. */
-const COPY_SLACK_MS = 10_000
-
 /** An open file that is read from a place on, under whatever name it has by then. */
 export class SourceFile implements FileId {
   readonly path: string
@@ -57,10 +54,9 @@ export class SourceFile implements FileId {
     return Math.max(0, this.#size - this.#position)
   }
 
-  /** Goes to `place` if this is the file that it speaks of, or a copy of it; otherwise says no. */
+  /** Goes to `place` if what stands before it is what was read before it; otherwise says no. */
   async resume(place: Place): Promise<boolean> {
     const { offset, tail } = place
-    if (this.ino !== place.ino && this.#born < place.time - COPY_SLACK_MS) return false
     if (this.#size < offset) return false
     const head = await this.#readAt(0, Math.min(offset, HEAD_BYTES))
     if (printOf(head, await this.#readAt(offset - tail, tail)) !== place.print) return false
@@ -89,9 +85,9 @@ export class SourceFile implements FileId {
     this.#ahead ??= await this.#fetch()
   }
 
-  /** Whether it was made before `other`. */
+  /** Whether it was not made after `other`: a file system's clock ticks slowly. */
   isOlder(other: SourceFile): boolean {
-    return this.#born < other.#born
+    return this.#born <= other.#born
   }
 
   /** The place behind all that was read. */
