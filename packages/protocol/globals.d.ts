@@ -1,9 +1,5 @@
 // What every runtime has and no ECMAScript lib of TypeScript declares. Seen by this package's sources only.
 
-declare class TextEncoder {
-  encode(input?: string): Uint8Array
-}
-
 declare class TextDecoder {
   constructor(label?: 'utf-8', options?: { readonly fatal?: boolean; readonly ignoreBOM?: boolean })
   decode(input?: Uint8Array): string

@@ -41,7 +41,11 @@ async function openSink(reader: Reader, values: ReadValues, context: RunContext)
   const format = formatOf(reader, values, context)
   const from = fromOf(values)
   if (output === undefined)
-    return createStdoutSink(context.print, format, { cursor: await reader.cursor(group), from })
+    return createStdoutSink(context.print, format, {
+      cursor: await reader.cursor(group),
+      from,
+      signal: context.signal
+    })
   return await openFileSink(reader, {
     path: resolvePath(output, context.env),
     group,

@@ -15,17 +15,25 @@ export interface Sink {
 /** Lines that are printed in one go: after `kill -9` in the midst of it, at most so many come again. */
 const SLICE_LINES = 1000
 
+interface StdoutSinkOptions {
+  readonly cursor: Cursor
+  readonly from: Bound | 'stored'
+  readonly signal: AbortSignal
+}
+
 /** Standard output. `from` beats the cursor, which says how far was delivered. */
 export function createStdoutSink(
   print: (bytes: Uint8Array) => Promise<void>,
   format: Format,
-  { cursor, from }: { readonly cursor: Cursor; readonly from: Bound | 'stored' }
+  { cursor, from, signal }: StdoutSinkOptions
 ): Sink {
   const bookmark = new Bookmark<{ readonly place: Place }>(({ place }) => cursor.commit(place))
   return {
     from: from === 'stored' ? (cursor.place ?? 'start') : from,
     take: async (batch) => {
       for (let first = 0; first < batch.count; first += SLICE_LINES) {
+        // a batch may be 16 MiB, and whoever reads us slow
+        if (signal.aborted) return
         const slice = batch.slice(first, Math.min(batch.count, first + SLICE_LINES))
         await print(format(slice))
         await bookmark.move({ place: slice.next })

@@ -10,7 +10,15 @@ export const options = {
     help: 'How lines are spread over cores, when the log is created: byte-length:5[,…] | hash:N[,field=K,separator=S] | round-robin:N | prefix:A[,B…]',
     defaultHelp: 'byte-length:5'
   },
-  exit: { type: 'boolean', help: 'Leave when standard input has ended; otherwise go on serving it' },
+  input: {
+    type: 'string',
+    value: 'FILE',
+    help: 'Follow this file instead, over rotations and restarts: each of its lines is published exactly once; - is standard input'
+  },
+  exit: {
+    type: 'boolean',
+    help: 'Leave when standard input, or what is in the file, has ended; otherwise go on serving it'
+  },
   ...commonOptions('writer')
 } as const
 
@@ -19,7 +27,8 @@ export const help: HelpText = {
   about:
     'Publishes the lines of standard input under one key, durable as they come, and serves them to readers until a signal. The key is the one line on standard output.',
   examples: [
-    'tail -F app.log | writer',
+    'app | writer',
+    'writer --input app.log     (as tail -F, and goes on where it stopped)',
     'writer --route hash:4 < events.ndjson',
     'writer --local     (type lines; only this machine can read them)'
   ]

@@ -1,13 +1,14 @@
 import { defaultStorage, type OptionValues, type RunContext, reportTo, resolvePath } from '@many-cores/cli'
-import { openNode, openWriter } from '@many-cores/node'
-import { readInput } from './input.ts'
+import { openNode, openWriter, type Writer } from '@many-cores/node'
+import { publishFile } from './file/publish-file.ts'
 import type { options } from './options.ts'
+import { readInput } from './stdin.ts'
 
-/** Publishes standard input, then serves it until `signal`, or leaves where `--exit` says so. */
-export async function write(
-  values: OptionValues<typeof options>,
-  { env, signal, status, stdin, print }: RunContext
-): Promise<void> {
+type Values = OptionValues<typeof options>
+
+/** Publishes standard input or a file, then serves it until `signal`, or leaves where `--exit` says so. */
+export async function write(values: Values, context: RunContext): Promise<void> {
+  const { env, signal, status, print } = context
   const { storage, bootstrap, local, route, exit } = values
   await using node = await openNode({
     storage: storage === undefined ? defaultStorage('writer', env) : resolvePath(storage, env),
@@ -18,10 +19,20 @@ export async function write(
   })
   await using writer = await openWriter(node, { signal, ...(route !== undefined && { routing: route }) })
   await print(`main core key: ${writer.key}\n`)
-  const { count } = await writer.publishBytes(readInput(stdin, signal))
+  const count = await publish(writer, values, context)
   status.note(`${count} lines published, ${writer.length} in all`)
   if (!exit && !signal.aborted) {
     status.state('standard input has ended; serving until a signal')
     await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
   }
+}
+
+async function publish(
+  writer: Writer,
+  { input = '-', exit }: Values,
+  { env, signal, status, stdin }: RunContext
+): Promise<number> {
+  if (input !== '-') return publishFile(writer, resolvePath(input, env), { exit, signal, status })
+  const { count } = await writer.publishBytes(readInput(stdin, signal))
+  return count
 }

@@ -13,7 +13,7 @@ const KILLS = Number(process.env.KILLS ?? 12)
 
 const BURST = new URL('./testing/burst.js', import.meta.url).pathname
 
-test(`a writer killed in a burst ${KILLS} times has each batch in all its cores and the journal, or in none`, async (t) => {
+test(`a writer killed in a burst ${KILLS} times has each batch in all its cores, the journal and its checkpoint, or in none`, async (t) => {
   const machine = await createMachine(t)
   const storage = join(machine.directory, 'w')
   let acknowledged = 0
@@ -49,5 +49,6 @@ async function burst(storage: string, before: number): Promise<number> {
     if (++seen === acknowledgements) setTimeout(() => child.kill('SIGKILL'), Math.random() * 5)
   }
   await deadline('the kill', exited)
+  assert.equal(child.signalCode, 'SIGKILL', 'it ended by itself')
   return acknowledged
 }

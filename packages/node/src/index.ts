@@ -8,6 +8,7 @@ export { openWriter } from './writer.ts'
 
 export type { Batch, Entry, Place } from './batch.ts'
 export type { Bound, TimeBound } from './bound.ts'
+export type { Checkpoint, Progress, StreamCheckpoint } from './checkpoint.ts'
 export type { Cursor, CursorState } from './cursor.ts'
 export type { Cursors } from './cursors.ts'
 export type { NodeErrorCode } from './errors.ts'
@@ -15,4 +16,11 @@ export type { Node, NodeOptions } from './node.ts'
 export type { AskOptions, FollowOptions, RangeOptions, Reader, ReaderOptions } from './reader.ts'
 export type { OnStatus, Status, Via } from './status.ts'
 export type { Verification, VerifyOptions } from './verification.ts'
-export type { Line, Published, PublishOptions, Writer, WriterOptions } from './writer.ts'
+export type {
+  Line,
+  Published,
+  PublishOptions,
+  PublishStreamOptions,
+  Writer,
+  WriterOptions
+} from './writer.ts'

@@ -11,14 +11,16 @@ import {
   type RoutingRule
 } from '@many-cores/protocol'
 import b4a from 'b4a'
+import type { Checkpoint, StreamCheckpoint } from './checkpoint.ts'
 import { NodeError, translate } from './errors.ts'
 import { internalsOf } from './internals.ts'
 import type { Node } from './node.ts'
 import { Appender } from './writer/appender.ts'
+import { checkCheckpointName, encodeCheckpoint, readCheckpoint } from './writer/checkpoints.ts'
 import { type Lines, oneLine, splitLines } from './writer/lines.ts'
 import { openLog, type WritableLog } from './writer/log.ts'
 import { Packer } from './writer/packer.ts'
-import { Submission, SubmissionQueue } from './writer/queue.ts'
+import { checkpointsOf, Submission, SubmissionQueue, type SubmittedCheckpoint } from './writer/queue.ts'
 
 /** What is published: bytes, terminator included; a text stands for its UTF-8. */
 export type Line = Uint8Array | string
@@ -35,8 +37,18 @@ export interface WriterOptions {
 }
 
 export interface PublishOptions {
+  /** Becomes durable in the same atom as the lines, or not at all. */
+  readonly checkpoint?: Checkpoint
+}
+
+export interface PublishStreamOptions {
   /** Takes nothing more from the source; what was taken is made durable. */
   readonly signal?: AbortSignal
+  /**
+   * Becomes durable in the same atom as each batch. A byte stream that has one can be gone on with: where it is aborted in
+   * the midst of a line, that line is left to whoever goes on.
+   */
+  readonly checkpoint?: StreamCheckpoint
 }
 
 /** Where published lines stand in the log. */
@@ -55,21 +67,26 @@ export interface Writer {
   readonly length: number
   /**
    * Publishes `lines` as one atomic batch: resolves when all are durable, or rejects and none is. Calls made while a flush
-   * is under way share the next one, in their order.
+   * is under way share the next one, in their order. Without lines, a checkpoint is stored alone.
    *
-   * @throws ProtocolError `BAD_LINE`, `LINE_TOO_LONG` or `BATCH_TOO_LARGE`, and nothing is published; NodeError
+   * @throws ProtocolError `BAD_LINE`, `LINE_TOO_LONG` or `BATCH_TOO_LARGE`, NodeError `BAD_OPTION`, and nothing is published;
    * `STORE_FULL` or the like, after which the writer accepts nothing more; `CLOSED`.
    */
-  publish(lines: Iterable<Line>): Promise<Published>
+  publish(lines: Iterable<Line>, options?: PublishOptions): Promise<Published>
   /** Publishes line by line, in batches as they come, never waiting for more. Resolves when all are durable. */
-  publishStream(lines: AsyncIterable<Line> | Iterable<Line>, options?: PublishOptions): Promise<Published>
+  publishStream(
+    lines: AsyncIterable<Line> | Iterable<Line>,
+    options?: PublishStreamOptions
+  ): Promise<Published>
   /**
    * Publishes a byte stream, e.g. a process's standard input, cut into lines after each newline and at its end. Resolves
    * when all are durable. Chunks must not change once they were yielded. A slow store slows the source.
    *
    * @throws as `publish`; what stands before the fault is durable. NodeError `BAD_OPTION` for a log of framing `none`.
    */
-  publishBytes(source: AsyncIterable<Uint8Array>, options?: PublishOptions): Promise<Published>
+  publishBytes(source: AsyncIterable<Uint8Array>, options?: PublishStreamOptions): Promise<Published>
+  /** The checkpoint of this name as it was last made durable, or null. Throws NodeError `BAD_OPTION`. */
+  checkpoint(name: string): Promise<Uint8Array | null>
   /** Makes durable what was published, then closes. Idempotent. The node stays open and goes on serving the log. */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
@@ -128,32 +145,40 @@ class LogWriter implements Writer {
     return this.#length
   }
 
-  async publish(lines: Iterable<Line>): Promise<Published> {
+  async publish(lines: Iterable<Line>, { checkpoint }: PublishOptions = {}): Promise<Published> {
     this.#checkOpen()
-    const submission = new Submission()
+    const submission = new Submission(constant(checkpoint))
     for (const line of lines) {
       if (submission.fill(this.#entry(line)) === 0) throw tooLarge()
     }
-    if (submission.lines === 0) return { position: this.#length, count: 0 }
+    if (submission.lines === 0 && checkpoint === undefined) return { position: this.#length, count: 0 }
     this.#submit(submission)
     return { position: await submission.durable, count: submission.lines }
   }
 
   publishStream(
     lines: AsyncIterable<Line> | Iterable<Line>,
-    { signal }: PublishOptions = {}
+    { signal, checkpoint }: PublishStreamOptions = {}
   ): Promise<Published> {
-    return this.#publishAll(this.#entries(until(lines, signal)))
+    return this.#publishAll(this.#entries(until(lines, signal)), checkpoint)
   }
 
-  async publishBytes(source: AsyncIterable<Uint8Array>, { signal }: PublishOptions = {}): Promise<Published> {
+  async publishBytes(
+    source: AsyncIterable<Uint8Array>,
+    { signal, checkpoint }: PublishStreamOptions = {}
+  ): Promise<Published> {
     if (this.manifest.framing !== 'newline') {
       throw new NodeError(
         'BAD_OPTION',
         'a byte stream cannot be cut into the entries of a log with framing none: publish them one by one'
       )
     }
-    return await this.#publishAll(splitLines(until(source, signal)))
+    const takesRest = (): boolean => checkpoint === undefined || signal?.aborted !== true
+    return await this.#publishAll(splitLines(until(source, signal), takesRest), checkpoint)
+  }
+
+  checkpoint(name: string): Promise<Uint8Array | null> {
+    return readCheckpoint(this.#log.bootstrap, name)
   }
 
   close(): Promise<void> {
@@ -173,18 +198,19 @@ class LogWriter implements Writer {
   }
 
   // One submission is being flushed while another fills up, and the source waits: so much is in memory and no more.
-  async #publishAll(source: AsyncIterable<Lines>): Promise<Published> {
+  async #publishAll(source: AsyncIterable<Lines>, checkpoint?: StreamCheckpoint): Promise<Published> {
     this.#checkOpen()
+    if (checkpoint !== undefined) checkCheckpointName(checkpoint.name)
     const pending: Submission[] = []
     let first: Submission | null = null
-    let count = 0
+    const taken = { lines: 0, bytes: 0 }
     const top = (lines: Lines, from: number): number => {
       const filling = pending.at(-1)
       return filling === undefined || filling.taken ? from : filling.fill(lines, from)
     }
     const begin = async (lines: Lines, from: number): Promise<number> => {
       if (pending.length === 2) await pending.shift()?.durable
-      const submission = new Submission()
+      const submission = new Submission(checkpoint && { ...checkpoint, before: { ...taken } })
       const filled = submission.fill(lines, from)
       this.#submit(submission)
       pending.push(submission)
@@ -193,17 +219,19 @@ class LogWriter implements Writer {
     }
     try {
       for await (const lines of source) {
-        for (let next = 0; next < lines.ends.length; ) {
-          const topped = top(lines, next)
-          next = topped > next ? topped : await begin(lines, next)
+        for (let from = 0; from < lines.ends.length; ) {
+          const topped = top(lines, from)
+          const next = topped > from ? topped : await begin(lines, from)
+          taken.lines += next - from
+          taken.bytes += (lines.ends[next - 1] ?? 0) - (lines.ends[from - 1] ?? 0)
+          from = next
         }
-        count += lines.ends.length
       }
     } finally {
       await Promise.allSettled(pending.map((submission) => submission.durable))
     }
     await Promise.all(pending.map((submission) => submission.durable))
-    return { position: (await (first as Submission | null)?.durable) ?? this.#length, count }
+    return { position: (await (first as Submission | null)?.durable) ?? this.#length, count: taken.lines }
   }
 
   #submit(submission: Submission): void {
@@ -235,7 +263,7 @@ class LogWriter implements Writer {
     const packed = this.#packer.take()
     // a clock that was set back must not make the journal's times descend
     this.#time = Math.max(this.#time, Date.now())
-    await this.#appender.append(packed, this.#time)
+    await this.#appender.append(packed, this.#time, checkpointsOf(batch))
     this.#length = packed.seq + packed.lines
     let position = packed.seq
     for (const submission of batch) {
@@ -285,6 +313,15 @@ async function* until<T>(
     signal.removeEventListener('abort', onabort)
     Promise.resolve(iterator.return?.()).catch(ignore)
   }
+}
+
+/** A checkpoint whose value is known already. */
+function constant(checkpoint: Checkpoint | undefined): SubmittedCheckpoint | undefined {
+  if (checkpoint === undefined) return undefined
+  const { name, value } = checkpoint
+  checkCheckpointName(name)
+  const bytes = encodeCheckpoint(name, value)
+  return { name, at: () => bytes, before: { lines: 0, bytes: 0 } }
 }
 
 function tooLarge(): ProtocolError {

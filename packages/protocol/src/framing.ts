@@ -1,5 +1,5 @@
 import { ProtocolError } from './errors.ts'
-import { MAX_LINE_BYTES } from './limits.ts'
+import { MAX_BLOCK_BYTES, MAX_LINE_BYTES } from './limits.ts'
 
 /**
  * How a block holds entries. `newline`: whole lines back to back, split after each 0x0A; what follows the last one is a
@@ -21,6 +21,22 @@ export function lineEnds(block: Uint8Array, framing: Framing): number[] {
   }
   if (from < block.byteLength) ends.push(block.byteLength)
   return ends
+}
+
+/**
+ * Checks what a writer of the format never exceeds, before `lineEnds` makes much of a stranger's block: 15 MiB of newlines
+ * are as many numbers, at thirty times the memory.
+ *
+ * @throws ProtocolError `BAD_BLOCK` for a block above `MAX_LINE_BYTES`; with framing `newline`, also for one that holds no
+ * line, or several in more than `MAX_BLOCK_BYTES`.
+ */
+export function checkBlock(block: Uint8Array, framing: Framing): void {
+  if (block.byteLength > MAX_LINE_BYTES) throw tooLarge(block, MAX_LINE_BYTES)
+  if (framing === 'none') return
+  if (block.byteLength === 0) throw new ProtocolError('BAD_BLOCK', 'a block of a data core holds no line')
+  if (block.byteLength <= MAX_BLOCK_BYTES) return
+  const newline = block.indexOf(NEWLINE)
+  if (newline !== -1 && newline < block.byteLength - 1) throw tooLarge(block, MAX_BLOCK_BYTES)
 }
 
 /** Whether nothing can follow `line` in its block: it has no terminator, or the framing allows one entry a block. */
@@ -49,5 +65,12 @@ export function checkLine(line: Uint8Array, framing: Framing): void {
   throw new ProtocolError(
     'BAD_LINE',
     `one line was given, but byte ${newline} of its ${line.byteLength} is a newline`
+  )
+}
+
+function tooLarge({ byteLength }: Uint8Array, most: number): ProtocolError {
+  return new ProtocolError(
+    'BAD_BLOCK',
+    `a block of a data core has ${byteLength} bytes; at most ${most} are allowed`
   )
 }

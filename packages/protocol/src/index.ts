@@ -9,19 +9,26 @@ connection (Corestore's replication); keys travel in block 0 alone.
 Where the cores live in the writer's Corestore does not concern a reader. Ours uses the default namespace's names
 `core-1` (bootstrap), `core-2`, `core-3`, … in the order of `otherKeys`.
 
-Block 0 of the bootstrap core: the bootstrap manifest
------------------------------------------------------
-UTF-8 JSON, at most 4 MiB:
+Blocks of the bootstrap core
+----------------------------
+Each is one JSON object in UTF-8; other bytes are refused, a byte order mark included. Members that are not named here are
+ignored; where a member stands twice, the last one counts. A number is whole and from 0 to 2^53 - 1; its value counts, not
+its spelling (1.0 is 1). A text has no half of a surrogate pair.
 
-  { "otherKeys": ["<64 hex>", …],          the data cores' keys: no duplicates, not the bootstrap key
+Block 0: the bootstrap manifest
+-------------------------------
+At most 4 MiB:
+
+  { "otherKeys": ["<64 hex>", …],          the data cores' keys, in either case: no duplicates, not the bootstrap key
     "version": 1,
     "cores": [{ "name": "short" }, …],     unique names, 1 to 64 of a-z 0-9 . _ -
     "routing": { "rule": "byte-length", "bounds": [5] },
     "framing": "newline" }
 
-otherKeys[i], cores[i] and routing result i are the same core. Unknown members are ignored. Without `version` it is a
-tutorial log (the Pear how-to "work with many Hypercores using Corestore"): each data core is read on its own, in its own
-order, framing `none`, names `core-2`, `core-3`, …; no rule, no journal. Any other version is an error.
+otherKeys[i], cores[i] and routing result i are the same core. Without `version` it is a tutorial log (the Pear how-to
+"work with many Hypercores using Corestore"): each data core is read on its own, in its own order, framing `none`, names
+`core-2`, `core-3`, …; no rule, no journal; other members are not looked at. Any other version is an error of its own, and
+nothing else of such a block is checked.
 
 Lines and framing
 -----------------
@@ -38,38 +45,40 @@ A pure function of a line's bytes (terminator included) and position to a core i
 
   { "rule": "byte-length", "bounds": [b0, …] }   bounds ascend, each >= 1. Index = how many are <= the length in bytes.
   { "rule": "hash", "cores": N }                 index = (murmur2(key) & 0x7fffffff) % N, Kafka's default partitioner
-                                                 (seed 0x9747b28c). Key = the line without one 0x0A at its end.
+                                                 (seed 0x9747b28c; fixtures/murmur2.json). Key = the line without one
+                                                 0x0A at its end.
   … with "separator": S, "field": K              key = of that, field K (from 1) between occurrences of the UTF-8 text S
-                                                 (1 to 64 bytes); empty where there are fewer fields.
+                                                 (1 to 64 bytes; found from the left, without overlap); empty where there
+                                                 are fewer fields.
   { "rule": "round-robin", "cores": N }          index = position % N.
   { "rule": "prefix", "prefixes": [p0, …] }      index = the first prefix (UTF-8, 1 to 255 bytes, 65,536 together, unique)
                                                  that the line begins with, else the rest core = the number of prefixes.
 
 fixtures/routing.json has test vectors that another implementation can run.
 
-Later blocks of the bootstrap core: the journal
------------------------------------------------
-One record a batch, UTF-8 JSON, at most 1 MiB:
+Later blocks: the journal
+-------------------------
+One record a batch, at most 1 MiB:
 
   { "seq": 12345, "time": 1763800000000, "at": [[0, 60, 1], [1, 140, 2]], "order": [0, 3, 1, 2, 0, 1] }
 
   seq     position of the batch's first line = lines of all batches before it. The first record has 0.
   time    ms since 1970, never less than the record before.
   at      for each core that the batch touches, by ascending index: [index, its length before, blocks added (>= 1)].
-  order   runs `core, lines` (>= 1 line): the batch's lines in order. A core's lines are the lines of its added blocks, in
-          block order; their number is the sum of the core's runs. A core has no more blocks than lines (framing `none`:
-          exactly as many).
+  order   runs `core, lines` (>= 1 line): the batch's lines in order; runs side by side may name one core. A core's lines
+          are the lines of its added blocks, in block order; their number is the sum of the core's runs. A core has no more
+          blocks than lines (framing `none`: exactly as many).
 
 A batch has 1 to 65,536 lines and at most 16 MiB of them; its blocks are at most 1 MiB each, unless one line alone is
-longer. A writer makes a batch durable as one atom: all its blocks and its record, or nothing. A reader can enter the journal
-at any record, and find a position or a time by bisection. A block that has neither `seq` nor `order` is something of a
-later version: an error, never skipped.
+longer, and none is without a line. A writer makes a batch durable as one atom: all its blocks and its record, or nothing.
+A reader can enter the journal at any record, and find a position or a time by bisection. An object that has neither `seq`
+nor `order` is something of a later version: an error, never skipped.
 
-Golden bytes: fixtures/manifest.json, fixtures/journal.json. Limits: limits.ts.
+Golden bytes, and bytes that must be refused: fixtures/manifest.json, fixtures/journal.json. Limits: limits.ts.
 */
 
 export { ProtocolError } from './errors.ts'
-export { checkLine, endsBlock, lineEnds } from './framing.ts'
+export { checkBlock, checkLine, endsBlock, lineEnds } from './framing.ts'
 export { createSuccession, decodeJournalRecord, encodeJournalRecord, lineCount } from './journal.ts'
 export { formatKey, KEY_BYTES, keyFromBytes, keyToBytes, parseKey } from './key.ts'
 export {

@@ -1,7 +1,8 @@
-import b4a from 'b4a'
 import { ProtocolError, type ProtocolErrorCode } from './errors.ts'
 
 // Shared by the decoders of block 0 and of the journal: outside bytes to a JSON object, checked for size and shape only.
+
+const MAX_QUOTED = 60
 
 export interface JsonObject {
   readonly [member: string]: unknown
@@ -13,6 +14,9 @@ export interface JsonSource {
   readonly code: ProtocolErrorCode
   readonly maxBytes: number
 }
+
+// fatal: bytes that are no UTF-8 are refused, not replaced; ignoreBOM: a mark is not JSON, and JSON.parse says so
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** The JSON object in `bytes`. Members are unchecked. */
 export function decodeJsonObject(bytes: Uint8Array, { what, code, maxBytes }: JsonSource): JsonObject {
@@ -38,9 +42,16 @@ export function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
+/** `value` for a message: short, and not looked into, for a stranger's list may be nested a million deep. */
+export function quote(value: unknown): string {
+  if (typeof value === 'object' && value !== null) return isList(value) ? 'a list' : 'an object'
+  const text = JSON.stringify(typeof value === 'string' ? value.slice(0, MAX_QUOTED) : value) ?? 'undefined'
+  return typeof value === 'string' && value.length > MAX_QUOTED ? `${text}…` : text
+}
+
 function parseJson(bytes: Uint8Array, what: string, code: ProtocolErrorCode): unknown {
   try {
-    return JSON.parse(b4a.toString(bytes))
+    return JSON.parse(utf8.decode(bytes))
   } catch (cause) {
     throw new ProtocolError(code, `${what} is not JSON`, { cause })
   }

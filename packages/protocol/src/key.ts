@@ -35,7 +35,7 @@ export function formatKey(key: CoreKey, encoding: 'hex' | 'z32' = 'hex'): string
   return encoding === 'hex' ? key : z32.encode(keyToBytes(key))
 }
 
-/** The key's 32 bytes, in memory of their own. */
+/** The key's 32 bytes, a new copy each time. */
 export function keyToBytes(key: CoreKey): Uint8Array {
   return b4a.from(key, 'hex')
 }

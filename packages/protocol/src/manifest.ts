@@ -1,7 +1,7 @@
 import b4a from 'b4a'
 import { ProtocolError } from './errors.ts'
 import type { Framing } from './framing.ts'
-import { decodeJsonObject, isJsonObject, isList } from './json.ts'
+import { decodeJsonObject, isJsonObject, isList, quote } from './json.ts'
 import { type CoreKey, parseKey } from './key.ts'
 import { MAX_CORES, MAX_MANIFEST_BYTES } from './limits.ts'
 import { coreCount, decodeRule, type RoutingRule } from './routing.ts'
@@ -33,13 +33,14 @@ export interface TutorialManifest {
 /** What block 0 of a bootstrap core says. */
 export type BootstrapManifest = LogManifest | TutorialManifest
 
+const HEX = /^[0-9a-f]{64}$/i
 const NAME = /^[a-z0-9._-]{1,64}$/
 const WHAT = 'block 0'
 
 /**
  * Block 0 for a new log.
  *
- * @throws ProtocolError `BAD_MANIFEST` or `BAD_RULE` if any reader would refuse the result.
+ * @throws ProtocolError `BAD_MANIFEST` if any reader would refuse the result.
  */
 export function encodeManifest(manifest: LogManifest, bootstrap: CoreKey): Uint8Array {
   const bytes = b4a.from(
@@ -58,7 +59,7 @@ export function encodeManifest(manifest: LogManifest, bootstrap: CoreKey): Uint8
 /**
  * The manifest that block 0 of the core `bootstrap` is. Trusts nothing; unknown members are ignored.
  *
- * @throws ProtocolError `BAD_MANIFEST`, `BAD_RULE`, or `UNKNOWN_VERSION` for a version other than 1.
+ * @throws ProtocolError `BAD_MANIFEST`, or `UNKNOWN_VERSION` for a version other than 1.
  */
 export function decodeManifest(bytes: Uint8Array, bootstrap: CoreKey): BootstrapManifest {
   const { otherKeys, version, cores, routing, framing } = decodeJsonObject(bytes, {
@@ -66,21 +67,23 @@ export function decodeManifest(bytes: Uint8Array, bootstrap: CoreKey): Bootstrap
     code: 'BAD_MANIFEST',
     maxBytes: MAX_MANIFEST_BYTES
   })
-  const keys = decodeKeys(otherKeys, bootstrap)
-  if (version === undefined) return tutorialManifest(keys)
-  if (version !== 1) {
+  if (otherKeys === undefined) throw badManifest('it has no "otherKeys"')
+  // before anything else is checked: what is in a newer manifest is for newer software to say
+  if (version !== undefined && version !== 1) {
     throw new ProtocolError(
       'UNKNOWN_VERSION',
-      `the log has version ${JSON.stringify(version)}; this software knows version 1: is there a newer one?`
+      `the log has version ${quote(version)}; this software knows version 1: is there a newer one?`
     )
   }
-  const rule = decodeRule(routing)
+  const keys = decodeKeys(otherKeys, bootstrap)
+  if (version === undefined) return tutorialManifest(keys)
+  const rule = decodeRouting(routing)
   if (coreCount(rule) !== keys.length) {
     throw badManifest(`its rule ${rule.rule} has ${coreCount(rule)} cores, but otherKeys has ${keys.length}`)
   }
   const names = decodeNames(cores, keys.length)
   return {
-    version,
+    version: 1,
     cores: keys.map((key, index) => ({ name: names[index] as string, key })),
     routing: rule,
     framing: decodeFraming(framing)
@@ -93,7 +96,7 @@ function tutorialManifest(keys: readonly CoreKey[]): TutorialManifest {
 }
 
 function decodeKeys(value: unknown, bootstrap: CoreKey): CoreKey[] {
-  if (!isList(value)) throw badManifest('it has no list "otherKeys"')
+  if (!isList(value)) throw badManifest('its "otherKeys" is no list')
   if (value.length === 0) throw badManifest('it names no data core')
   if (value.length > MAX_CORES)
     throw badManifest(`it names ${value.length} data cores; at most ${MAX_CORES} are allowed`)
@@ -105,15 +108,17 @@ function decodeKeys(value: unknown, bootstrap: CoreKey): CoreKey[] {
 }
 
 function decodeKey(value: unknown, index: number): CoreKey {
-  // one spelling on the wire: 64 hex digits
-  if (typeof value === 'string' && value.length === 64) {
-    try {
-      return parseKey(value)
-    } catch (cause) {
-      throw badManifest(`otherKeys[${index}] is not a key`, { cause })
-    }
-  }
+  // parseKey takes other spellings, too; the wire has this one
+  if (typeof value === 'string' && HEX.test(value)) return parseKey(value)
   throw badManifest(`otherKeys[${index}] is not a key of 64 hex digits`)
+}
+
+function decodeRouting(value: unknown): RoutingRule {
+  try {
+    return decodeRule(value)
+  } catch (cause) {
+    throw badManifest(`its routing is wrong: ${(cause as ProtocolError).message}`, { cause })
+  }
 }
 
 function decodeNames(value: unknown, count: number): string[] {

@@ -2,6 +2,7 @@ import { type CoreExtent, encodeJournalRecord } from '@many-cores/protocol'
 import type Corestore from 'corestore'
 import type { Atom } from 'corestore'
 import type Hypercore from 'hypercore'
+import { type Checkpoints, writeCheckpoints } from './checkpoints.ts'
 import type { PackedBatch } from './packer.ts'
 
 /** Opens the data core with this index. */
@@ -27,13 +28,20 @@ export class Appender {
     this.#openCore = openCore
   }
 
-  /** Appends the batch's blocks and its journal record as one atom: durable when it resolves, or nothing of it is there. */
-  async append(batch: PackedBatch, time: number): Promise<void> {
+  /**
+   * Appends the batch's blocks and its journal record, and stores `checkpoints`, as one atom: durable when it resolves, or
+   * nothing of it is there. A batch without lines stores checkpoints alone.
+   */
+  async append(batch: PackedBatch, time: number, checkpoints: Checkpoints): Promise<void> {
     const cores = [...batch.blocks.keys()].sort((a, b) => a - b)
     const at = await Promise.all(cores.map((core) => this.#appendBlocks(core, batch.blocks.get(core) ?? [])))
     this.#journal ??= this.#session(this.#bootstrap)
     const journal = await this.#journal
-    await journal.append(encodeJournalRecord({ seq: batch.seq, time, at, order: batch.order }))
+    if (batch.lines > 0) {
+      await journal.append(encodeJournalRecord({ seq: batch.seq, time, at, order: batch.order }))
+    }
+    // hypercore 11.37: user data of an atom's session goes into the atom's view, like its blocks
+    await writeCheckpoints(journal, checkpoints)
     await this.#atom.flush()
   }
 

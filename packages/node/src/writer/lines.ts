@@ -10,11 +10,15 @@ export interface Lines {
 const NEWLINE = 0x0a
 
 /**
- * Cuts a byte stream into lines, after each 0x0A and at its end, a chunk's worth at a time. Holds back at most one line.
+ * Cuts a byte stream into lines, after each 0x0A and at its end, a chunk's worth at a time. Holds back at most one line;
+ * `takesRest` is asked at the end whether it is one without a terminator.
  *
  * @throws ProtocolError `LINE_TOO_LONG`, with the line's number, when a line has passed `MAX_LINE_BYTES`.
  */
-export async function* splitLines(source: AsyncIterable<Uint8Array>): AsyncGenerator<Lines> {
+export async function* splitLines(
+  source: AsyncIterable<Uint8Array>,
+  takesRest: () => boolean
+): AsyncGenerator<Lines> {
   let rest: Uint8Array[] = []
   let held = 0
   let count = 0
@@ -42,7 +46,7 @@ export async function* splitLines(source: AsyncIterable<Uint8Array>): AsyncGener
     held = chunk.byteLength - last
     if (held > MAX_LINE_BYTES) throw tooLong(count + 1)
   }
-  if (held > 0) yield oneLine(rest)
+  if (held > 0 && takesRest()) yield oneLine(rest)
 }
 
 /** One line as it is, already checked. */

@@ -1,6 +1,15 @@
 import { MAX_BATCH_BYTES, MAX_BATCH_LINES } from '@many-cores/protocol'
+import type { StreamCheckpoint } from '../checkpoint.ts'
+import { type Checkpoints, encodeCheckpoint } from './checkpoints.ts'
 import type { Lines } from './lines.ts'
 import type { Packer } from './packer.ts'
+
+/** A stream's checkpoint, and how far the stream was before the submission. */
+export interface SubmittedCheckpoint extends StreamCheckpoint {
+  readonly before: { readonly lines: number; readonly bytes: number }
+}
+
+const NOTHING: Lines = { bytes: new Uint8Array(), ends: [] }
 
 /** Lines that become durable together, and who waits for it. */
 export class Submission {
@@ -11,10 +20,12 @@ export class Submission {
   /** Whether a flush has it: nothing can be added any more. */
   taken = false
   readonly #parts: Lines[] = []
+  readonly #checkpoint: SubmittedCheckpoint | undefined
   #resolve: (position: number) => void = ignore
   #reject: (error: unknown) => void = ignore
 
-  constructor() {
+  constructor(checkpoint?: SubmittedCheckpoint) {
+    this.#checkpoint = checkpoint
     this.durable = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -43,12 +54,25 @@ export class Submission {
     for (const part of this.#parts) packer.add(part)
   }
 
+  /** Adds the checkpoint that holds once these lines are durable. */
+  mark(checkpoints: Map<string, Uint8Array>): void {
+    if (this.#checkpoint === undefined) return
+    const { name, at, before } = this.#checkpoint
+    const progress = { lines: before.lines + this.lines, bytes: before.bytes + this.bytes, last: this.#last }
+    checkpoints.set(name, encodeCheckpoint(name, at(progress)))
+  }
+
   resolve(position: number): void {
     this.#resolve(position)
   }
 
   reject(error: unknown): void {
     this.#reject(error)
+  }
+
+  get #last(): Uint8Array {
+    const { bytes, ends } = this.#parts.at(-1) ?? NOTHING
+    return bytes.subarray(ends.at(-2) ?? 0, ends.at(-1) ?? 0)
   }
 }
 
@@ -84,6 +108,13 @@ export class SubmissionQueue {
   rejectAll(error: unknown): void {
     for (const submission of this.#waiting.splice(0)) submission.reject(error)
   }
+}
+
+/** What holds once all of `batch` is durable; of the same name the last, as the submissions are in order. */
+export function checkpointsOf(batch: readonly Submission[]): Checkpoints {
+  const checkpoints = new Map<string, Uint8Array>()
+  for (const submission of batch) submission.mark(checkpoints)
+  return checkpoints
 }
 
 function slice(

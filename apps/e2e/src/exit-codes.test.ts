@@ -1,0 +1,351 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import test, { type TestContext } from 'node:test'
+import b4a from 'b4a'
+import Corestore from 'corestore'
+import { atEnd } from './at-end.ts'
+import { type Loopback, openLoopback } from './loopback.ts'
+import { Output } from './output.ts'
+import { type Program, refusePublicNetwork } from './program.ts'
+import { numberedLines } from './samples.ts'
+import { keyOf, Sandbox } from './sandbox.ts'
+
+const NOBODYS_KEY = '0123456789abcdef'.repeat(4)
+
+/** One line of reason, perhaps one of advice, and no stack. */
+function assertOneSentence(program: Program): void {
+  const lines = program.stderr.lines.filter((line) => !/: (opening the store|finding peers)$/.test(line))
+  const [reason = '', ...advice] = lines
+  assert.match(reason, new RegExp(`^${program.name}: \\S`))
+  assert.ok(
+    advice.every((line) => line === `${program.name}: try: ${program.name} --help`),
+    lines.join('\n')
+  )
+  assert.equal(program.stdout.text, '')
+}
+
+test('no test can start a program that would reach the public network', () => {
+  refusePublicNetwork(['--local'])
+  refusePublicNetwork(['--bootstrap', '127.0.0.1:1', '--bootstrap', '127.0.0.2:2'])
+  for (const args of [
+    [],
+    ['--bootstrap', '192.0.2.1:1'],
+    ['--bootstrap', '127.0.0.1:1', '--bootstrap', 'example.org:1']
+  ])
+    assert.throws(() => refusePublicNetwork(args), /a test must not/)
+})
+
+for (const [fault, key] of Object.entries({
+  'too short': 'abc',
+  'one digit too long': `${NOBODYS_KEY}0`,
+  'with a character that is no hex digit': `${NOBODYS_KEY.slice(1)}g`,
+  empty: ''
+})) {
+  test(`a key that is ${fault} is one sentence, and 2`, async (t) => {
+    const sandbox = await Sandbox.open(t)
+    const reader = await sandbox.reader(key)
+    await reader.ends(2)
+    assertOneSentence(reader)
+  })
+}
+
+test('an unknown option is one sentence with the one that was meant, and 2', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.writer({ args: ['--rout', 'hash:4'] })
+  const reader = await sandbox.reader(NOBODYS_KEY, { args: ['--exti'] })
+  for (const program of [writer, reader]) {
+    await program.ends(2)
+    assertOneSentence(program)
+  }
+  assert.match(writer.stderr.text, /--route\?/)
+  assert.match(reader.stderr.text, /--exit\?/)
+})
+
+test('a rule, a place or a pair of formats that cannot be is one sentence, and 2', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const programs = [
+    await sandbox.writer({ args: ['--route', 'modulo:4'] }),
+    await sandbox.reader(NOBODYS_KEY, { args: ['--from', 'yesterday'] }),
+    await sandbox.reader(NOBODYS_KEY, { args: ['--raw', '--json'] })
+  ]
+  for (const program of programs) {
+    await program.ends(2)
+    assertOneSentence(program)
+  }
+})
+
+test('nobody there: 3 within the timeout and a second, in the tutorial’s words and with the reason', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const reader = await sandbox.reader(NOBODYS_KEY, { args: ['--timeout', '1'] })
+  await reader.stderr.says('finding peers')
+  const began = performance.now()
+  await reader.ends(3)
+  const took = performance.now() - began
+  assert.ok(took < 2000, `${took} ms`)
+  assert.match(reader.stderr.text, /^reader: Could not connect to the writer peer: \S.*/m)
+  assertOneSentence(reader)
+})
+
+test('nobody there on a private DHT, and no DHT there: 3 within the timeout and a second or two', async (t) => {
+  const dht = await openLoopback(t)
+  const sandbox = await Sandbox.open(t)
+  for (const [bootstrap, deadline] of [
+    [dht.address, 2000],
+    // nobody listens there, and a network that does not answer may keep its end back for a second
+    ['127.0.0.77:9', 3000]
+  ] as const) {
+    const reader = await sandbox.reader(NOBODYS_KEY, { bootstrap, args: ['--timeout', '1'] })
+    await reader.stderr.says('finding peers')
+    const began = performance.now()
+    await reader.ends(3)
+    const took = performance.now() - began
+    assert.ok(took < deadline, `${bootstrap}: ${took} ms`)
+    assert.match(reader.stderr.text, /^reader: Could not connect to the writer peer: \S.*/m)
+  }
+})
+
+test('others are there who wait for the log, too: 3, and the reason is another', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const waiting = await sandbox.reader(NOBODYS_KEY, { storage: 'waiting' })
+  await waiting.stderr.says('finding peers')
+  const reader = await sandbox.reader(NOBODYS_KEY, { args: ['--timeout', '1'] })
+  await reader.ends(3)
+  assert.match(reader.stderr.text, /Could not connect to the writer peer: one peer answered/)
+})
+
+test('a store that is in use: 7, and who uses it is not disturbed', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.writer()
+  const key = await keyOf(writer)
+  const second = await sandbox.writer()
+  await second.ends(7)
+  assertOneSentence(second)
+  const guest = await sandbox.reader(key, { storage: 'writer' })
+  await guest.ends(7)
+  assertOneSentence(guest)
+
+  const reader = await sandbox.reader(key, { args: ['--raw'] })
+  await writer.write('undisturbed\n')
+  await reader.stdout.firstLines(1)
+  const secondReader = await sandbox.reader(key)
+  await secondReader.ends(7)
+  await writer.write('still\n')
+  assert.deepEqual(await reader.stdout.firstLines(2), ['undisturbed', 'still'])
+})
+
+test('a store that is a file, or lies under one: 8, and the file stays', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  await writeFile(sandbox.path('file'), 'precious')
+  for (const storage of ['file', 'file/store']) {
+    for (const program of [
+      await sandbox.writer({ storage }),
+      await sandbox.reader(NOBODYS_KEY, { storage })
+    ]) {
+      await program.ends(8)
+      assertOneSentence(program)
+    }
+  }
+  assert.equal(await readFile(sandbox.path('file'), 'utf8'), 'precious')
+})
+
+test('a directory with other files: 8, and the files are not touched', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const directory = sandbox.path('documents')
+  await mkdir(join(directory, 'letters'), { recursive: true })
+  await writeFile(join(directory, 'notes.txt'), 'precious')
+  await writeFile(join(directory, 'letters', 'to-a-friend.txt'), 'dear')
+  const before = await contents(directory)
+  for (const program of [
+    await sandbox.writer({ storage: 'documents' }),
+    await sandbox.reader(NOBODYS_KEY, { storage: 'documents' })
+  ]) {
+    await program.ends(8)
+    assertOneSentence(program)
+  }
+  assert.deepEqual(await contents(directory), before)
+})
+
+/** Every file under `directory`, with its content and the time of its last change. */
+async function contents(directory: string): Promise<Record<string, string>> {
+  const found: Record<string, string> = {}
+  for (const name of await readdir(directory, { recursive: true })) {
+    const path = join(directory, name)
+    const { mtimeMs, size } = await stat(path)
+    const isFile = (await stat(path)).isFile()
+    found[name] = `${mtimeMs} ${size} ${isFile ? await readFile(path, 'utf8') : ''}`
+  }
+  return found
+}
+
+test('another rule than the log’s: 2, naming both; its own rule is welcome', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  await sandbox.publish('a\n', { args: ['--route', 'hash:3'] })
+  const other = await sandbox.writer({ args: ['--route', 'byte-length:5'] })
+  await other.ends(2)
+  assertOneSentence(other)
+  assert.match(other.stderr.text, /hash:3.*byte-length:5/)
+
+  await sandbox.publish('b\n', { args: ['--route', 'hash:3'] })
+  const writer = await sandbox.writer()
+  const reader = await sandbox.reader(await keyOf(writer), { args: ['--raw', '--exit'] })
+  await reader.ends(0)
+  assert.equal(reader.stdout.text, 'a\nb\n')
+})
+
+test('reader KEY | head -1: one line, 0, and not a word', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.writer()
+  const key = await keyOf(writer)
+  writer.end(numberedLines(0, 20_000))
+  const { readEnd, writeEnd } = await sandbox.pipe()
+  const head = spawn('head', ['-1'], { stdio: [readEnd, 'pipe', 'inherit'] })
+  const output = new Output('head', head.stdout ?? Readable.from([]))
+  await sandbox.closeDescriptor(readEnd)
+  const reader = await sandbox.reader(key, { args: ['--raw', '--quiet'], stdout: writeEnd })
+  await reader.ends(0)
+  await output.until('its end', () => output.hasEnded)
+  assert.equal(output.text, numberedLines(0, 1))
+  assert.equal(reader.stderr.text, '')
+})
+
+test('a live reader whose output is closed ends at the next line: 0, and not a word', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.writer()
+  const reader = await sandbox.reader(await keyOf(writer), { args: ['--raw', '--quiet'] })
+  await writer.write('one\n')
+  await reader.stdout.firstLines(1)
+  reader.stdout.abandon()
+  await writer.write('two\n')
+  await reader.ends(0)
+  assert.equal(reader.stderr.text, '')
+})
+
+interface Forger {
+  /** The key of a log whose bootstrap core is `blocks`, served by plain Corestore. */
+  readonly publish: (
+    blocks: (dataKey: string) => readonly unknown[],
+    data?: readonly string[]
+  ) => Promise<string>
+  readonly dht: Loopback
+}
+
+async function openForger(t: TestContext, sandbox: Sandbox): Promise<Forger> {
+  const dht = await openLoopback(t)
+  const store = new Corestore(sandbox.path('forger'))
+  atEnd(t, () => store.close())
+  let logs = 0
+  return {
+    dht,
+    publish: async (blocks, lines = []) => {
+      const bootstrap = store.get({ name: `bootstrap-${logs}`, valueEncoding: 'json' })
+      const data = store.get({ name: `data-${logs++}` })
+      await Promise.all([bootstrap.ready(), data.ready()])
+      await data.append(lines.map((line) => b4a.from(line)))
+      await bootstrap.append(blocks(hex(data.key)))
+      await dht.serve(store, bootstrap.discoveryKey as Uint8Array)
+      return hex(bootstrap.key)
+    }
+  }
+}
+
+function hex(key: Uint8Array | null): string {
+  return b4a.toString(key as Uint8Array, 'hex')
+}
+
+function manifest(dataKey: string, changes: object = {}): object {
+  return {
+    otherKeys: [dataKey],
+    version: 1,
+    cores: [{ name: 'all' }],
+    routing: { rule: 'round-robin', cores: 1 },
+    framing: 'newline',
+    ...changes
+  }
+}
+
+function record(changes: object = {}): object {
+  return { seq: 0, time: 1, at: [[0, 0, 1]], order: [0, 2], ...changes }
+}
+
+test('a log that is not what it says: 5, and nothing of it is printed', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const { publish, dht } = await openForger(t, sandbox)
+  const lines = ['one\ntwo\n']
+  const forgeries: Record<string, string> = {
+    'a core whose block 0 is another thing': await publish(() => [{ hello: 'world' }]),
+    'a core whose block 0 is a number': await publish(() => [7]),
+    'a manifest of version 2': await publish((key) => [manifest(key, { version: 2 })]),
+    'a rule that nobody knows': await publish((key) => [
+      manifest(key, { routing: { rule: 'regex', pattern: '(a+)+$' } })
+    ]),
+    'a record that counts more lines than its block has': await publish(
+      (key) => [manifest(key), record({ order: [0, 3] })],
+      lines
+    ),
+    'a record that begins elsewhere': await publish(
+      (key) => [manifest(key), record(), record({ seq: 3, at: [[0, 1, 1]] })],
+      [...lines, ...lines]
+    ),
+    'a later block that is no record': await publish((key) => [manifest(key), { rotate: 'keys' }])
+  }
+  for (const [name, key] of Object.entries(forgeries)) {
+    const reader = await sandbox.reader(key, {
+      bootstrap: dht.address,
+      args: ['--raw', '--exit', '--timeout', '5']
+    })
+    await reader.ends(5).catch((error: unknown) => assert.fail(`${name}: ${String(error)}`))
+    assert.doesNotMatch(reader.stderr.text, /^(reader: )? +at /m, name)
+  }
+})
+
+test('a line that lies where the rule does not put it: 5', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const { publish, dht } = await openForger(t, sandbox)
+  const key = await publish(
+    (dataKey) => [
+      manifest(dataKey, {
+        otherKeys: [dataKey, NOBODYS_KEY],
+        cores: [{ name: 'short' }, { name: 'long' }],
+        routing: { rule: 'byte-length', bounds: [5] }
+      }),
+      record({ order: [0, 1] })
+    ],
+    ['this one is long\n']
+  )
+  const reader = await sandbox.reader(key, { bootstrap: dht.address, args: ['--raw', '--exit'] })
+  await reader.ends(5)
+  assert.equal(reader.stdout.text, '')
+})
+
+test('a block that the journal names and nobody has: 6 after the timeout, and what stands before it is printed', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const { publish, dht } = await openForger(t, sandbox)
+  const key = await publish(
+    (dataKey) => [manifest(dataKey), record(), record({ seq: 2, at: [[0, 1, 1]] })],
+    ['one\ntwo\n']
+  )
+  const reader = await sandbox.reader(key, {
+    bootstrap: dht.address,
+    args: ['--raw', '--exit', '--timeout', '2']
+  })
+  await reader.ends(6)
+  assert.equal(reader.stdout.text, 'one\ntwo\n')
+  assert.match(reader.stderr.text, /block 1 of core all/)
+})
+
+test('--help and --version are 0, on standard output', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  for (const asked of ['--help', '--version']) {
+    for (const program of [
+      await sandbox.writer({ args: [asked] }),
+      await sandbox.reader('', { args: [asked] })
+    ]) {
+      await program.ends(0)
+      assert.match(program.stdout.text, asked === '--help' ? /^Usage: / : /^(writer|reader) \d+\.\d+\.\d+\n$/)
+      assert.equal(program.stderr.text, '')
+    }
+  }
+})

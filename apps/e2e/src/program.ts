@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { isIP } from 'node:net'
+import { Readable, type Writable } from 'node:stream'
+import { DEADLINE_MS, Output } from './output.ts'
+
+/** How a program is started. */
+export interface ProgramOptions {
+  /** For messages. */
+  readonly name: string
+  /** The built file. */
+  readonly main: string
+  readonly args: readonly string[]
+  /** The whole environment: nothing is inherited. */
+  readonly env: Readonly<Record<string, string>>
+  /** A descriptor, which stays the caller's to close. Default: what `write` and `end` are given. */
+  readonly stdin?: number
+  /** A descriptor, which stays the caller's to close. Default: what `Program.stdout` has. */
+  readonly stdout?: number
+}
+
+const require = createRequire(import.meta.url)
+
+/** Where the built program of a workspace package is, as its dependants find it. */
+export function builtFile(app: 'writer' | 'reader'): string {
+  return require.resolve(`${app}/dist/main.js`)
+}
+
+/** A running program, by its standard streams, signals and exit code alone. */
+export class Program {
+  readonly name: string
+  readonly stdout: Output
+  readonly stderr: Output
+  readonly #child: ChildProcess
+  readonly #closed: Promise<number | string>
+  #signalledAt = 0
+
+  /** Starts it; throws before that if it could reach a public network. */
+  constructor({ name, main, args, env, stdin, stdout }: ProgramOptions) {
+    refusePublicNetwork(args)
+    this.name = name
+    this.#child = spawn(process.execPath, ['--enable-source-maps', main, ...args], {
+      env,
+      stdio: [stdin ?? 'pipe', stdout ?? 'pipe', 'pipe']
+    })
+    this.stdout = new Output(`${name}'s stdout`, this.#child.stdout ?? Readable.from([]))
+    this.stderr = new Output(`${name}'s stderr`, this.#child.stderr ?? Readable.from([]))
+    // a program may end before it has read its input
+    this.#child.stdin?.on('error', ignore)
+    this.#closed = new Promise((resolve, reject) => {
+      this.#child.once('error', reject)
+      this.#child.once('close', (code, signal) => resolve(code ?? signal ?? 'nothing'))
+    })
+    this.#closed.catch(ignore)
+  }
+
+  get isRunning(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
+  /** Puts `data` into its standard input; resolves when the system has taken all of it. */
+  async write(data: string | Uint8Array): Promise<void> {
+    const stdin = this.#stdin
+    await new Promise<void>((resolve, reject) => {
+      stdin.write(data, (error) => (error ? reject(error) : resolve()))
+    })
+  }
+
+  /** Ends its standard input, after `data`. */
+  end(data: string | Uint8Array = ''): void {
+    this.#stdin.end(data)
+  }
+
+  /** Sends `name` to the process itself. */
+  signal(name: NodeJS.Signals): void {
+    this.#signalledAt = performance.now()
+    this.#child.kill(name)
+  }
+
+  /**
+   * Resolves when it has ended with `expected`, an exit code or the signal that killed it, to the ms since the last
+   * `signal`. Throws with what it said when it ends otherwise, or not.
+   */
+  async ends(expected: number | NodeJS.Signals, deadline: number = DEADLINE_MS): Promise<number> {
+    let timer: NodeJS.Timeout | undefined
+    const tooLate = new Promise<string>((resolve) => {
+      timer = setTimeout(resolve, deadline, `still running after ${deadline} ms`)
+    })
+    const actual = await Promise.race([this.#closed, tooLate])
+    const milliseconds = performance.now() - this.#signalledAt
+    clearTimeout(timer)
+    assert.equal(actual, expected, `${this.name} ended with ${actual}, not ${expected}; ${this.#said()}`)
+    return milliseconds
+  }
+
+  /** Leaves nothing of it behind. */
+  async kill(): Promise<void> {
+    // a paused stream would keep `close` back
+    this.stdout.resume()
+    if (this.isRunning) this.#child.kill('SIGKILL')
+    await this.#closed.catch(ignore)
+  }
+
+  get #stdin(): Writable {
+    assert.ok(this.#child.stdin, `${this.name} was started with another standard input`)
+    return this.#child.stdin
+  }
+
+  #said(): string {
+    return `it said: ${JSON.stringify(this.stderr.text)}`
+  }
+}
+
+/** Throws unless a program that is started with `args` stays on this machine. */
+export function refusePublicNetwork(args: readonly string[]): void {
+  if (args.includes('--local')) return
+  const addresses = args.filter((_, index) => args[index - 1] === '--bootstrap')
+  assert.ok(addresses.length > 0, `a test must not use the public DHT: ${args.join(' ')}`)
+  for (const address of addresses) {
+    const host = address.slice(0, address.lastIndexOf(':'))
+    assert.ok(isIP(host) === 4 && host.startsWith('127.'), `a test must not ask another machine: ${address}`)
+  }
+}
+
+function ignore(): void {}

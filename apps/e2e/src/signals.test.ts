@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { read, write } from 'node:fs'
+import test from 'node:test'
+import { promisify } from 'node:util'
+import { atEnd } from './at-end.ts'
+import type { Program } from './program.ts'
+import { digest, digestFile, numberedLines, writeSeededLines } from './samples.ts'
+import { keyOf, Sandbox } from './sandbox.ts'
+import { readInput } from './stored-log.ts'
+
+const SIGNALS = [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129]
+] as const
+
+/** Bare descriptors: what is written stands in the pipe when it resolves. */
+const writePipe = promisify(write)
+
+const END_MS = 2000
+
+async function endsQuickly(program: Program, signal: NodeJS.Signals, code: number): Promise<void> {
+  program.signal(signal)
+  const took = await program.ends(code)
+  assert.ok(took < END_MS, `${program.name} took ${took} ms to end; it said: ${program.stderr.text}`)
+  assert.doesNotMatch(program.stderr.text, /not closed|Error/)
+}
+
+for (const [signal, code] of SIGNALS) {
+  test(`${signal} ends a connected writer, and then a reader that is alone, with ${code}`, async (t) => {
+    const sandbox = await Sandbox.open(t)
+    const writer = await sandbox.writer()
+    const reader = await sandbox.reader(await keyOf(writer), { args: ['--raw'] })
+    await writer.write('connected\n')
+    await reader.stdout.firstLines(1)
+    await endsQuickly(writer, signal, code)
+    await reader.stderr.says('alone')
+    await endsQuickly(reader, signal, code)
+    assert.equal(reader.stdout.text, 'connected\n')
+  })
+
+  test(`${signal} ends a connected reader, and then a writer that is alone, with ${code}; what stands in its pipe is durable`, async (t) => {
+    const sandbox = await Sandbox.open(t)
+    const { readEnd, writeEnd } = await sandbox.pipe()
+    const writer = await sandbox.writer({ stdin: readEnd })
+    const reader = await sandbox.reader(await keyOf(writer), { args: ['--raw'] })
+    await writePipe(writeEnd, 'connected\n')
+    await reader.stdout.firstLines(1)
+    await endsQuickly(reader, signal, code)
+    await writer.stderr.says('alone')
+    // less than a pipe holds; its other end stays open
+    const lines = numberedLines(0, 300)
+    await writePipe(writeEnd, lines)
+    await endsQuickly(writer, signal, code)
+    assert.equal(String(await readInput(sandbox.path('writer'))), `connected\n${lines}`)
+  })
+}
+
+test('Ctrl-C ends a writer whose input has ended, and a reader that has found nobody', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.writer()
+  writer.end('served\n')
+  await writer.stderr.says('standard input has ended')
+  const reader = await sandbox.reader('ab'.repeat(32))
+  await reader.stderr.says('finding peers')
+  await endsQuickly(writer, 'SIGINT', 130)
+  await endsQuickly(reader, 'SIGINT', 130)
+})
+
+test('what a parent has written to its child at SIGTERM is durable, half a line too', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.writer()
+  await keyOf(writer)
+  const lines = `${numberedLines(0, 50_000)}without an end`
+  await writer.write(lines)
+  await endsQuickly(writer, 'SIGTERM', 143)
+  assert.ok(String(await readInput(sandbox.path('writer'))) === lines, 'every line once, in order')
+})
+
+test('what cat still has at Ctrl-C is durable', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  await writeSeededLines(sandbox.path('input'), 100_000, 6)
+  const writer = await sandbox.writer({ stdin: await sandbox.cat(sandbox.path('input')) })
+  await keyOf(writer)
+  await endsQuickly(writer, 'SIGINT', 130)
+  assert.deepEqual(
+    await digest([await readInput(sandbox.path('writer'))]),
+    await digestFile(sandbox.path('input'))
+  )
+})
+
+test('SIGTERM ends a writer whose input never pauses', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const { readEnd, writeEnd } = await sandbox.pipe()
+  const yes = spawn('yes', { stdio: ['ignore', writeEnd, 'inherit'] })
+  atEnd(t, () => yes.kill('SIGKILL'))
+  await sandbox.closeDescriptor(writeEnd)
+  const writer = await sandbox.writer({ stdin: readEnd })
+  const reader = await sandbox.reader(await keyOf(writer), { args: ['--raw'] })
+  await reader.stdout.firstLines(1000)
+  await endsQuickly(writer, 'SIGTERM', 143)
+})
+
+test('a signal at the very start ends both programs, and leaves a store that can be used', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.writer()
+  await writer.stderr.says('opening the store')
+  await endsQuickly(writer, 'SIGINT', 130)
+  const reader = await sandbox.reader('ab'.repeat(32))
+  await reader.stderr.says('opening the store')
+  await endsQuickly(reader, 'SIGTERM', 143)
+  await sandbox.publish('still usable\n')
+})
+
+test('a reader whose output nobody takes ends within 2 s of SIGTERM', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.writer()
+  await writer.write(numberedLines(0, 50_000))
+  const { readEnd, writeEnd } = await sandbox.pipe()
+  const reader = await sandbox.reader(await keyOf(writer), { args: ['--raw'], stdout: writeEnd })
+  // it is at it, and a pipe is soon full
+  await promisify(read)(readEnd, Buffer.alloc(1), 0, 1, null)
+  reader.signal('SIGTERM')
+  const took = await reader.ends(143)
+  assert.ok(took < END_MS + 500, `${took} ms`)
+  await sandbox.closeDescriptor(readEnd)
+})

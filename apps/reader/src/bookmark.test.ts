@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict'
+import test, { type TestContext } from 'node:test'
+import { Bookmark } from './bookmark.ts'
+
+interface Mark {
+  readonly place: number
+}
+
+/** What was committed, in order; `commit` is replaced to make it fail. */
+class Recorder {
+  readonly committed: number[] = []
+  commit = async ({ place }: Mark): Promise<void> => {
+    this.committed.push(place)
+  }
+  readonly bookmark: Bookmark<Mark> = new Bookmark((mark) => this.commit(mark))
+}
+
+function stopClock(t: TestContext): void {
+  t.mock.timers.enable({ apis: ['Date', 'setTimeout'], now: 1_000_000 })
+}
+
+/** Lets what a timer started come to its end: it waits for nothing but microtasks. */
+function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
+test('the first place is committed at once', async (t) => {
+  stopClock(t)
+  const { bookmark, committed } = new Recorder()
+  await bookmark.move({ place: 10 })
+  assert.deepEqual(committed, [10])
+})
+
+test('of the places of 100 ms the last one is committed', async (t) => {
+  stopClock(t)
+  const { bookmark, committed } = new Recorder()
+  for (const place of [1, 2, 3]) await bookmark.move({ place })
+  assert.deepEqual(committed, [1])
+  t.mock.timers.tick(99)
+  await settle()
+  assert.deepEqual(committed, [1])
+  t.mock.timers.tick(1)
+  await settle()
+  assert.deepEqual(committed, [1, 3])
+})
+
+test('a move after 100 ms commits by itself', async (t) => {
+  stopClock(t)
+  const { bookmark, committed } = new Recorder()
+  await bookmark.move({ place: 1 })
+  t.mock.timers.tick(100)
+  await bookmark.move({ place: 2 })
+  assert.deepEqual(committed, [1, 2])
+})
+
+test('flush commits the last place at once, and its timer nothing more', async (t) => {
+  stopClock(t)
+  const { bookmark, committed } = new Recorder()
+  await bookmark.move({ place: 1 })
+  await bookmark.move({ place: 2 })
+  await bookmark.flush()
+  assert.deepEqual(committed, [1, 2])
+  t.mock.timers.tick(1000)
+  await settle()
+  assert.deepEqual(committed, [1, 2])
+})
+
+test('flush commits nothing where nothing was delivered', async () => {
+  const { bookmark, committed } = new Recorder()
+  await bookmark.flush()
+  assert.deepEqual(committed, [])
+})
+
+test('a commit that fails in the background fails the next move and flush, too', async (t) => {
+  stopClock(t)
+  const recorder = new Recorder()
+  const { bookmark } = recorder
+  await bookmark.move({ place: 1 })
+  await bookmark.move({ place: 2 })
+  const fault = new Error('no space')
+  recorder.commit = () => Promise.reject(fault)
+  t.mock.timers.tick(100)
+  await settle()
+  t.mock.timers.tick(100)
+  await assert.rejects(bookmark.move({ place: 3 }), fault)
+  await assert.rejects(bookmark.flush(), fault)
+})

@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import type { Batch, Entry } from '@many-cores/node'
+import { parseKey } from '@many-cores/protocol'
+import { createTextFormat, formatJson, formatRaw } from './format.ts'
+
+const KEY = parseKey('ab'.repeat(32))
+
+/** A batch of `lines`, all in block 7 of one core. */
+function batchOf(...lines: readonly (string | Uint8Array)[]): Batch {
+  const entries = lines.map((line, position): Entry => {
+    return { position, line: Buffer.from(line), core: 'short', key: KEY, index: 7, time: 1_763_800_000_000 }
+  })
+  return {
+    count: entries.length,
+    position: 0,
+    time: 1_763_800_000_000,
+    next: entries.length,
+    bytes: () => Buffer.concat(entries.map((entry) => entry.line)),
+    slice: (from, to) => batchOf(...lines.slice(from, to)),
+    [Symbol.iterator]: () => entries[Symbol.iterator]()
+  }
+}
+
+const formatText = createTextFormat(null)
+
+function text(...lines: readonly (string | Uint8Array)[]): string {
+  return Buffer.from(formatText(batchOf(...lines))).toString()
+}
+
+/** What the text form makes of one line. */
+function shown(line: string | Uint8Array): string {
+  const [, content] = /^Block 7 in Core (?:ab){32}: (.*)\n$/s.exec(text(line)) ?? []
+  assert.ok(content !== undefined, text(line))
+  return content
+}
+
+function json(...lines: readonly (string | Uint8Array)[]): unknown[] {
+  const output = Buffer.from(formatJson(batchOf(...lines))).toString()
+  assert.ok(output.endsWith('\n'))
+  return output
+    .slice(0, -1)
+    .split('\n')
+    .map((line): unknown => JSON.parse(line))
+}
+
+test('raw is the bytes and nothing else', () => {
+  assert.deepEqual(
+    formatRaw(batchOf('a\n', 'b\r\n', Buffer.of(0, 255))),
+    Buffer.from('a\nb\r\n\0\xff', 'latin1')
+  )
+})
+
+test('the text form is the tutorial’s line, without a blank line after it', () => {
+  const core = 'ab'.repeat(32)
+  assert.equal(text('hi\n', 'there\n'), `Block 7 in Core ${core}: hi\nBlock 7 in Core ${core}: there\n`)
+})
+
+test('the text form leaves out a line’s own end', () => {
+  assert.equal(shown('unix\n'), 'unix')
+  assert.equal(shown('dos\r\n'), 'dos')
+  assert.equal(shown('the end of an input'), 'the end of an input')
+  assert.equal(shown('\n'), '')
+})
+
+test('the text form shows control characters instead of obeying them', () => {
+  assert.equal(shown('\x1b[2Jclear\x07\x7f\n'), '\\x1b[2Jclear\\x07\\x7f')
+  assert.equal(shown('over\rwritten\n'), 'over\\x0dwritten')
+  assert.equal(shown('\0\b\v\f\n'), '\\x00\\x08\\x0b\\x0c')
+  assert.equal(shown('one-byte CSI \x9b31m\n'), 'one-byte CSI \\x9b31m')
+  assert.equal(shown('\u2028\u2029\u202e\u2066\u2069\n'), '\\u2028\\u2029\\u202e\\u2066\\u2069')
+})
+
+test('the text form shows a block of several lines, as the tutorial’s writer makes them, as one line', () => {
+  assert.equal(shown('one\ntwo\n'), 'one\\x0atwo')
+})
+
+test('the text form leaves tabs and all scripts alone', () => {
+  assert.equal(shown('a\tb ä 你好 👩‍👩‍👧‍👦 e\u0301\n'), 'a\tb ä 你好 👩‍👩‍👧‍👦 e\u0301')
+})
+
+test('the text form shows bytes that are no UTF-8 as replacement characters', () => {
+  assert.equal(shown(Buffer.of(0x61, 0xff, 0x9b, 0x0a)), 'a\ufffd\ufffd')
+})
+
+test('JSON is one object a line', () => {
+  assert.deepEqual(json('hi\n', 'a "quoted"\tline\r\n'), [
+    { position: 0, core: 'short', key: KEY, index: 7, time: 1_763_800_000_000, text: 'hi\n' },
+    { position: 1, core: 'short', key: KEY, index: 7, time: 1_763_800_000_000, text: 'a "quoted"\tline\r\n' }
+  ])
+})
+
+test('JSON gives back every byte of a line', () => {
+  const lines = [
+    Buffer.from('\ufeffbyte order mark\n'),
+    Buffer.from('\0\x1b\u2028\n'),
+    Buffer.from('👩‍👩‍👧‍👦 e\u0301 你好'),
+    Buffer.of(0xff, 0xfe, 0x00, 0x0a),
+    // half a character, and a surrogate that UTF-8 does not allow
+    Buffer.of(0xc3, 0x0a),
+    Buffer.of(0xed, 0xa0, 0x80, 0x0a)
+  ]
+  const bytes = json(...lines).map((value) => {
+    const { text, base64 } = value as { text?: string; base64?: string }
+    return text === undefined ? Buffer.from(base64 ?? '', 'base64') : Buffer.from(text)
+  })
+  assert.deepEqual(bytes, lines)
+})
+
+test('JSON has base64 only where the bytes are not UTF-8', () => {
+  const [utf8, other] = json('é\n', Buffer.from('é\n', 'latin1'))
+  assert.deepEqual(Object.keys(utf8 as object), ['position', 'core', 'key', 'index', 'time', 'text'])
+  assert.deepEqual(Object.keys(other as object), ['position', 'core', 'key', 'index', 'time', 'base64'])
+})

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import { randomInt } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { setTimeout as elapse } from 'node:timers/promises'
+import { Producer } from './testing/producer.ts'
+import { readLog, runWriter, temporary, WriterProcess } from './testing/support.ts'
+
+/** How many times the writer is killed. `KILLS=200` for the long run. */
+const KILLS = Number(process.env.KILLS ?? 8)
+const LINES_A_KILL = 5000
+
+test(`a file that grows and is rotated is in the log exactly once after ${KILLS} times kill -9`, async (t) => {
+  const directory = await temporary(t)
+  const file = join(directory, 'in')
+  const argv = ['--input', file, '--route', 'byte-length:20']
+  const producer = new Producer(file)
+  // files that were rotated before there was a place are none of ours
+  await producer.produce(1)
+  await runWriter(t, directory, { argv: [...argv, '--exit'] })
+  let key = ''
+  for (let kill = 0; kill < KILLS; kill++) {
+    const writer = new WriterProcess(t, directory, ...argv)
+    const whileDown = randomInt(LINES_A_KILL)
+    await producer.produce(whileDown)
+    key = await writer.key()
+    // at a random moment of what follows, not after some time
+    const killed = elapse(randomInt(80)).then(() => writer.ended('SIGKILL'))
+    await Promise.all([producer.produce(LINES_A_KILL - whileDown), killed])
+  }
+  const said = await runWriter(t, directory, { argv: [...argv, '--exit'] })
+  const log = await readLog(directory, key)
+  t.diagnostic(`${log.byteLength} bytes of ${producer.rotated} rotations`)
+  const isSame = log.equals(producer.written)
+  if (!isSame && process.env.KEEP !== undefined) {
+    await writeFile(join(process.env.KEEP, 'log'), log)
+    await writeFile(join(process.env.KEEP, 'written'), producer.written)
+  }
+  assert.ok(isSame, `log and file differ from byte ${firstDifference(log, producer.written)}; ${said}`)
+})
+
+function firstDifference(a: Buffer, b: Buffer): number {
+  const length = Math.min(a.byteLength, b.byteLength)
+  for (let at = 0; at < length; at++) if (a[at] !== b[at]) return at
+  return length
+}

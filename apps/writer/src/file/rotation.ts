@@ -1,0 +1,33 @@
+/** Indices have few digits; what has more is a date or a time, which grows. */
+const INDEX = /^\.(\d{1,5})$/
+
+/** The names among `names` that rotated files of `base` may have: `base.1`, `base-20240101`, … */
+export function rotatedNames(base: string, names: readonly string[]): string[] {
+  return names.filter((name) => name.startsWith(`${base}.`) || name.startsWith(`${base}-`))
+}
+
+/**
+ * The files that were begun after `name` was, oldest first: rotated ones of the same kind, then `base` itself. With `app.log.2`
+ * these are `app.log.1` and `app.log`.
+ */
+export function laterNames(base: string, names: readonly string[], name: string): string[] {
+  if (name === base) return []
+  const kind = kindOf(base, name)
+  const between = rotatedNames(base, names)
+    .filter((other) => kindOf(base, other) === kind && compareAge(base, other, name) > 0)
+    .sort((a, b) => compareAge(base, a, b))
+  return [...between, ...names.filter((other) => other === base)]
+}
+
+function kindOf(base: string, name: string): string {
+  const suffix = name.slice(base.length)
+  return INDEX.test(suffix) ? 'index' : suffix.replaceAll(/\d/g, '0')
+}
+
+/** More than 0 if `a` was begun after `b`. */
+function compareAge(base: string, a: string, b: string): number {
+  const [, first] = INDEX.exec(a.slice(base.length)) ?? []
+  const [, second] = INDEX.exec(b.slice(base.length)) ?? []
+  if (first !== undefined && second !== undefined) return Number(second) - Number(first)
+  return a < b ? -1 : Number(a > b)
+}

@@ -1,0 +1,60 @@
+import { randomInt } from 'node:crypto'
+import { appendFile, copyFile, rename, truncate } from 'node:fs/promises'
+
+/** Writes a log file as programs and logrotate do: lines in one piece or several, rotation by renaming and by copying. */
+export class Producer {
+  readonly #file: string
+  readonly #written: Buffer[] = []
+  #rotated = 0
+  #lines = 0
+  /** The end of a line whose beginning is in the file. */
+  #rest = ''
+
+  constructor(file: string) {
+    this.#file = file
+  }
+
+  /** All that was written, in order. */
+  get written(): Buffer {
+    return Buffer.concat(this.#written)
+  }
+
+  get rotated(): number {
+    return this.#rotated
+  }
+
+  async produce(lines: number): Promise<void> {
+    for (const end = this.#lines + lines; this.#lines < end; ) {
+      if (randomInt(40) === 0) await this.#rotate()
+      await this.#append(this.#rest + this.#someLines(Math.min(end - this.#lines, randomInt(1, 300))))
+    }
+  }
+
+  #someLines(count: number): string {
+    let text = ''
+    for (let line = 0; line < count; line++, this.#lines++) {
+      text +=
+        this.#lines % 3 === 0 ? `${this.#lines}\n` : `line ${this.#lines} ${'x'.repeat(this.#lines % 150)}\n`
+    }
+    return text
+  }
+
+  async #append(text: string): Promise<void> {
+    const cut = text.length > 1 && randomInt(4) === 0 ? randomInt(1, text.length) : text.length
+    this.#rest = text.slice(cut)
+    const bytes = Buffer.from(text.slice(0, cut))
+    await appendFile(this.#file, bytes)
+    this.#written.push(bytes)
+  }
+
+  async #rotate(): Promise<void> {
+    // a first file that was rotated before anybody saw it would be nobody's
+    if (this.#written.length === 0) return
+    for (let index = this.#rotated; index > 0; index--)
+      await rename(`${this.#file}.${index}`, `${this.#file}.${index + 1}`)
+    this.#rotated++
+    if (randomInt(2) === 0) return rename(this.#file, `${this.#file}.1`)
+    await copyFile(this.#file, `${this.#file}.1`)
+    await truncate(this.#file)
+  }
+}
