@@ -9,10 +9,11 @@ export const cursors: Command = defineCommand({
       type: 'string',
       value: 'NAME=PLACE',
       multiple: true,
+      env: false,
       parse: parseMove,
       help: 'Move this cursor to start, end, a position, -N or @TIME'
     },
-    remove: { type: 'string', value: 'NAME', multiple: true, help: 'Forget this cursor' },
+    remove: { type: 'string', value: 'NAME', multiple: true, env: false, help: 'Forget this cursor' },
     json: { type: 'boolean', help: 'Print one JSON object a line' },
     timeout: {
       type: 'number',

@@ -174,3 +174,14 @@ test('a cold reader of 1,000,000 lines gets at most 64 blocks before the first o
     await node.close()
   }
 })
+
+test('the last line of a batch over many cores costs one block of one core', async (t) => {
+  const machine = await createMachine(t)
+  const writer = await openWriter(await machine.open('w'), { routing: { rule: 'round-robin', cores: 16 } })
+  await writer.publish(LINES.slice(0, 160))
+  const node = await machine.open('r')
+  const reader = await openReader(node, writer.key)
+  const downloads = countDownloads(node, reader)
+  assert.equal(text((await reader.at(-1))?.line ?? Buffer.of()), LINES[159])
+  assert.ok(downloads() <= 2, `${downloads()} blocks beside the manifest: a record and a block are enough`)
+})

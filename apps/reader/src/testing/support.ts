@@ -68,7 +68,7 @@ export async function createWorld(t: TestContext): Promise<World> {
         stdio: ['ignore', 'pipe', 'pipe']
       })
       closing.push(async () => child.kill('SIGKILL'))
-      return { child, ended: deadline(`reader ${args.join(' ')}`, follow(child)) }
+      return { child, ended: follow(child, `reader ${args.join(' ')}`) }
     }
   }
 }
@@ -83,14 +83,18 @@ function rank(word: string): number {
   return word === 'cursors' || word === 'verify' ? 1 : 2
 }
 
-async function follow(child: ChildProcess): Promise<Ended> {
+async function follow(child: ChildProcess, what: string): Promise<Ended> {
   const parts: Buffer[] = []
   let stderr = ''
   child.stdout?.on('data', (chunk: Buffer) => parts.push(chunk))
   child.stderr?.on('data', (chunk: Buffer) => {
     stderr += chunk.toString()
   })
-  await once(child, 'close')
+  try {
+    await deadline(what, once(child, 'close'))
+  } catch (error) {
+    throw new Error(`${what} has not ended; it said: ${stderr}`, { cause: error })
+  }
   return { code: child.exitCode, stdout: Buffer.concat(parts), stderr }
 }
 

@@ -13,42 +13,67 @@ interface VerifyContext extends Patience, Wait {
 
 /** See `Reader.verify`. If the signal aborts, what it returns means nothing. */
 export async function verify(log: ReadableLog<LogManifest>, context: VerifyContext): Promise<Verification> {
+  const tally = new Tally(log.manifest)
+  const reached = await refresh([log.bootstrap], context)
+  await verifyFrom(log, context, tally)
   const cores = log.manifest.cores.map((_, index) => log.openCore(index))
   await Promise.all(cores.map((core) => core.ready()))
-  const reached = await refresh([log.bootstrap, ...cores], context)
-  // what the cores have now is named by the journal of a moment later: a batch becomes visible as one
-  const lengths = cores.map((core) => core.length)
-  if (reached) await refresh([log.bootstrap], context)
-  const tally = new Tally()
-  for await (const batch of followOrdered(log, {
+  // without a peer it is no fault that blocks are here and their record is not: they travel each on their own
+  if (reached) {
+    await refresh([log.bootstrap, ...cores], context)
+    const lengths = cores.map((core) => core.length)
+    // the journal of a moment later names them all: a batch becomes visible as one
+    await refresh([log.bootstrap], context)
+    await verifyFrom(log, context, tally)
+    if (!context.signal.aborted) refuseExtra(log, lengths, tally)
+  }
+  await auditAll(log, cores, context.signal)
+  return { ...tally.total(), reached }
+}
+
+/** Verifies what lies behind what was counted, as far as the journal is known. */
+async function verifyFrom(
+  log: ReadableLog<LogManifest>,
+  context: VerifyContext,
+  tally: Tally
+): Promise<void> {
+  const batches = followOrdered(log, {
     ...context,
-    from: 0,
+    from: tally.lines,
     until: null,
     live: false,
     wants: () => true,
     onRecord: (record) => tally.count(record)
-  })) {
+  })
+  for await (const batch of batches) {
     tally.lines += batch.count
     tally.bytes += batch.bytes().byteLength
     context.onProgress?.(tally.lines)
   }
-  // blocks run ahead of their record while they travel: without a peer, that is no fault
-  if (reached) refuseExtra(log, lengths, tally)
-  await auditAll(log, cores, context.signal)
-  return { ...tally.total(), reached }
 }
 
 /** What the journal names. */
 class Tally {
   lines = 0
   bytes = 0
+  readonly #manifest: LogManifest
   #batches = 0
   #blocks = 0
   readonly #ends = new Map<number, number>()
 
-  count({ at }: JournalRecord): void {
+  constructor(manifest: LogManifest) {
+    this.#manifest = manifest
+  }
+
+  count({ seq, at }: JournalRecord): void {
     this.#batches++
     for (const [core, length, blocks] of at) {
+      if (length !== this.end(core)) {
+        throw new NodeError(
+          'INTEGRITY',
+          `core ${this.#manifest.cores[core]?.name} has ${this.end(core)} blocks before position ${seq}, not ${length} as its record says`
+        )
+      }
       this.#ends.set(core, length + blocks)
       this.#blocks += blocks
     }
