@@ -1,5 +1,6 @@
 declare module 'hyperdht' {
   import type { EventEmitter } from 'node:events'
+  import type SecretStream from '@hyperswarm/secret-stream'
 
   interface KeyPair {
     readonly publicKey: Uint8Array
@@ -42,6 +43,17 @@ declare module 'hyperdht' {
 
     /** Takes 12 s without a network. */
     fullyBootstrapped(): Promise<void>
+    readonly stats: { readonly requests: { readonly total: number; readonly responses: number } }
+    /** The address that others see; null until known. Port 0 where each of them sees another. */
+    readonly host: string | null
+    readonly port: number
+
+    connect(remotePublicKey: Uint8Array, options?: object): SecretStream
+    /** Who announces `target`, as the nodes answer. */
+    lookup(
+      target: Uint8Array
+    ): AsyncIterable<{ readonly peers: readonly { readonly publicKey: Uint8Array }[] }>
+    ping(address: Address): Promise<unknown>
     /** Null until bound. */
     address(): Address | null
     destroy(options?: { readonly force?: boolean }): Promise<void>

@@ -15,6 +15,8 @@ declare module 'hyperswarm' {
     readonly client: boolean
     /** Empty on the side that was called. */
     readonly topics: readonly Uint8Array[]
+    /** True: is called no more, and refused when it calls. What `firewall` refuses is banned until this lifts it. */
+    ban(banned: boolean): void
   }
 
   interface HyperswarmOptions {
@@ -47,6 +49,8 @@ declare module 'hyperswarm' {
     readonly keyPair: KeyPair
     readonly dht: HyperDHT
     readonly server: Server
+    /** All that were found or have called, by public key in hex. */
+    readonly peers: ReadonlyMap<string, PeerInfo>
     readonly connections: ReadonlySet<SecretStream>
     /** Connections under way. */
     readonly connecting: number

@@ -9,6 +9,9 @@ declare module '@hyperswarm/secret-stream' {
   }
 
   interface RawStream {
+    /** Of UDX and TCP streams. */
+    readonly remoteHost?: string | null
+    readonly remotePort?: number | undefined
     destroy(error?: Error): unknown
   }
 
@@ -30,6 +33,8 @@ declare module '@hyperswarm/secret-stream' {
     readonly destroying: boolean
     readonly destroyed: boolean
 
+    /** Ends the stream after so long without a byte; keep-alives are bytes. */
+    setTimeout(milliseconds: number): void
     setKeepAlive(milliseconds: number): void
     destroy(error?: Error): void
   }

@@ -1,20 +1,24 @@
-import { defaultStorage, type RunContext, reportTo, resolvePath } from '@many-cores/cli'
+import {
+  defaultStorage,
+  type NetworkValues,
+  networkOf,
+  type RunContext,
+  reportTo,
+  resolvePath
+} from '@many-cores/cli'
 import { type Node, openNode } from '@many-cores/node'
 
 /** What the common options say about the node. */
-export interface NodeValues {
+export interface NodeValues extends NetworkValues {
   readonly storage: string | undefined
-  readonly bootstrap: readonly string[]
-  readonly local: boolean
 }
 
 /** The reader's node, as its common options want it. */
 export function openReaderNode(values: NodeValues, { env, signal, status }: RunContext): Promise<Node> {
-  const { storage, bootstrap, local } = values
+  const { storage } = values
   return openNode({
     storage: storage === undefined ? defaultStorage('reader', env) : resolvePath(storage, env),
-    bootstrap,
-    local,
+    ...networkOf(values),
     onStatus: reportTo(status),
     signal
   })

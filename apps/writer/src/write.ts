@@ -1,4 +1,11 @@
-import { defaultStorage, type OptionValues, type RunContext, reportTo, resolvePath } from '@many-cores/cli'
+import {
+  defaultStorage,
+  networkOf,
+  type OptionValues,
+  type RunContext,
+  reportTo,
+  resolvePath
+} from '@many-cores/cli'
 import { openNode, openWriter, type Writer } from '@many-cores/node'
 import { publishFile } from './file/publish-file.ts'
 import type { options } from './options.ts'
@@ -9,11 +16,10 @@ type Values = OptionValues<typeof options>
 /** Publishes standard input or a file, then serves it until `signal`, or leaves where `--exit` says so. */
 export async function write(values: Values, context: RunContext): Promise<void> {
   const { env, signal, status, print } = context
-  const { storage, bootstrap, local, route, exit } = values
+  const { storage, route, exit } = values
   await using node = await openNode({
     storage: storage === undefined ? defaultStorage('writer', env) : resolvePath(storage, env),
-    bootstrap,
-    local,
+    ...networkOf(values),
     onStatus: reportTo(status),
     signal
   })

@@ -1,4 +1,4 @@
-import type { BooleanOption, StringOption } from './option-table.ts'
+import type { BooleanOption, OptionValues, StringOption } from './option-table.ts'
 import type { StatusLevel } from './status.ts'
 
 /** Options that every program of ours has. A type, not an interface: an interface is no `OptionTable`. */
@@ -8,6 +8,8 @@ export type CommonOptions = {
     readonly multiple: true
     readonly parse: (text: string) => string
   }
+  readonly relay: StringOption<string>
+  readonly lan: BooleanOption & { readonly default: true }
   readonly local: BooleanOption
   readonly quiet: BooleanOption
   readonly verbose: BooleanOption
@@ -31,13 +33,35 @@ export function commonOptions(name: string): CommonOptions {
       parse: parseAddress,
       help: 'Node of a private DHT, instead of the public one'
     },
-    local: { type: 'boolean', help: 'Stay on this machine: no DHT at all' },
+    relay: {
+      type: 'string',
+      value: 'KEY',
+      help: 'Public key of a relay, for peers whose NATs let no direct connection come about'
+    },
+    lan: { type: 'boolean', default: true, help: 'Find peers in the same network by multicast DNS, too' },
+    local: { type: 'boolean', help: 'Stay on this machine: no DHT and no multicast at all' },
     quiet: { type: 'boolean', short: 'q', help: 'Say nothing on standard error but errors' },
     verbose: { type: 'boolean', short: 'v', help: 'Say more on standard error, stacks of errors included' },
     // Without variables: a MANY_CORES_VERSION is more likely somebody's note of the version than a question for it.
     help: { type: 'boolean', short: 'h', env: false, help: 'Show this text' },
     version: { type: 'boolean', env: false, help: 'Show the version' }
   }
+}
+
+/** What the options say of networks. */
+export type NetworkValues = Pick<OptionValues<CommonOptions>, 'bootstrap' | 'local' | 'lan' | 'relay'>
+
+/** Where a node of `openNode` finds its peers. */
+export interface NetworkChoice {
+  readonly bootstrap: readonly string[]
+  readonly local: boolean
+  readonly lan: boolean
+  readonly relay?: string
+}
+
+/** The same for `openNode`; `--local` beats that `--lan` is the default. */
+export function networkOf({ bootstrap, local, lan, relay }: NetworkValues): NetworkChoice {
+  return { bootstrap, local, lan: lan && !local, ...(relay !== undefined && { relay }) }
 }
 
 /** How much `createStatus` shall say; quiet beats verbose. */

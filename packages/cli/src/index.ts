@@ -1,4 +1,4 @@
-export { commonOptions, levelOf } from './common-options.ts'
+export { commonOptions, levelOf, networkOf } from './common-options.ts'
 export { StopReason, UsageError } from './errors.ts'
 export { EXIT, exitCodeOf } from './exit-codes.ts'
 export { formatHelp } from './help.ts'
@@ -10,7 +10,7 @@ export { createStatus } from './status.ts'
 export { messageOf, oneLine } from './text.ts'
 export { readVersion } from './version.ts'
 
-export type { CommonOptions } from './common-options.ts'
+export type { CommonOptions, NetworkChoice, NetworkValues } from './common-options.ts'
 export type { StopCode } from './errors.ts'
 export type { HelpText } from './help.ts'
 export type {
@@ -24,4 +24,5 @@ export type {
 } from './option-table.ts'
 export type { OptionSource, ParsedOptions, Positional } from './options.ts'
 export type { Main, RunContext, RunOptions } from './run.ts'
-export type { Progress, Status, StatusLevel, StatusOptions, Terminal } from './status.ts'
+export type { Progress } from './progress.ts'
+export type { Status, StatusLevel, StatusOptions, Terminal } from './status.ts'

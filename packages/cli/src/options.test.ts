@@ -53,6 +53,8 @@ test('without arguments every option has its default', () => {
   assert.deepEqual(valuesOf([]), {
     storage: undefined,
     bootstrap: [],
+    relay: undefined,
+    lan: true,
     local: false,
     quiet: false,
     verbose: false,

@@ -1,43 +1,125 @@
-import type { Status as NodeStatus, OnStatus } from '@many-cores/node'
+import type { Status as NodeStatus, OnStatus, Via } from '@many-cores/node'
+import { formatBytes, grouped } from './progress.ts'
 import type { Status } from './status.ts'
+
+/** A sync that took less is not worth a word. */
+const WORTH_SAYING_MS = 1000
 
 /** Says on standard error what happens around a node. */
 export function reportTo(status: Status): OnStatus {
-  return (event) => {
-    const { state, note, detail } = describe(event)
-    if (detail !== undefined) status.detail(detail)
-    if (note !== undefined) status.note(note)
-    if (state !== undefined) status.state(state)
+  const report = new Report(status)
+  return (event) => report.take(event)
+}
+
+/** What a reader does, beside being connected. */
+type Phase = '' | 'syncing' | 'live'
+
+class Report {
+  readonly #status: Status
+  readonly #peers = new Map<string, Via>()
+  #phase: Phase = ''
+  #sync: Extract<NodeStatus, { state: 'syncing' }> | null = null
+  /** Lines that were delivered before this sync. */
+  #before = 0
+
+  constructor(status: Status) {
+    this.#status = status
+  }
+
+  take(event: NodeStatus): void {
+    this.#count(event)
+    const detail = detailOf(event)
+    if (detail !== undefined) this.#status.detail(detail)
+    this.#say(event)
+  }
+
+  #count(event: NodeStatus): void {
+    if (event.state === 'connected') this.#peers.set(event.peer, event.via)
+    if (event.state === 'disconnected') this.#peers.delete(event.peer)
+  }
+
+  #say(event: NodeStatus): void {
+    switch (event.state) {
+      case 'finding':
+        this.#status.state('finding peers')
+        break
+      case 'connecting':
+        // said once: peers that do not answer are called again and again
+        if (this.#peers.size === 0) this.#status.state(`connecting to a peer, by ${event.via}`)
+        break
+      case 'connected':
+      case 'disconnected':
+        this.#sayState()
+        break
+      case 'unreachable':
+        // a machine without such a network is no fault: the others go on
+        if (event.via !== 'lan') this.#status.note(`cannot look for peers by ${event.via}: ${event.reason}`)
+        break
+      case 'reachable':
+        this.#status.note(`${event.via} can be reached`)
+        break
+      case 'syncing':
+        this.#saySync(event)
+        break
+      case 'live':
+        this.#sayLive(event.lines)
+        break
+      case 'waiting':
+        this.#status.state(`waiting for block ${event.index} of core ${event.core}: no peer has sent it`)
+    }
+  }
+
+  #sayState(): void {
+    const whom = this.#peers.size === 0 ? 'alone, looking for peers' : this.#connected()
+    this.#status.state(this.#phase === '' ? whom : `${this.#phase}; ${whom}`)
+  }
+
+  #connected(): string {
+    const count = this.#peers.size
+    const vias = [...new Set(this.#peers.values())].sort()
+    return `connected to ${count === 1 ? '1 peer' : `${count} peers`}, by ${vias.join(' and ')}`
+  }
+
+  #saySync(sync: Extract<NodeStatus, { state: 'syncing' }>): void {
+    if (this.#phase !== 'syncing') {
+      this.#phase = 'syncing'
+      this.#before = sync.lines
+      this.#sayState()
+    }
+    this.#sync = sync
+    const { lines, total, bytes, elapsed } = sync
+    this.#status.progress({ done: lines, before: this.#before, total, unit: 'lines', bytes, elapsed })
+  }
+
+  #sayLive(lines: number): void {
+    if (this.#phase === 'live') return
+    const sync = this.#sync
+    this.#phase = 'live'
+    this.#sync = null
+    this.#sayState()
+    if (sync === null || sync.elapsed < WORTH_SAYING_MS) return
+    const { bytes, elapsed } = sync
+    const got = `${grouped(lines - this.#before)} lines, ${formatBytes(bytes)}`
+    this.#status.note(`synced ${got} in ${(elapsed / 1000).toFixed(1)} s`)
   }
 }
 
-interface Description {
-  readonly state?: string
-  readonly note?: string
-  readonly detail?: string
-}
-
-function describe(event: NodeStatus): Description {
+/** What those want to know who want to know all. */
+function detailOf(event: NodeStatus): string | undefined {
   switch (event.state) {
-    case 'finding':
-      return { state: 'finding peers' }
+    case 'connecting':
+      return `calling peer ${event.peer}, by ${event.via}`
+    case 'failed':
+      return `peer ${event.peer} cannot be reached by ${event.via}: ${event.reason}`
+    case 'spare':
+      return `peer ${event.peer} is there by ${event.via}, too; ${event.better} is kept`
     case 'connected':
-      return {
-        state: `connected to ${countPeers(event.peers)}`,
-        detail: `peer ${event.peer} is there, by ${event.via}`
-      }
+      return `peer ${event.peer} is there, by ${event.via}`
     case 'disconnected':
-      return {
-        state: event.peers === 0 ? 'alone; waiting for peers' : `connected to ${countPeers(event.peers)}`,
-        detail: `peer ${event.peer} has gone, by ${event.via}: ${event.reason}`
-      }
+      return `peer ${event.peer} has gone, by ${event.via}: ${event.reason}`
     case 'unreachable':
-      return { note: `cannot look for peers by ${event.via}: ${event.reason}` }
-    case 'waiting':
-      return { state: `waiting for block ${event.index} of core ${event.core}: no peer has sent it` }
+      return event.via === 'lan' ? `cannot look for peers by lan: ${event.reason}` : undefined
+    default:
+      return undefined
   }
-}
-
-function countPeers(count: number): string {
-  return count === 1 ? '1 peer' : `${count} peers`
 }

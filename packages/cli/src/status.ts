@@ -1,19 +1,11 @@
 import type { Writable } from 'node:stream'
 import { styleText } from 'node:util'
 import type { Environment } from './option-table.ts'
+import { formatProgress, type Progress } from './progress.ts'
 import { oneLine, truncate } from './text.ts'
 
 /** `quiet`: errors alone. `normal`: states, progress and notes, too. `verbose`: everything. */
 export type StatusLevel = 'quiet' | 'normal' | 'verbose'
-
-/** How far something has come. */
-export interface Progress {
-  readonly done: number
-  /** Unknown when absent. */
-  readonly total?: number
-  /** What is counted: `lines`. */
-  readonly unit: string
-}
 
 /** What a program says on standard error. Never throws, also when nobody reads it. */
 export interface Status {
@@ -102,12 +94,12 @@ class StatusLine implements Status {
     else this.#redraw()
   }
 
-  progress({ done, total, unit }: Progress): void {
+  progress(progress: Progress): void {
     if (!this.#rewrites || this.level === 'quiet') return
     const now = performance.now()
-    if (now - this.#progressAt < PROGRESS_MS && done !== total) return
+    if (now - this.#progressAt < PROGRESS_MS && progress.done !== progress.total) return
     this.#progressAt = now
-    this.#progress = formatProgress({ done, unit, ...(total !== undefined && { total }) })
+    this.#progress = formatProgress(progress)
     this.#redraw()
   }
 
@@ -168,14 +160,4 @@ class StatusLine implements Status {
   #write(text: string): void {
     this.#stream.write(text)
   }
-}
-
-function formatProgress({ done, total, unit }: Progress): string {
-  if (total === undefined) return `${grouped(done)} ${unit}`
-  const percent = total === 0 ? 100 : Math.floor((done / total) * 100)
-  return `${grouped(done)} of ${grouped(total)} ${unit} (${percent} %)`
-}
-
-function grouped(count: number): string {
-  return String(count).replace(/\B(?=(\d{3})+$)/g, ',')
 }

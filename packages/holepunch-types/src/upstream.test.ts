@@ -162,6 +162,12 @@ test('hyperdht has what is declared', () => {
     firewalled: 'property',
     randomized: 'property',
     destroyed: 'property',
+    stats: 'property',
+    host: 'property',
+    port: 'property',
+    connect: 'method',
+    lookup: 'method',
+    ping: 'method',
     fullyBootstrapped: 'method',
     address: 'method',
     destroy: 'method'
@@ -191,7 +197,12 @@ test('hyperswarm has what is declared, and connects two over loopback', async ()
 
     assertSwarm(client)
     assertMembers<Discovery>(discovery, { flushed: 'method', refresh: 'method', destroy: 'method' })
-    assertMembers<PeerInfo>(peer, { publicKey: 'property', client: 'property', topics: 'property' })
+    assertMembers<PeerInfo>(peer, {
+      publicKey: 'property',
+      client: 'property',
+      topics: 'property',
+      ban: 'method'
+    })
     assertStream(connection)
     assert.equal(await connection.opened, true)
     assert.deepEqual(connection.remotePublicKey, server.keyPair.publicKey)
@@ -223,6 +234,7 @@ function assertSwarm(swarm: Hyperswarm): void {
     keyPair: 'property',
     dht: 'property',
     server: 'property',
+    peers: 'property',
     connections: 'property',
     connecting: 'property',
     destroyed: 'property',
@@ -246,6 +258,7 @@ function assertStream(stream: SecretStream): void {
     remotePublicKey: 'property',
     destroying: 'property',
     destroyed: 'property',
+    setTimeout: 'method',
     setKeepAlive: 'method',
     destroy: 'method'
   })

@@ -1,11 +1,14 @@
+import { keyToBytes, parseKey } from '@many-cores/protocol'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
 import { NodeError } from './errors.ts'
 import { type Child, dropInternals, setInternals } from './internals.ts'
+import { parseAddress } from './network/address.ts'
+import { createLan } from './network/lan.ts'
 import { createLocalNetwork } from './network/local.ts'
-import type { Network, NetworkEvents } from './network/network.ts'
+import type { Network, NetworkEvents, PeerKeyPair } from './network/network.ts'
 import { createPeers } from './network/peers.ts'
-import { createSwarm, parseAddress } from './network/swarm.ts'
+import { createSwarm } from './network/swarm.ts'
 import type { OnStatus } from './status.ts'
 import { openStore } from './store.ts'
 
@@ -14,8 +17,15 @@ export interface NodeOptions {
   readonly storage: string
   /** `host:port` of a private DHT's nodes instead of the public one. Default: none. */
   readonly bootstrap?: readonly string[]
-  /** Only processes of this user on this machine are found; no DHT is used. Default false. */
+  /** Only processes of this user on this machine are found; nothing else is used. Default false. */
   readonly local?: boolean
+  /** Whether those in the same network are found by multicast DNS, too. Default true, unless `local`. */
+  readonly lan?: boolean
+  /**
+   * The public key, in any spelling, of a relay that connects two peers whose NATs let no direct connection come about.
+   * Default: none.
+   */
+  readonly relay?: string
   /** Where rendezvous directories are. Default: `$XDG_RUNTIME_DIR/many-cores`, else one of the user's own in the temporary directory. */
   readonly rendezvous?: string
   /** Hears what happens around the node. Default: nobody. */
@@ -50,46 +60,44 @@ const PEER_KEY_NAME = 'many-cores/peer'
  */
 export async function openNode(options: NodeOptions): Promise<Node> {
   const { storage, bootstrap = [], local = false, onStatus = ignore, signal } = options
+  const { lan = !local, relay } = options
   signal?.throwIfAborted()
-  if (local && bootstrap.length > 0)
-    throw new NodeError('BAD_OPTION', 'local and bootstrap exclude each other: local uses no DHT')
+  if (local && (bootstrap.length > 0 || relay !== undefined || lan))
+    throw new NodeError('BAD_OPTION', 'local excludes bootstrap, relay and lan: it uses no network')
   for (const address of bootstrap) parseAddress(address)
+  const relayKey = relay === undefined ? null : keyToBytes(parseKey(relay))
   const store = await openStore(storage)
   try {
     signal?.throwIfAborted()
-    return await assemble(store, { ...options, bootstrap, local, onStatus })
+    return await assemble(store, { ...options, bootstrap, local, lan, relayKey, onStatus })
   } catch (error) {
     await store.close()
     throw error
   }
 }
 
-type Settled = NodeOptions & Required<Pick<NodeOptions, 'bootstrap' | 'local' | 'onStatus'>>
+type Settled = NodeOptions &
+  Required<Pick<NodeOptions, 'bootstrap' | 'local' | 'lan' | 'onStatus'>> & {
+    readonly relayKey: Uint8Array | null
+  }
 
-async function assemble(
-  store: Corestore,
-  { storage, bootstrap, local, rendezvous, onStatus }: Settled
-): Promise<Node> {
+async function assemble(store: Corestore, settled: Settled): Promise<Node> {
+  const { storage, onStatus } = settled
   const keyPair = await store.createKeyPair(PEER_KEY_NAME)
   let closing: Promise<void> | null = null
   // that peers go when we close is nobody's news
   const report: OnStatus = (status) => closing === null && onStatus(status)
-  const peers = createPeers(store, report)
-  const faults = new Map<string, string>()
-  const events: NetworkEvents = {
-    onconnection: peers.add,
-    onunreachable: (via, reason) => {
-      faults.set(via, reason)
-      report({ state: 'unreachable', via, reason })
+  const peers = createPeers(store, {
+    onStatus: report,
+    onlost: (peer) => {
+      for (const network of networks) network.lose(peer)
     }
-  }
-  const nearby = createLocalNetwork({
-    keyPair,
-    ...events,
-    ...(rendezvous === undefined ? {} : { root: rendezvous })
   })
-  const networks: Network[] = [nearby]
-  if (!local) networks.push(createSwarm({ keyPair, bootstrap, ...events }))
+  const networks = createNetworks(keyPair, settled, {
+    onconnection: peers.add,
+    onStatus: report,
+    isReached: peers.isReached
+  })
   const children = new Set<Child>()
 
   const node: Node = {
@@ -123,11 +131,11 @@ async function assemble(
       report({ state: 'finding' })
       const [here, ...elsewhere] = networks.map((network) => network.join(discoveryKey))
       for (const joining of elsewhere)
-        joining.catch((error: unknown) => events.onunreachable('dht', String(error)))
+        joining.catch((error: unknown) => report({ state: 'unreachable', via: 'dht', reason: String(error) }))
       await here
     },
     peerCount: peers.count,
-    whyAlone: () => whyAlone(local, faults),
+    whyAlone: () => whyAlone(networks, settled.local),
     adopt: (child) => {
       children.add(child)
       return () => void children.delete(child)
@@ -143,10 +151,27 @@ async function runAll(steps: ReadonlyArray<() => Promise<void>>): Promise<void> 
   if (errors.length > 0) throw errors[0]
 }
 
-function whyAlone(local: boolean, faults: ReadonlyMap<string, string>): string {
-  const nearby = faults.get('local') ?? 'no other process on this machine has it open'
-  if (local) return `${nearby}, and with local nobody else is asked`
-  return `${nearby}, and ${faults.get('dht') ?? 'nobody answered over the DHT'}`
+function createNetworks(
+  keyPair: PeerKeyPair,
+  { bootstrap, local, lan, rendezvous, relayKey }: Settled,
+  events: NetworkEvents
+): readonly Network[] {
+  const here = createLocalNetwork({
+    keyPair,
+    ...events,
+    ...(rendezvous === undefined ? {} : { root: rendezvous })
+  })
+  if (local) return [here]
+  const world = createSwarm({ keyPair, bootstrap, ...events, ...(relayKey !== null && { relay: relayKey }) })
+  return lan ? [here, createLan({ keyPair, ...events }), world] : [here, world]
+}
+
+/** Peers that were found and did not answer say more than networks where nobody was. */
+function whyAlone(networks: readonly Network[], local: boolean): string {
+  const searches = networks.map((network) => network.search())
+  const found = searches.filter((search) => search.found > 0)
+  const reasons = (found.length > 0 ? found : searches).map((search) => search.reason)
+  return `${reasons.join(', and ')}${local ? ', and with local nobody else is asked' : ''}`
 }
 
 function ignore(): void {}

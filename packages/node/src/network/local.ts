@@ -25,8 +25,9 @@ export interface LocalOptions extends NetworkEvents {
  * process. A process listens first and then calls on everyone who listens already, so of any two, whichever is later finds
  * the other.
  */
-export function createLocalNetwork({ keyPair, root, onconnection, onunreachable }: LocalOptions): Network {
+export function createLocalNetwork({ keyPair, root, onconnection, onStatus }: LocalOptions): Network {
   const meetings: Meeting[] = []
+  let fault: string | null = null
   let closing: Promise<void> | null = null
 
   const join = async (discoveryKey: Uint8Array): Promise<void> => {
@@ -41,7 +42,8 @@ export function createLocalNetwork({ keyPair, root, onconnection, onunreachable 
     try {
       await meeting.open()
     } catch (error) {
-      onunreachable('local', error instanceof Error ? error.message : String(error))
+      fault = error instanceof Error ? error.message : String(error)
+      onStatus({ state: 'unreachable', via: 'local', reason: fault })
     }
   }
 
@@ -50,7 +52,13 @@ export function createLocalNetwork({ keyPair, root, onconnection, onunreachable 
     return closing
   }
 
-  return { join, close }
+  return {
+    join,
+    // every directory is looked through all the time
+    lose: ignore,
+    search: () => ({ found: 0, reason: fault ?? 'no other process on this machine has it open' }),
+    close
+  }
 }
 
 /**

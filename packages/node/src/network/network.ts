@@ -1,5 +1,5 @@
 import type SecretStream from '@hyperswarm/secret-stream'
-import type { Via } from '../status.ts'
+import type { OnStatus, Via } from '../status.ts'
 
 /** An encrypted, authenticated stream to a peer, as every way of finding peers gives it. */
 export interface Connection {
@@ -7,10 +7,12 @@ export interface Connection {
   readonly via: Via
 }
 
-/** What a network tells its node. */
+/** What a network tells its node, and asks it. */
 export interface NetworkEvents {
   readonly onconnection: (connection: Connection) => void
-  readonly onunreachable: (via: Via, reason: string) => void
+  readonly onStatus: OnStatus
+  /** Whether a connection to this peer is open by a way that is as good as this one, or better: another is of no use. */
+  readonly isReached: (peer: string, via: Via) => boolean
 }
 
 /** The key pair that this store shows to its peers, the same at every start. */
@@ -19,10 +21,21 @@ export interface PeerKeyPair {
   readonly secretKey: Uint8Array
 }
 
+/** What a network has found so far, for saying why there is nothing. */
+export interface Search {
+  /** Peers that were seen and then called, whether they answered or not. */
+  readonly found: number
+  /** Why there is nothing, in words that go on from a comma. */
+  readonly reason: string
+}
+
 /** One way of finding the peers of a log. */
 export interface Network {
   /** Looks for others with this discovery key, and lets them find us, until `close`. Resolves when others could find us here. */
   join(discoveryKey: Uint8Array): Promise<void>
+  /** A peer that was connected is not any more, by any way: it may be worth a look. */
+  lose(peer: string): void
+  search(): Search
   /** Ends everything that `join` began. Bounded; call it as often as you like. */
   close(): Promise<void>
 }

@@ -1,44 +1,39 @@
+import type SecretStream from '@hyperswarm/secret-stream'
+import b4a from 'b4a'
+import type HyperDHT from 'hyperdht'
 import type Hyperswarm from 'hyperswarm'
-import { NodeError } from '../errors.ts'
-import type { Network, NetworkEvents, PeerKeyPair } from './network.ts'
+import type { Via } from '../status.ts'
+import { type Address, isLoopback, isPrivate, parseAddress } from './address.ts'
+import { EAGER_MS, Lookout } from './lookout.ts'
+import type { Network, NetworkEvents, PeerKeyPair, Search } from './network.ts'
 
-/** A DHT that answers lets itself be told goodbye in less; one that does not is left. */
-const DESTROY_TIMEOUT_MS = 1000
+/** A DHT that answers lets itself be told goodbye in less; one that does not is left … */
+const GOODBYE_MS = 1000
 
-/** How often a swarm without a connection looks again: one that started without its DHT would itself take minutes. */
-const RETRY_INTERVAL_MS = 3000
+/** … and its sockets closed. */
+const DESTROY_MS = 500
 
-/** After so many tries only every tenth goes on: nobody may be there, and the DHT is everybody's. */
-const EAGER_RETRIES = 20
+/** A DHT that is there answers in well under a second. */
+const UNREACHABLE_MS = 5000
 
 export interface SwarmOptions extends NetworkEvents {
   readonly keyPair: PeerKeyPair
   /** `host:port` of a private DHT's nodes; the public DHT if there are none. */
   readonly bootstrap: readonly string[]
+  /** The public key of a relay, used where a direct connection cannot be had. */
+  readonly relay?: Uint8Array
 }
 
 /** Finds peers anywhere by Hyperswarm: the discovery key is announced and looked up, connections are Noise over UDX. */
 export function createSwarm(options: SwarmOptions): Network {
   const nodes = options.bootstrap.map(parseAddress)
+  const watch = new Watch(options)
   let swarm: Promise<Hyperswarm> | null = null
-  let retry: NodeJS.Timeout | null = null
   let closing: Promise<void> | null = null
-
-  const start = async (): Promise<Hyperswarm> => {
-    const opened = await openSwarm(options, nodes)
-    opened.on('connection', (stream) => options.onconnection({ stream, via: 'dht' }))
-    let tries = 0
-    retry = setInterval(() => {
-      if (opened.connections.size > 0) tries = 0
-      else if (++tries <= EAGER_RETRIES || tries % 10 === 0) rejoin(opened).catch(ignore)
-    }, RETRY_INTERVAL_MS)
-    retry.unref()
-    return opened
-  }
 
   const join = async (discoveryKey: Uint8Array): Promise<void> => {
     if (closing !== null) return
-    swarm ??= start()
+    swarm ??= openSwarm(options, nodes, watch)
     const opened = await swarm
     if (closing !== null) return
     // not awaited: without a network it takes 12 s, and being found here must not hold up being found on this machine
@@ -46,11 +41,12 @@ export function createSwarm(options: SwarmOptions): Network {
   }
 
   const end = async (): Promise<void> => {
-    if (retry !== null) clearInterval(retry)
+    watch.close()
     if (swarm === null) return
     const opened = await swarm
-    await within(DESTROY_TIMEOUT_MS, opened.destroy())
-    opened.destroy({ force: true }).catch(ignore)
+    if (await within(GOODBYE_MS, opened.destroy())) return
+    // the DHT first: what still asks it fails at once, and all that waits for an answer ends
+    await within(DESTROY_MS, opened.dht.destroy({ force: true }))
   }
 
   const close = (): Promise<void> => {
@@ -58,51 +54,187 @@ export function createSwarm(options: SwarmOptions): Network {
     return closing
   }
 
-  return { join, close }
+  return { join, lose: (peer) => watch.lose(peer), search: () => watch.search(), close }
 }
 
-/** The parts of `host:port`, `[v6]:port` or `port` alone. Throws NodeError `BAD_OPTION`. */
-export function parseAddress(text: string): { host: string; port: number } {
-  const match = /^(?:\[(?<v6>[0-9a-f:.]+)\]:|(?<host>[^\s:@]+):)?(?<port>\d{1,5})$/i.exec(text)
-  const port = Number(match?.groups?.port)
-  if (match === null || port < 1 || port > 65_535) {
-    throw new NodeError(
-      'BAD_OPTION',
-      `${JSON.stringify(text)} is no bootstrap address; it reads host:port, e.g. 127.0.0.1:49737`
-    )
+/** What goes on around a swarm: who is called, whether the DHT answers, when to look again. */
+class Watch {
+  readonly #options: SwarmOptions
+  readonly #lookout = new Lookout(Date.now())
+  readonly #relay: string | null
+  readonly #found = new Set<string>()
+  readonly #relayAddresses = new Set<string>()
+  #swarm: Hyperswarm | null = null
+  #timer: NodeJS.Timeout | null = null
+  #fault: string | null = null
+  #requests = 0
+  #responses = 0
+  #isReachable = false
+  #answeredAt = Date.now()
+  #isReported = false
+
+  constructor(options: SwarmOptions) {
+    this.#options = options
+    this.#relay = options.relay === undefined ? null : b4a.toString(options.relay, 'hex')
   }
-  return { host: match.groups?.v6 ?? match.groups?.host ?? '127.0.0.1', port }
+
+  begin(swarm: Hyperswarm): void {
+    this.#swarm = swarm
+    swarm.on('connection', (stream) => {
+      this.#lookout.meet(b4a.toString(stream.remotePublicKey, 'hex'))
+      this.#options.onconnection({ stream, via: this.#viaOf(stream) })
+    })
+    this.#answeredAt = Date.now()
+    this.#timer = setInterval(() => this.#tick(swarm), EAGER_MS)
+    this.#timer.unref()
+  }
+
+  close(): void {
+    if (this.#timer !== null) clearInterval(this.#timer)
+  }
+
+  /** A connection is tried. */
+  attempt(publicKey: Uint8Array, stream: SecretStream): void {
+    const peer = b4a.toString(publicKey, 'hex')
+    if (peer === this.#relay) {
+      stream.once('open', () => this.#relayAddresses.add(remoteAddress(stream)))
+      return
+    }
+    this.#found.add(peer)
+    this.#options.onStatus({ state: 'connecting', via: 'dht', peer })
+    let isOpen = false
+    stream.once('open', () => {
+      isOpen = true
+    })
+    stream.once('error', (error) => {
+      if (isOpen) return
+      this.#fault = error.message
+      this.#options.onStatus({ state: 'failed', via: 'dht', peer, reason: error.message })
+    })
+  }
+
+  lose(peer: string): void {
+    this.#lookout.miss(peer, Date.now())
+    // it was refused while a better connection was open
+    this.#swarm?.peers.get(peer)?.ban(false)
+  }
+
+  search(): Search {
+    const found = this.#found.size
+    if (found > 0) {
+      const announce = found === 1 ? 'a peer announces it' : `${found} peers announce it`
+      const why = this.#fault === null ? '' : `: ${this.#fault}`
+      return { found, reason: `${announce} over the DHT, but did not answer${why}` }
+    }
+    if (!this.#isReachable && this.#responses === 0) return { found, reason: this.#whyUnreachable() }
+    return { found, reason: 'nobody announces this key over the DHT' }
+  }
+
+  #tick(swarm: Hyperswarm): void {
+    const now = Date.now()
+    this.#sample(swarm.dht, now)
+    const sight = { now, isReachable: this.#isReachable, isAlone: swarm.connections.size === 0 }
+    if (this.#lookout.shouldLook(sight)) look(swarm).catch(ignore)
+  }
+
+  #sample({ stats: { requests } }: HyperDHT, now: number): void {
+    if (requests.responses > this.#responses) {
+      this.#isReachable = true
+      this.#answeredAt = now
+      if (this.#isReported) this.#options.onStatus({ state: 'reachable', via: 'dht' })
+      this.#isReported = false
+    } else if (requests.total > this.#requests) {
+      this.#isReachable = false
+    } else if (this.#isReachable) {
+      // nothing was asked
+      this.#answeredAt = now
+    }
+    this.#responses = requests.responses
+    this.#requests = requests.total
+    if (this.#isReported || now - this.#answeredAt < UNREACHABLE_MS) return
+    this.#isReported = true
+    this.#options.onStatus({ state: 'unreachable', via: 'dht', reason: this.#whyUnreachable() })
+  }
+
+  #whyUnreachable(): string {
+    const { bootstrap } = this.#options
+    return bootstrap.length === 0
+      ? 'the DHT does not answer: is there a way to the internet, and is UDP let through?'
+      : `the DHT at ${bootstrap.join(', ')} does not answer`
+  }
+
+  #viaOf(stream: SecretStream): Via {
+    return this.#relayAddresses.has(remoteAddress(stream)) ? 'relay' : 'dht'
+  }
 }
 
 async function openSwarm(
-  { keyPair }: SwarmOptions,
-  nodes: readonly { host: string; port: number }[]
+  { keyPair, relay, isReached }: SwarmOptions,
+  nodes: readonly Address[],
+  watch: Watch
 ): Promise<Hyperswarm> {
   // loaded here: a program without a DHT does not pay for it, one with a DHT shows its key first
   const [{ default: Swarm }, { default: DHT }] = await Promise.all([import('hyperswarm'), import('hyperdht')])
-  if (nodes.length === 0) return new Swarm({ keyPair })
-  const bootstrap = nodes.map(({ host, port }) => ({ host, port }))
-  if (!nodes.every(({ host }) => isLoopback(host))) return new Swarm({ keyPair, bootstrap })
-  // bound to 0.0.0.0, a node is not to be reached over loopback on some hosts; firewalled, its first connection often aborts
-  return new Swarm({ keyPair, dht: new DHT({ bootstrap, host: '127.0.0.1', firewalled: false }) })
+
+  // Hyperswarm 4.17.2 tells nobody which connections it tries, and swallows why they fail
+  class WatchedDHT extends DHT {
+    override connect(publicKey: Uint8Array, options?: object): SecretStream {
+      const stream = super.connect(publicKey, options)
+      watch.attempt(publicKey, stream)
+      return stream
+    }
+  }
+
+  const swarm = new Swarm({
+    keyPair,
+    dht: new WatchedDHT(dhtOptions(nodes)),
+    // who is connected on this machine or in this network need not be so over the internet, too
+    firewall: (publicKey) => isReached(b4a.toString(publicKey, 'hex'), 'lan'),
+    ...(relay !== undefined && { relayThrough: relay })
+  })
+  watch.begin(swarm)
+  return swarm
 }
 
-async function rejoin(swarm: Hyperswarm): Promise<void> {
+function dhtOptions(nodes: readonly Address[]): {
+  bootstrap?: Address[]
+  host?: string
+  firewalled?: boolean
+} {
+  if (nodes.length === 0) return {}
+  const bootstrap = nodes.map(({ host, port }) => ({ host, port }))
+  // bound to 0.0.0.0, a node is not to be reached over loopback on some hosts; firewalled, its first connection often aborts
+  if (nodes.every(({ host }) => isLoopback(host))) return { bootstrap, host: '127.0.0.1', firewalled: false }
+  // where no NAT is between, two firewalled nodes of hyperdht 6.32.0 come to be half connected: docs/upstream.md
+  if (nodes.every(({ host }) => isPrivate(host))) return { bootstrap, firewalled: false }
+  return { bootstrap }
+}
+
+/** Announces and looks up again. */
+async function look(swarm: Hyperswarm): Promise<void> {
   swarm.server.refresh()
   await Promise.all([...swarm.topics()].map((discovery) => discovery.refresh()))
 }
 
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.')
+function remoteAddress({ rawStream }: SecretStream): string {
+  return `${rawStream?.remoteHost}:${rawStream?.remotePort}`
 }
 
-async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
+/** Whether `work` ended in time, however it did. */
+async function within(milliseconds: number, work: Promise<unknown>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined
-  const timeout = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, milliseconds)
+  const timeout = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, milliseconds, false)
   })
-  await Promise.race([work.catch(ignore), timeout])
-  clearTimeout(timer)
+  const ended = work.then(
+    () => true,
+    () => true
+  )
+  try {
+    return await Promise.race([ended, timeout])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 function ignore(): void {}

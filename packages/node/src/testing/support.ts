@@ -35,6 +35,8 @@ export async function createMachine(t: TestContext): Promise<Machine> {
         storage: join(directory, name),
         rendezvous: join(directory, 'meet'),
         local: true,
+        // whatever network this machine is in is none of a test's
+        lan: false,
         ...options
       })
       nodes.push(node)

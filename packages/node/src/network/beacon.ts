@@ -1,0 +1,185 @@
+import { networkInterfaces } from 'node:os'
+import type { Answer, Packet } from 'dns-packet'
+import type { MulticastDNS } from 'multicast-dns'
+
+/** What a process offers in its network: a log, under a name that does not betray its key, at a port. */
+export interface Service {
+  /** Lower-case hex. */
+  readonly log: string
+  /** The public key of the peer, in hex. */
+  readonly peer: string
+  readonly port: number
+}
+
+/** A service of somebody else. */
+export interface FoundService extends Service {
+  readonly host: string
+}
+
+export interface BeaconEvents {
+  readonly onfound: (service: FoundService) => void
+  /** Multicast cannot be used, or not everywhere. */
+  readonly onfault: (reason: string) => void
+}
+
+const TYPE = '_many-cores._tcp.local'
+
+/** Others may keep a record for so long. */
+const TTL_S = 120
+
+/** Asked in these seconds after the first time, since packets get lost, … */
+const EAGER_SECONDS: ReadonlySet<number> = new Set([1, 2, 4, 8, 16])
+
+/** … and then so often: whoever comes announces itself. */
+const PATIENT_SECONDS = 30
+
+/** Where sending takes longer, nobody is told that we go. */
+const GOODBYE_MS = 200
+
+/**
+ * DNS service discovery over multicast DNS (RFC 6763, 6762): says what this process offers, and hears what others do. A
+ * socket for each interface with an IPv4 address: where there is no route, the system itself would choose none.
+ */
+export class Beacon {
+  readonly #events: BeaconEvents
+  readonly #services = new Map<string, Service>()
+  readonly #sockets = new Map<string, MulticastDNS>()
+  #timer: NodeJS.Timeout | null = null
+  #seconds = 0
+  #isClosed = false
+
+  constructor(events: BeaconEvents) {
+    this.#events = events
+  }
+
+  /** Offers `service` from now on, and asks who else does. */
+  async offer(service: Service): Promise<void> {
+    this.#services.set(service.log, service)
+    await this.#openSockets()
+    this.#announce(TTL_S)
+    this.look()
+    this.#timer ??= setInterval(() => this.#tick(), 1000).unref()
+  }
+
+  /** Asks now, and again soon. */
+  look(): void {
+    this.#seconds = 0
+    this.#ask()
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    if (this.#timer !== null) clearInterval(this.#timer)
+    this.#announce(0)
+    await Promise.all([...this.#sockets.values()].map(destroyed))
+  }
+
+  #tick(): void {
+    this.#seconds++
+    if (!EAGER_SECONDS.has(this.#seconds) && this.#seconds % PATIENT_SECONDS !== 0) return
+    // a cable may have been plugged in
+    this.#openSockets().then(
+      () => this.#ask(),
+      (error: unknown) => this.#events.onfault(String(error))
+    )
+  }
+
+  #ask(): void {
+    for (const socket of this.#sockets.values()) {
+      socket.query([{ name: TYPE, type: 'PTR' }], this.#onsent)
+    }
+  }
+
+  async #openSockets(): Promise<void> {
+    // loaded here: a program without a network does not pay for it
+    const { default: openMulticast } = await import('multicast-dns')
+    if (this.#isClosed) return
+    const addresses = ownAddresses()
+    for (const [address, socket] of this.#sockets) {
+      if (addresses.includes(address)) continue
+      this.#sockets.delete(address)
+      socket.destroy()
+    }
+    if (addresses.length === 0) this.#events.onfault('this machine is in no network')
+    for (const address of addresses) {
+      if (this.#sockets.has(address)) continue
+      // multicast-dns 7.2.5 would bind to the interface's address, where no multicast arrives on Linux
+      const socket = openMulticast({ interface: address, bind: '0.0.0.0' })
+      this.#sockets.set(address, socket)
+      socket.on('error', (error) => this.#events.onfault(`multicast DNS on ${address}: ${error.message}`))
+      socket.on('warning', (error) => this.#events.onfault(`multicast DNS on ${address}: ${error.message}`))
+      socket.on('query', ({ questions = [] }) => {
+        if (questions.some(({ name }) => name.toLowerCase() === TYPE)) socket.respond(this.#records(TTL_S))
+      })
+      socket.on('response', (packet, { address: host }) => this.#hear(packet, host))
+    }
+  }
+
+  #announce(ttl: number): void {
+    for (const socket of this.#sockets.values()) socket.respond(this.#records(ttl), this.#onsent)
+  }
+
+  #hear({ answers = [], additionals = [] }: Packet, host: string): void {
+    const records = [...answers, ...additionals]
+    for (const record of records) {
+      if (record.type !== 'PTR' || record.name.toLowerCase() !== TYPE || record.ttl === 0) continue
+      const service = readService(records, record.data)
+      if (service !== null) this.#events.onfound({ ...service, host })
+    }
+  }
+
+  #records(ttl: number): { answers: Answer[] } {
+    const answers: Answer[] = []
+    for (const { log, peer, port } of this.#services.values()) {
+      const target = `${peer.slice(0, 16)}.local`
+      const name = `${peer.slice(0, 16)}-${log.slice(0, 16)}.${TYPE}`
+      answers.push(
+        { name: TYPE, type: 'PTR', ttl, data: name },
+        { name, type: 'SRV', ttl, data: { port, target } },
+        { name, type: 'TXT', ttl, data: [`log=${log}`, `peer=${peer}`] }
+      )
+    }
+    return { answers }
+  }
+
+  readonly #onsent = (error: Error | null): void => {
+    if (error !== null && error !== undefined) this.#events.onfault(`multicast DNS: ${error.message}`)
+  }
+}
+
+/** What the records of `name` say; null where they are not whole, or not ours. */
+function readService(records: readonly Answer[], name: string): Service | null {
+  let port = 0
+  const fields = new Map<string, string>()
+  for (const record of records) {
+    if (record.type === 'SRV' && record.name === name) port = record.data.port
+    if (record.type === 'TXT' && record.name === name) {
+      for (const text of [record.data].flat()) {
+        const [, key, value] = /^(log|peer)=([0-9a-f]{32,64})$/.exec(String(text)) ?? []
+        if (key !== undefined && value !== undefined) fields.set(key, value)
+      }
+    }
+  }
+  const log = fields.get('log')
+  const peer = fields.get('peer')
+  if (log === undefined || peer?.length !== 64 || port < 1 || port > 65_535) return null
+  return { log, peer, port }
+}
+
+function ownAddresses(): string[] {
+  return Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .filter(({ family, internal }) => family === 'IPv4' && !internal)
+    .map(({ address }) => address)
+}
+
+function destroyed(socket: MulticastDNS): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, GOODBYE_MS)
+    socket.destroy(() => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+}

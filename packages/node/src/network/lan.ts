@@ -1,0 +1,184 @@
+import { createHash } from 'node:crypto'
+import { createServer, connect as dial, type Server, type Socket } from 'node:net'
+import SecretStream from '@hyperswarm/secret-stream'
+import b4a from 'b4a'
+import { Beacon, type FoundService } from './beacon.ts'
+import type { Network, NetworkEvents, PeerKeyPair } from './network.ts'
+
+/** In one's own network a handshake takes milliseconds. */
+const HANDSHAKE_TIMEOUT_MS = 5000
+
+/** Two that hear of each other call each other at once; who has the smaller key waits so long for the other. */
+const COURTESY_MS = 300
+
+/** A peer whose cable was pulled says nothing: so often one hears of those that live … */
+const KEEP_ALIVE_MS = 5000
+
+/** … and after so long without, it is gone. */
+const SILENCE_TIMEOUT_MS = 15_000
+
+/** Anybody in the network may call: so many at once are enough. */
+const MAX_CONNECTIONS = 256
+
+export interface LanOptions extends NetworkEvents {
+  readonly keyPair: PeerKeyPair
+}
+
+/**
+ * Finds peers in the network that this machine is in, without the internet: by multicast DNS service discovery, over TCP,
+ * encrypted and authenticated by Noise as everywhere.
+ */
+export function createLan(options: LanOptions): Network {
+  const lan = new Lan(options)
+  return {
+    join: (discoveryKey) => lan.join(discoveryKey),
+    lose: () => lan.look(),
+    search: () => lan.search(),
+    close: () => lan.close()
+  }
+}
+
+/**
+ * The name of a log in the network: it tells whoever knows the log that somebody has it, and nobody else anything. The
+ * discovery key itself would let a listener find the log's peers all over the world.
+ */
+export function lanName(discoveryKey: Uint8Array): string {
+  return createHash('sha256').update('many-cores/lan').update(discoveryKey).digest('hex').slice(0, 32)
+}
+
+class Lan {
+  readonly #options: LanOptions
+  readonly #peer: string
+  readonly #logs = new Set<string>()
+  readonly #sockets = new Set<Socket>()
+  readonly #calling = new Set<string>()
+  readonly #found = new Set<string>()
+  readonly #beacon: Beacon
+  #listening: Promise<number> | null = null
+  #server: Server | null = null
+  #fault: string | null = null
+  #closing: Promise<void> | null = null
+
+  constructor(options: LanOptions) {
+    this.#options = options
+    this.#peer = b4a.toString(options.keyPair.publicKey, 'hex')
+    this.#beacon = new Beacon({
+      onfound: (service) => this.#meet(service),
+      onfault: (reason) => this.#say(reason)
+    })
+  }
+
+  async join(discoveryKey: Uint8Array): Promise<void> {
+    const log = lanName(discoveryKey)
+    this.#logs.add(log)
+    try {
+      this.#listening ??= this.#listen()
+      const port = await this.#listening
+      if (this.#closing === null) await this.#beacon.offer({ log, peer: this.#peer, port })
+    } catch (error) {
+      this.#say(String(error))
+    }
+  }
+
+  look(): void {
+    if (this.#closing === null) this.#beacon.look()
+  }
+
+  search(): { found: number; reason: string } {
+    const found = this.#found.size
+    if (found === 0) return { found, reason: this.#fault ?? 'nobody in this network announces it' }
+    const announce = found === 1 ? 'a peer announces it' : `${found} peers announce it`
+    const why = this.#fault === null ? '' : `: ${this.#fault}`
+    return { found, reason: `${announce} in this network, but did not answer${why}` }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#end()
+    return this.#closing
+  }
+
+  async #end(): Promise<void> {
+    await this.#beacon.close()
+    for (const socket of this.#sockets) socket.destroy()
+    const server = this.#server
+    if (server !== null) await new Promise<void>((resolve) => server.close(() => resolve()))
+  }
+
+  #listen(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const server = createServer((socket) => this.#take(socket, false))
+      server.maxConnections = MAX_CONNECTIONS
+      this.#server = server
+      server.once('error', reject)
+      server.listen(0, '0.0.0.0', () => {
+        server.on('error', (error) => this.#say(error.message))
+        const address = server.address()
+        resolve(typeof address === 'object' && address !== null ? address.port : 0)
+      })
+    })
+  }
+
+  #meet(service: FoundService): void {
+    const { log, peer } = service
+    if (peer === this.#peer || !this.#logs.has(log) || this.#calling.has(peer)) return
+    if (this.#closing !== null || this.#options.isReached(peer, 'lan')) return
+    this.#found.add(peer)
+    this.#calling.add(peer)
+    if (this.#peer > peer) this.#call(service)
+    else setTimeout(() => this.#call(service), COURTESY_MS).unref()
+  }
+
+  #call({ peer, host, port }: FoundService): void {
+    if (this.#closing !== null || this.#options.isReached(peer, 'lan')) {
+      this.#calling.delete(peer)
+      return
+    }
+    this.#options.onStatus({ state: 'connecting', via: 'lan', peer })
+    const socket = dial({ host, port, timeout: HANDSHAKE_TIMEOUT_MS })
+    this.#sockets.add(socket)
+    const end = (reason: string): void => {
+      this.#calling.delete(peer)
+      this.#sockets.delete(socket)
+      socket.destroy()
+      this.#fault = reason
+      this.#options.onStatus({ state: 'failed', via: 'lan', peer, reason })
+    }
+    const onerror = (error: Error): void => end(error.message)
+    const ontimeout = (): void => end(`${host}:${port} did not answer`)
+    socket.once('error', onerror)
+    socket.once('timeout', ontimeout)
+    socket.once('connect', () => {
+      socket.off('error', onerror)
+      socket.off('timeout', ontimeout)
+      socket.setTimeout(0)
+      const stream = this.#take(socket, true)
+      stream.opened.finally(() => this.#calling.delete(peer)).catch(ignore)
+    })
+  }
+
+  #take(socket: Socket, isInitiator: boolean): SecretStream {
+    this.#sockets.add(socket)
+    socket.once('close', () => this.#sockets.delete(socket))
+    socket.setNoDelay(true)
+    const stream = new SecretStream(isInitiator, socket, { keyPair: this.#options.keyPair })
+    stream.setTimeout(HANDSHAKE_TIMEOUT_MS)
+    stream.opened
+      .then((isOpen) => {
+        if (!isOpen) return
+        stream.setKeepAlive(KEEP_ALIVE_MS)
+        stream.setTimeout(SILENCE_TIMEOUT_MS)
+      })
+      .catch(ignore)
+    this.#options.onconnection({ stream, via: 'lan' })
+    return stream
+  }
+
+  /** Once for each reason: it may last as long as the process. */
+  #say(reason: string): void {
+    if (this.#fault === reason || this.#closing !== null) return
+    this.#fault = reason
+    this.#options.onStatus({ state: 'unreachable', via: 'lan', reason })
+  }
+}
+
+function ignore(): void {}
