@@ -66,6 +66,9 @@ class Report {
         break
       case 'waiting':
         this.#status.state(`waiting for block ${event.index} of core ${event.core}: no peer has sent it`)
+        break
+      default:
+      // the others are details
     }
   }
 

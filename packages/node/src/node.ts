@@ -124,15 +124,24 @@ async function assemble(store: Corestore, settled: Settled): Promise<Node> {
     await runAll(steps)
   }
 
+  // a writer and a reader of one log look for its peers together
+  const joined = new Map<string, Promise<void>>()
+  const join = async (discoveryKey: Uint8Array): Promise<void> => {
+    report({ state: 'finding' })
+    const [here, ...elsewhere] = networks.map((network) => network.join(discoveryKey))
+    for (const joining of elsewhere)
+      joining.catch((error: unknown) => report({ state: 'unreachable', via: 'dht', reason: String(error) }))
+    await here
+  }
+
   setInternals(node, {
     store,
     onStatus: report,
-    join: async (discoveryKey) => {
-      report({ state: 'finding' })
-      const [here, ...elsewhere] = networks.map((network) => network.join(discoveryKey))
-      for (const joining of elsewhere)
-        joining.catch((error: unknown) => report({ state: 'unreachable', via: 'dht', reason: String(error) }))
-      await here
+    join: (discoveryKey) => {
+      const topic = b4a.toString(discoveryKey, 'hex')
+      const joining = joined.get(topic) ?? join(discoveryKey)
+      joined.set(topic, joining)
+      return joining
     },
     peerCount: peers.count,
     whyAlone: () => whyAlone(networks, settled.local),
