@@ -1,17 +1,27 @@
 import { randomInt } from 'node:crypto'
 import { appendFile, copyFile, rename, truncate } from 'node:fs/promises'
 
+/** At most, and on the average. */
+interface Pace {
+  readonly linesAtOnce?: number
+  readonly appendsARotation?: number
+}
+
 /** Writes a log file as programs and logrotate do: lines in one piece or several, rotation by renaming and by copying. */
 export class Producer {
   readonly #file: string
+  readonly #linesAtOnce: number
+  readonly #appendsARotation: number
   readonly #written: Buffer[] = []
   #rotated = 0
   #lines = 0
   /** The end of a line whose beginning is in the file. */
   #rest = ''
 
-  constructor(file: string) {
+  constructor(file: string, { linesAtOnce = 300, appendsARotation = 40 }: Pace = {}) {
     this.#file = file
+    this.#linesAtOnce = linesAtOnce
+    this.#appendsARotation = appendsARotation
   }
 
   /** All that was written, in order. */
@@ -25,8 +35,10 @@ export class Producer {
 
   async produce(lines: number): Promise<void> {
     for (const end = this.#lines + lines; this.#lines < end; ) {
-      if (randomInt(40) === 0) await this.#rotate()
-      await this.#append(this.#rest + this.#someLines(Math.min(end - this.#lines, randomInt(1, 300))))
+      if (randomInt(this.#appendsARotation) === 0) await this.#rotate()
+      await this.#append(
+        this.#rest + this.#someLines(Math.min(end - this.#lines, randomInt(1, this.#linesAtOnce)))
+      )
     }
   }
 
@@ -39,10 +51,20 @@ export class Producer {
     return text
   }
 
+  /** Completes the line that the file ends with. */
+  async finish(): Promise<void> {
+    await this.#write(`${this.#rest}\n`)
+    this.#rest = ''
+  }
+
   async #append(text: string): Promise<void> {
     const cut = text.length > 1 && randomInt(4) === 0 ? randomInt(1, text.length) : text.length
     this.#rest = text.slice(cut)
-    const bytes = Buffer.from(text.slice(0, cut))
+    await this.#write(text.slice(0, cut))
+  }
+
+  async #write(text: string): Promise<void> {
+    const bytes = Buffer.from(text)
     await appendFile(this.#file, bytes)
     this.#written.push(bytes)
   }
