@@ -4,6 +4,9 @@ declare module '@hyperswarm/secret-stream' {
 
   interface SecretStreamEvents {
     open: []
+    data: [chunk: Uint8Array]
+    drain: []
+    end: []
     close: []
     error: [error: Error & { readonly code?: string }]
   }
@@ -31,6 +34,9 @@ declare module '@hyperswarm/secret-stream' {
     readonly destroyed: boolean
 
     setKeepAlive(milliseconds: number): void
+    /** False where `drain` should be waited for. */
+    write(chunk: Uint8Array): boolean
+    end(): void
     destroy(error?: Error): void
   }
 
