@@ -1,0 +1,30 @@
+// The how-to's reader, with its losses mended in the plainest way: every block of each core, one after the other.
+
+import Corestore from 'corestore'
+import type Hypercore from 'hypercore'
+import { parseArguments } from './arguments.ts'
+import { openLink } from './link.ts'
+import { endWith, print } from './words.ts'
+
+const { storage, bootstrap, socket, positional: key } = parseArguments()
+const store = new Corestore(storage)
+const core = store.get({ key: Buffer.from(key, 'hex'), valueEncoding: 'json' })
+await core.ready()
+if (core.discoveryKey === null) throw new Error('the core has no key')
+const unlink = await openLink({
+  bootstrap,
+  socket,
+  topic: core.discoveryKey,
+  serves: false,
+  onStream: (stream) => store.replicate(stream)
+})
+endWith(async () => {
+  await unlink()
+  await store.close()
+})
+const { otherKeys } = (await core.get(0)) as { readonly otherKeys: readonly string[] }
+await Promise.all(otherKeys.map((otherKey) => follow(store.get({ key: Buffer.from(otherKey, 'hex') }))))
+
+async function follow(other: Hypercore): Promise<never> {
+  for (let seq = 0; ; seq++) await print(await other.get(seq))
+}
