@@ -72,11 +72,10 @@ export async function openLab(): Promise<Lab> {
     within: async (work) => {
       const own = join(directory, String(++count))
       await mkdir(own)
-      try {
-        return await work(own)
-      } finally {
-        await rm(own, { recursive: true, force: true, maxRetries: 10 })
-      }
+      const result = await work(own)
+      // where it failed, processes may still be writing there: it goes with the lab
+      await rm(own, { recursive: true })
+      return result
     },
     start: (command) => adopt(new Program(command)),
     startPiped,

@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import { parseArgs } from 'node:util'
 import type { Bench, Benchmark } from './benchmark.ts'
 import { disk } from './benchmarks/disk.ts'
@@ -29,7 +30,8 @@ interface Asked {
 }
 
 // a signal ends the process, and its end takes everything with it
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(name, () => process.exit(130))
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.once(name, () => process.exit(128 + constants.signals[name]))
 
 try {
   const asked = parse(process.argv.slice(2))

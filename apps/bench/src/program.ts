@@ -119,12 +119,14 @@ export class Program {
     if (code !== 0) throw this.#fault(`it ended with ${code}`)
   }
 
-  /** Asks it to end; resolves to how long that took, in ms. */
+  /** Asks it to end, well, if it has not done so by itself; resolves to how long that took, in ms. */
   async stop(): Promise<number> {
     const began = performance.now()
     if (this.running) this.#child.kill('SIGTERM')
-    await this.#deadline('its end', this.exited)
-    return performance.now() - began
+    const code = await this.#deadline('its end', this.exited)
+    const took = performance.now() - began
+    if (code !== 0 && code !== 128 + constants.signals.SIGTERM) throw this.#fault(`it ended with ${code}`)
+    return took
   }
 
   /** Ends it at once. */

@@ -91,7 +91,7 @@ export function rocksdb(place: Place, unit: Unit): Command {
 /** What Hyperswarm gives, with nothing above it: `file` goes to each reader as it is. */
 export function noise(file: string): System {
   return {
-    name: 'raw noise over udx',
+    name: 'raw noise',
     write: (place) => baseline('noise-writer', place.directory, [...waysTo(place), file]),
     read: (place, options) =>
       baseline('noise-reader', options.directory, [...wayFrom(place, options), options.key])

@@ -3,7 +3,7 @@
 import Corestore from 'corestore'
 import { parseArguments } from './arguments.ts'
 import { openLink } from './link.ts'
-import { endWith, print } from './words.ts'
+import { endWith, print, printLive } from './words.ts'
 
 /** With a download of the whole range beside them: reading streams and awaited gets are four times slower. */
 const FLYING_GETS = 64
@@ -37,13 +37,9 @@ for (let index = 0; index < end; index++) {
 }
 while (flying.length > 0) await printNext()
 if (exit) await close()
-else await followLive(end)
+else await printLive(core, end)
 
 async function printNext(): Promise<void> {
   const block = await flying.shift()
   if (block !== undefined) await print(block)
-}
-
-async function followLive(from: number): Promise<never> {
-  for (let index = from; ; index++) await print(await core.get(index))
 }

@@ -1,10 +1,9 @@
 // The how-to's reader, with its losses mended in the plainest way: every block of each core, one after the other.
 
 import Corestore from 'corestore'
-import type Hypercore from 'hypercore'
 import { parseArguments } from './arguments.ts'
 import { openLink } from './link.ts'
-import { endWith, print } from './words.ts'
+import { endWith, printLive } from './words.ts'
 
 const { storage, bootstrap, socket, positional: key } = parseArguments()
 const store = new Corestore(storage)
@@ -23,8 +22,5 @@ endWith(async () => {
   await store.close()
 })
 const { otherKeys } = (await core.get(0)) as { readonly otherKeys: readonly string[] }
-await Promise.all(otherKeys.map((otherKey) => follow(store.get({ key: Buffer.from(otherKey, 'hex') }))))
-
-async function follow(other: Hypercore): Promise<never> {
-  for (let seq = 0; ; seq++) await print(await other.get(seq))
-}
+const others = otherKeys.map((otherKey) => store.get({ key: Buffer.from(otherKey, 'hex') }))
+await Promise.all(others.map((other) => printLive(other, 0)))

@@ -1,3 +1,5 @@
+import type Hypercore from 'hypercore'
+
 /** What a writer says when readers may come: the first line on standard output, the tutorial's. */
 export function sayKey(key: Uint8Array): void {
   process.stdout.write(`main core key: ${Buffer.from(key).toString('hex')}\n`)
@@ -16,5 +18,17 @@ export async function print(bytes: Uint8Array): Promise<void> {
 
 /** Runs `close` at SIGTERM, and ends. */
 export function endWith(close: () => Promise<void>): void {
-  process.once('SIGTERM', () => void close().finally(() => process.exit(0)))
+  process.once('SIGTERM', () => {
+    // what still waits for blocks fails because of it
+    process.on('uncaughtException', () => {})
+    close().then(
+      () => process.exit(0),
+      () => process.exit(1)
+    )
+  })
+}
+
+/** The blocks of `core` from `start` on, for ever, each asked for before it exists. */
+export async function printLive(core: Hypercore, start: number): Promise<never> {
+  for (let index = start; ; index++) await print(await core.get(index))
 }
