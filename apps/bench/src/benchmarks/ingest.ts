@@ -49,6 +49,7 @@ async function ingestOne(bench: Bench, workload: Workload): Promise<void> {
     compare('with start and end', 'writer', unit, rival)
     compare('rate', 'library', unit, rival)
     compare('memory', 'writer', 'MB', rival, MEMORY_GOAL)
+    compare('memory', 'library', 'MB', rival, MEMORY_GOAL)
   }
 }
 
