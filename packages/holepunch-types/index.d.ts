@@ -6,5 +6,6 @@
 /// <reference path="./hypercore.d.ts" />
 /// <reference path="./hyperdht.d.ts" />
 /// <reference path="./hyperswarm.d.ts" />
+/// <reference path="./rocksdb-native.d.ts" />
 /// <reference path="./secret-stream.d.ts" />
 /// <reference path="./z32.d.ts" />

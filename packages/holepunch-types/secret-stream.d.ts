@@ -4,6 +4,9 @@ declare module '@hyperswarm/secret-stream' {
 
   interface SecretStreamEvents {
     open: []
+    data: [chunk: Uint8Array]
+    drain: []
+    end: []
     close: []
     error: [error: Error & { readonly code?: string }]
   }
@@ -36,6 +39,9 @@ declare module '@hyperswarm/secret-stream' {
     /** Ends the stream after so long without a byte; keep-alives are bytes. */
     setTimeout(milliseconds: number): void
     setKeepAlive(milliseconds: number): void
+    /** False where `drain` should be waited for. */
+    write(chunk: Uint8Array): boolean
+    end(): void
     destroy(error?: Error): void
   }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { readdir } from 'node:fs/promises'
 import test from 'node:test'
+import { underLoad } from './patience.ts'
 import type { Program } from './program.ts'
 import { numberedLines } from './samples.ts'
 import { keyOf, Sandbox } from './sandbox.ts'
@@ -56,7 +57,11 @@ test('a line arrives while standard input is open, and half a line waits for its
   const reader = await sandbox.reader(await keyOf(writer), { args: ['--json'] })
   for (const [index, text] of ['first\n', 'hi\n', '\n', 'a line that is longer\n', 'whole\nhalf'].entries()) {
     await writer.write(text)
-    await reader.stdout.until(`line ${index}`, () => reader.stdout.lineCount === index + 1, LIVE_MS)
+    await reader.stdout.until(
+      `line ${index}`,
+      () => reader.stdout.lineCount === index + 1,
+      underLoad(LIVE_MS)
+    )
   }
   await writer.write(' and half\n')
   const printed = await reader.stdout.firstLines(6)

@@ -1,8 +1,6 @@
 import { EventEmitter, once } from 'node:events'
 import type { Readable } from 'node:stream'
-
-/** How long anything may take that no test measures; only a fault takes so long. */
-export const DEADLINE_MS = 30_000
+import { DEADLINE_MS } from './patience.ts'
 
 const NEWLINE = 0x0a
 const SHOWN_BYTES = 2000

@@ -3,7 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { isIP } from 'node:net'
 import { Readable, type Writable } from 'node:stream'
-import { DEADLINE_MS, Output } from './output.ts'
+import { Output } from './output.ts'
+import { DEADLINE_MS } from './patience.ts'
 
 /** How a program is started. */
 export interface ProgramOptions {

@@ -11,6 +11,7 @@ import Hypercore, { type Download, type Peer, type SharedCore } from 'hypercore'
 import HyperDHT from 'hyperdht'
 import createTestnet, { type Testnet } from 'hyperdht/testnet.js'
 import Hyperswarm, { type Discovery, type PeerInfo, type Server } from 'hyperswarm'
+import RocksDB, { type ColumnFamily, type WriteBatch } from 'rocksdb-native'
 import z32 from 'z32'
 
 /** A member that is declared and not listed here, or the other way round, does not compile. */
@@ -212,6 +213,24 @@ test('hyperswarm has what is declared, and connects two over loopback', async ()
   }
 })
 
+test('rocksdb-native has what is declared, and takes a batch', async () => {
+  const database = new RocksDB(join(directory, 'rocks'))
+  await database.ready()
+  assertMembers<RocksDB>(database, {
+    ready: 'method',
+    close: 'method',
+    columnFamily: 'method',
+    write: 'method'
+  })
+  const family = new RocksDB.ColumnFamily('lines', { enableBlobFiles: true })
+  assertMembers<ColumnFamily>(family, { name: 'property' })
+  const batch = database.columnFamily(family).write({ capacity: 1, autoDestroy: true })
+  assertMembers<WriteBatch>(batch, { tryPut: 'method', flush: 'method', destroy: 'method' })
+  batch.tryPut(Buffer.from('key'), Buffer.from('value'))
+  await batch.flush()
+  await database.close({ force: true })
+})
+
 test('z32 and graceful-goodbye have what is declared', () => {
   assert.deepEqual(z32.decode(z32.encode(Buffer.from('key'))), Buffer.from('key'))
 
@@ -260,6 +279,8 @@ function assertStream(stream: SecretStream): void {
     destroyed: 'property',
     setTimeout: 'method',
     setKeepAlive: 'method',
+    write: 'method',
+    end: 'method',
     destroy: 'method'
   })
 }
