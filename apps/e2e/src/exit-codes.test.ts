@@ -28,13 +28,15 @@ function assertOneSentence(program: Program): void {
   assert.equal(program.stdout.text, '')
 }
 
-test('no test can start a program that would reach the public network', () => {
+test('no test can start a program that would leave this machine', () => {
   refusePublicNetwork(['--local'])
-  refusePublicNetwork(['--bootstrap', '127.0.0.1:1', '--bootstrap', '127.0.0.2:2'])
+  refusePublicNetwork(['--no-lan', '--bootstrap', '127.0.0.1:1', '--bootstrap', '127.0.0.2:2'])
   for (const args of [
     [],
-    ['--bootstrap', '192.0.2.1:1'],
-    ['--bootstrap', '127.0.0.1:1', '--bootstrap', 'example.org:1']
+    ['--no-lan'],
+    ['--bootstrap', '127.0.0.1:1'],
+    ['--no-lan', '--bootstrap', '192.0.2.1:1'],
+    ['--no-lan', '--bootstrap', '127.0.0.1:1', '--bootstrap', 'example.org:1']
   ])
     assert.throws(() => refusePublicNetwork(args), /a test must not/)
 })
@@ -56,7 +58,7 @@ for (const [fault, key] of Object.entries({
 test('an unknown option is one sentence with the one that was meant, and 2', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer({ args: ['--rout', 'hash:4'] })
-  const reader = await sandbox.reader(NOBODYS_KEY, { args: ['--exti'] })
+  const reader = await sandbox.reader(NOBODYS_KEY, { args: ['--exi'] })
   for (const program of [writer, reader]) {
     await program.ends(2)
     assertOneSentence(program)

@@ -116,6 +116,7 @@ export class Program {
 /** Throws unless a program that is started with `args` stays on this machine. */
 export function refusePublicNetwork(args: readonly string[]): void {
   if (args.includes('--local')) return
+  assert.ok(args.includes('--no-lan'), `a test must not ask the local network: ${args.join(' ')}`)
   const addresses = args.filter((_, index) => args[index - 1] === '--bootstrap')
   assert.ok(addresses.length > 0, `a test must not use the public DHT: ${args.join(' ')}`)
   for (const address of addresses) {

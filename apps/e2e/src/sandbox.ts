@@ -53,17 +53,18 @@ export class Sandbox {
   }
 
   async writer(options: StartOptions = {}): Promise<Program> {
-    return await this.#start('writer', options.args ?? [], options)
+    return await this.#start('writer', builtFile('writer'), options)
   }
 
   async reader(key: string, options: StartOptions = {}): Promise<Program> {
-    return await this.#start('reader', [...(options.args ?? []), key], options)
+    const args = [...(options.args ?? []), key]
+    return await this.#start('reader', builtFile('reader'), { ...options, args })
   }
 
-  /** Runs a built file of this package. */
-  peer(main: URL, args: readonly string[]): Program {
+  /** Runs a built file of this package, which takes `--storage`, `--bootstrap` and `--no-lan`, too. */
+  async peer(main: URL, options: StartOptions): Promise<Program> {
     const path = fileURLToPath(main)
-    return this.#adopt(new Program({ name: basename(path), main: path, args, env: this.#env }))
+    return await this.#start(basename(path, '.js'), path, options)
   }
 
   /** Publishes `input` with a writer that leaves at once; the key of its log. */
@@ -107,20 +108,20 @@ export class Sandbox {
     await rm(this.#root, { recursive: true, force: true })
   }
 
-  async #start(app: 'writer' | 'reader', args: readonly string[], options: StartOptions): Promise<Program> {
-    const { storage = app, bootstrap, stdin, stdout, env } = options
+  async #start(name: string, main: string, options: StartOptions): Promise<Program> {
+    const { args = [], storage = name, bootstrap, stdin, stdout, env } = options
     const store = storage === null ? [] : ['--storage', this.path(storage)]
-    const network = bootstrap === undefined ? ['--local'] : ['--bootstrap', bootstrap]
+    const network = bootstrap === undefined ? ['--local'] : ['--bootstrap', bootstrap, '--no-lan']
     const [input, output] = [await this.#open(stdin, 'r'), await this.#open(stdout, 'w')]
     const program = new Program({
-      name: app,
-      main: builtFile(app),
+      name,
+      main,
       args: [...store, ...network, ...args],
       env: { ...this.#env, ...env },
       ...(input !== undefined && { stdin: input }),
       ...(output !== undefined && { stdout: output })
     })
-    this.#adopt(program)
+    this.#programs.push(program)
     // it has its own copies; held open here, a pipe would never end
     for (const descriptor of [input, output])
       if (descriptor !== undefined) await this.closeDescriptor(descriptor)
@@ -132,11 +133,6 @@ export class Sandbox {
     const descriptor = await openFile(file, flags)
     this.#descriptors.add(descriptor)
     return descriptor
-  }
-
-  #adopt(program: Program): Program {
-    this.#programs.push(program)
-    return program
   }
 
   get #env(): Record<string, string> {

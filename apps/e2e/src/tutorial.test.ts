@@ -19,8 +19,8 @@ async function openWorld(t: TestContext): Promise<World> {
   return { dht: await openLoopback(t), here: await Sandbox.open(t), there: await Sandbox.open(t) }
 }
 
-function tutorialWriter(sandbox: Sandbox, { address }: Loopback): Program {
-  return sandbox.peer(WRITER, ['--storage', sandbox.path('tutorial'), '--bootstrap', address])
+function tutorialWriter(sandbox: Sandbox, { address }: Loopback): Promise<Program> {
+  return sandbox.peer(WRITER, { storage: 'tutorial', bootstrap: address })
 }
 
 /** Appends one block after the other; the lines that the tutorial prints for them. */
@@ -82,7 +82,7 @@ test('a tutorial-style reader prints the blocks that our writer appends', async 
   const writer = await here.writer({ bootstrap: dht.address })
   const key = await keyOf(writer)
   await writer.write('hi\n')
-  const reader = there.peer(READER, ['--storage', there.path('tutorial'), '--bootstrap', dht.address, key])
+  const reader = await there.peer(READER, { storage: 'tutorial', bootstrap: dht.address, args: [key] })
   await reader.stdout.says(': hi\n')
   for (const line of ['hello there\n', 'yo\n', 'another long one\n']) {
     await writer.write(line)
@@ -102,7 +102,7 @@ test('a tutorial-style reader prints the blocks that our writer appends', async 
 
 test('our reader prints every block of a tutorial-style writer: history, live, and on after a restart', async (t) => {
   const { here, there, dht } = await openWorld(t)
-  const writer = tutorialWriter(here, dht)
+  const writer = await tutorialWriter(here, dht)
   const key = await keyOf(writer)
   const history = await append(writer, 'hi\n', 'hello there\n', 'yo\n', 'no end of it', 'another long one\n')
 
@@ -121,7 +121,7 @@ test('our reader prints every block of a tutorial-style writer: history, live, a
 
 test('our reader gives back the bytes of each core of a tutorial-style writer', async (t) => {
   const { here, there, dht } = await openWorld(t)
-  const writer = tutorialWriter(here, dht)
+  const writer = await tutorialWriter(here, dht)
   const key = await keyOf(writer)
   // of 200 blocks, a tutorial's reader that comes late shows two
   const blocks = Array.from({ length: 200 }, (_, block) =>
@@ -141,7 +141,7 @@ test('our reader gives back the bytes of each core of a tutorial-style writer', 
 
 test('JSON has no position and no time for a block of a tutorial-style writer', async (t) => {
   const { here, there, dht } = await openWorld(t)
-  const writer = tutorialWriter(here, dht)
+  const writer = await tutorialWriter(here, dht)
   const key = await keyOf(writer)
   await append(writer, 'hi\n')
   const reader = await there.reader(key, { bootstrap: dht.address, args: ['--json', '--count', '1'] })
@@ -157,7 +157,7 @@ test('JSON has no position and no time for a block of a tutorial-style writer', 
 
 test('our writer refuses the store of a tutorial-style writer with 8, and leaves it as it is', async (t) => {
   const { here, dht } = await openWorld(t)
-  const before = tutorialWriter(here, dht)
+  const before = await tutorialWriter(here, dht)
   const key = await keyOf(before)
   await append(before, 'hi\n', 'hello there\n')
   await before.kill()
@@ -167,7 +167,7 @@ test('our writer refuses the store of a tutorial-style writer with 8, and leaves
   assert.match(writer.stderr.text, /tutorial/)
   assert.equal(writer.stdout.text, '')
 
-  const after = tutorialWriter(here, dht)
+  const after = await tutorialWriter(here, dht)
   assert.equal(await keyOf(after), key)
   const [next] = await append(after, 'yo\n')
   assert.match(next ?? '', /^Block 1 in Core /)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
 import { PassThrough } from 'node:stream'
 import test from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { readInput } from './stdin.ts'
@@ -27,6 +28,18 @@ test('after a signal, what the source holds is taken; then the input ends, thoug
   ending.abort()
   source.write('and more\n')
   assert.equal(await textOf(readInput(source, ending.signal)), 'held\nand more\n')
+})
+
+test('after a signal, a source that goes on is heard to its end', async () => {
+  const ending = new AbortController()
+  ending.abort()
+  async function* slowly(): AsyncGenerator<Uint8Array> {
+    for (const text of ['one\n', 'two\n', 'three\n']) {
+      await setTimeout(5)
+      yield Buffer.from(text)
+    }
+  }
+  assert.equal(await textOf(readInput(slowly(), ending.signal)), 'one\ntwo\nthree\n')
 })
 
 test('a signal ends an input that waits for its source', async () => {
