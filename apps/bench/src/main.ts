@@ -37,8 +37,12 @@ interface Asked {
 }
 
 // a signal ends the process, and its end takes everything with it
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-  process.once(name, () => process.exit(128 + constants.signals[name]))
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(name, () => {
+    process.stderr.write(`bench: ${name}\n`)
+    process.exit(128 + constants.signals[name])
+  })
+}
 
 try {
   const asked = parse(process.argv.slice(2))
