@@ -20,6 +20,8 @@ export interface Lab {
   start(command: Command): Program
   /** Starts a process that reads a pipe, and returns what lets a file flow into it. */
   startPiped(command: Command): { readonly program: Program; readonly feed: (file: string) => void }
+  /** Kills every process that still runs: after a fault, what follows shall have the machine for itself. */
+  clear(): Promise<void>
   close(): Promise<void>
 }
 
@@ -61,6 +63,11 @@ export async function openLab(): Promise<Lab> {
     return { program, feed }
   }
 
+  const clear = async (): Promise<void> => {
+    for (const program of programs) program.kill()
+    await Promise.allSettled([...programs].map((program) => program.exited))
+  }
+
   return {
     bootstrap: addressOf(testnet),
     workload: (name, lines) => {
@@ -79,9 +86,9 @@ export async function openLab(): Promise<Lab> {
     },
     start: (command) => adopt(new Program(command)),
     startPiped,
+    clear,
     close: async () => {
-      for (const program of programs) program.kill()
-      await Promise.allSettled([...programs].map((program) => program.exited))
+      await clear()
       await testnet.destroy()
       await rm(directory, { recursive: true, force: true, maxRetries: 10 })
       process.off('exit', sweep)

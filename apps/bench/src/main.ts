@@ -4,15 +4,22 @@ import type { Bench, Benchmark } from './benchmark.ts'
 import { disk } from './benchmarks/disk.ts'
 import { ingest } from './benchmarks/ingest.ts'
 import { live } from './benchmarks/live.ts'
-import { scale } from './benchmarks/scale.ts'
-import { start } from './benchmarks/start.ts'
+import { scaleCores, scaleLines, scaleReaders } from './benchmarks/scale.ts'
+import { startReaders, startWriters } from './benchmarks/start.ts'
 import { sync } from './benchmarks/sync.ts'
 import { openLab } from './lab.ts'
 import { PLANS, type Plan } from './plan.ts'
 import { type Figure, formatJson, formatText } from './report.ts'
 
-const BENCHMARKS: ReadonlyMap<string, Benchmark> = new Map(
-  Object.entries({ ingest, sync, live, start, scale, disk })
+const BENCHMARKS: ReadonlyMap<string, readonly Benchmark[]> = new Map(
+  Object.entries({
+    ingest: [ingest],
+    sync: [sync],
+    live: [live],
+    start: [startWriters, startReaders],
+    scale: [scaleReaders, scaleCores, scaleLines],
+    disk: [disk]
+  })
 )
 
 const USAGE = `pnpm bench [NAME…] [--json] [--rounds N] [--size small|full]
@@ -30,14 +37,22 @@ interface Asked {
 }
 
 // a signal ends the process, and its end takes everything with it
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-  process.once(name, () => process.exit(128 + constants.signals[name]))
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(name, () => {
+    process.stderr.write(`bench: ${name}\n`)
+    process.exit(128 + constants.signals[name])
+  })
+}
 
 try {
   const asked = parse(process.argv.slice(2))
   if (asked === null) process.stdout.write(USAGE)
   else await measure(asked)
 } catch (error) {
+  fail(error)
+}
+
+function fail(error: unknown): void {
   process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`)
   process.exitCode = 1
 }
@@ -50,7 +65,13 @@ async function measure({ benchmarks, plan, format }: Asked): Promise<void> {
   }
   const bench: Bench = { lab, plan, report }
   try {
-    for (const benchmark of benchmarks) await benchmark(bench)
+    for (const benchmark of benchmarks) {
+      await benchmark(bench).catch((error: unknown) => {
+        fail(error)
+        // one that fails must not cost the hours of the others
+        return lab.clear()
+      })
+    }
   } finally {
     await lab.close()
   }
@@ -74,16 +95,16 @@ function parse(argv: readonly string[]): Asked | null {
   const plan = planOf(values.size)
   const names = positionals.length === 0 ? [...BENCHMARKS.keys()] : positionals
   return {
-    benchmarks: names.map(benchmarkOf),
+    benchmarks: names.flatMap(benchmarksOf),
     plan: values.rounds === undefined ? plan : { ...plan, rounds: parseRounds(values.rounds) },
     format: values.json ? formatJson : formatText
   }
 }
 
-function benchmarkOf(name: string): Benchmark {
-  const benchmark = BENCHMARKS.get(name)
-  if (benchmark === undefined) throw new Error(`there is no benchmark ${name}\n\n${USAGE}`)
-  return benchmark
+function benchmarksOf(name: string): readonly Benchmark[] {
+  const benchmarks = BENCHMARKS.get(name)
+  if (benchmarks === undefined) throw new Error(`there is no benchmark ${name}\n\n${USAGE}`)
+  return benchmarks
 }
 
 function planOf(size: string): Plan {

@@ -60,6 +60,9 @@ export const manyCores: System = {
         join(directory, 'store'),
         ...(transport === 'local' ? ['--local'] : ['--bootstrap', place.bootstrap ?? '']),
         ...(exit ? ['--exit'] : []),
+        // the bench has a deadline of its own, and 64 readers on a slow machine need theirs
+        '--timeout',
+        '300',
         '--raw',
         '--from',
         'start',

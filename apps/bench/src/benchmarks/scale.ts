@@ -7,15 +7,10 @@ import { interleave, type Medians, type Sample } from '../runner.ts'
 import { type Served, serve, serveAll } from '../serve.ts'
 import { manyCores } from '../systems.ts'
 
-/** What grows, and with what: readers, cores, lines. The smallest size of the same run is the baseline. */
-export async function scale(bench: Bench): Promise<void> {
-  await scaleReaders(bench)
-  await scaleCores(bench)
-  await scaleLines(bench)
-}
+// What grows, and with what: readers, cores, lines. The smallest size of the same run is the baseline.
 
 /** Readers that start at once: the time until each has everything, next to the processor time that one takes. */
-async function scaleReaders(bench: Bench): Promise<void> {
+export async function scaleReaders(bench: Bench): Promise<void> {
   const { lab, plan, report } = bench
   const { readers: counts, readersLines } = plan.scale
   const served = [{ system: manyCores, workload: lab.workload('W1', readersLines) }]
@@ -69,7 +64,7 @@ async function fetchBy({ lab }: Bench, served: Served | undefined, count: number
 }
 
 /** A log of many cores, each with lines: created, opened again, and read by a reader that has nothing. */
-async function scaleCores(bench: Bench): Promise<void> {
+export async function scaleCores(bench: Bench): Promise<void> {
   const { plan, report } = bench
   const { cores: counts } = plan.scale
   const medians = await interleave(
@@ -134,7 +129,7 @@ async function useCores({ lab, plan }: Bench, cores: number): Promise<Sample> {
 }
 
 /** The same for logs of any length: neither the rate nor the memory may depend on it. */
-async function scaleLines(bench: Bench): Promise<void> {
+export async function scaleLines(bench: Bench): Promise<void> {
   const { plan, report } = bench
   const { lines: counts } = plan.scale
   const medians = await interleave(

@@ -8,14 +8,8 @@ import { bare, manyCores, rawBlocks, type System, type Transport } from '../syst
 
 const TRANSPORTS: readonly Transport[] = ['hyperswarm', 'local']
 
-/** How soon a program is of use, and how soon it is gone. */
-export async function start(bench: Bench): Promise<void> {
-  await startWriters(bench)
-  await startReaders(bench)
-}
-
-/** From the start of the process to its key line; and from SIGTERM to its end. */
-async function startWriters(bench: Bench): Promise<void> {
+/** How soon a writer is of use, and how soon it is gone: from the start of the process to its key line; and from SIGTERM to its end. */
+export async function startWriters(bench: Bench): Promise<void> {
   const { lab, plan } = bench
   await lab.within(async (directory) => {
     const existing = { directory: join(directory, 'existing') }
@@ -49,8 +43,8 @@ async function startWriter({ lab }: Bench, command: Command): Promise<Sample> {
   return { 'key line': ready, stop: await program.stop() }
 }
 
-/** From the start of a process that has nothing to the first bytes of an existing log; and from SIGTERM to its end. */
-async function startReaders(bench: Bench): Promise<void> {
+/** The same for a reader: from the start of a process that has nothing to the first bytes of an existing log; and from SIGTERM to its end. */
+export async function startReaders(bench: Bench): Promise<void> {
   const { lab, plan } = bench
   const workload = lab.workload('W1', plan.startLines)
   const served = [manyCores, rawBlocks].map((system) => ({ system, workload }))
