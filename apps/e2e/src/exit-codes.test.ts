@@ -29,11 +29,12 @@ function assertOneSentence(program: Program): void {
 
 test('no test can start a program that would reach the public network', () => {
   refusePublicNetwork(['--local'])
-  refusePublicNetwork(['--bootstrap', '127.0.0.1:1', '--bootstrap', '127.0.0.2:2'])
+  refusePublicNetwork(['--no-lan', '--bootstrap', '127.0.0.1:1', '--bootstrap', '127.0.0.2:2'])
   for (const args of [
     [],
-    ['--bootstrap', '192.0.2.1:1'],
-    ['--bootstrap', '127.0.0.1:1', '--bootstrap', 'example.org:1']
+    ['--bootstrap', '127.0.0.1:1'],
+    ['--no-lan', '--bootstrap', '192.0.2.1:1'],
+    ['--no-lan', '--bootstrap', '127.0.0.1:1', '--bootstrap', 'example.org:1']
   ])
     assert.throws(() => refusePublicNetwork(args), /a test must not/)
 })

@@ -110,7 +110,7 @@ export class Sandbox {
   async #start(app: 'writer' | 'reader', args: readonly string[], options: StartOptions): Promise<Program> {
     const { storage = app, bootstrap, stdin, stdout, env } = options
     const store = storage === null ? [] : ['--storage', this.path(storage)]
-    const network = bootstrap === undefined ? ['--local'] : ['--bootstrap', bootstrap]
+    const network = bootstrap === undefined ? ['--local'] : ['--bootstrap', bootstrap, '--no-lan']
     const [input, output] = [await this.#open(stdin, 'r'), await this.#open(stdout, 'w')]
     const program = new Program({
       name: app,

@@ -7,8 +7,8 @@ import { type Address, isLoopback, isPrivate, parseAddress } from './address.ts'
 import { EAGER_MS, Lookout } from './lookout.ts'
 import type { Network, NetworkEvents, PeerKeyPair, Search } from './network.ts'
 
-/** A DHT that answers lets itself be told goodbye in less; one that does not is left … */
-const GOODBYE_MS = 1000
+/** A DHT that answers lets itself be told goodbye in less; one that does not is left at once … */
+const GOODBYE_MS = 800
 
 /** … and its sockets closed. */
 const DESTROY_MS = 500
@@ -44,7 +44,7 @@ export function createSwarm(options: SwarmOptions): Network {
     watch.close()
     if (swarm === null) return
     const opened = await swarm
-    if (await within(GOODBYE_MS, opened.destroy())) return
+    if (await within(watch.isReachable() ? GOODBYE_MS : 0, opened.destroy())) return
     // the DHT first: what still asks it fails at once, and all that waits for an answer ends
     await within(DESTROY_MS, opened.dht.destroy({ force: true }))
   }
@@ -91,6 +91,12 @@ class Watch {
 
   close(): void {
     if (this.#timer !== null) clearInterval(this.#timer)
+  }
+
+  /** Whether the DHT answered when it was asked last. */
+  isReachable(): boolean {
+    if (this.#swarm !== null) this.#sample(this.#swarm.dht, Date.now())
+    return this.#isReachable
   }
 
   /** A connection is tried. */
