@@ -3,7 +3,8 @@ import b4a from 'b4a'
 import type HyperDHT from 'hyperdht'
 import type Hyperswarm from 'hyperswarm'
 import type { Via } from '../status.ts'
-import { type Address, isLoopback, isPrivate, parseAddress } from './address.ts'
+import { type Address, parseAddress } from './address.ts'
+import { dhtOptions } from './dht-options.ts'
 import { EAGER_MS, Lookout } from './lookout.ts'
 import type { Network, NetworkEvents, PeerKeyPair, Search } from './network.ts'
 
@@ -200,20 +201,6 @@ async function openSwarm(
   })
   watch.begin(swarm)
   return swarm
-}
-
-function dhtOptions(nodes: readonly Address[]): {
-  bootstrap?: Address[]
-  host?: string
-  firewalled?: boolean
-} {
-  if (nodes.length === 0) return {}
-  const bootstrap = nodes.map(({ host, port }) => ({ host, port }))
-  // bound to 0.0.0.0, a node is not to be reached over loopback on some hosts; firewalled, its first connection often aborts
-  if (nodes.every(({ host }) => isLoopback(host))) return { bootstrap, host: '127.0.0.1', firewalled: false }
-  // where no NAT is between, two firewalled nodes of hyperdht 6.32.0 come to be half connected: docs/upstream.md
-  if (nodes.every(({ host }) => isPrivate(host))) return { bootstrap, firewalled: false }
-  return { bootstrap }
 }
 
 /** Announces and looks up again. */
