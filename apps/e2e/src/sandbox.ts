@@ -21,6 +21,8 @@ export interface StartOptions {
   readonly storage?: string | null
   /** `host:port` on loopback. Default: `--local`. */
   readonly bootstrap?: string
+  /** A network namespace without a way out; the network is then used as it is by default. */
+  readonly namespace?: string
   /** Beside `PATH`, `HOME` and `XDG_RUNTIME_DIR`. */
   readonly env?: Readonly<Record<string, string>>
   /** A file to read, or a descriptor, which becomes the program's. Default: what `write` and `end` are given. */
@@ -61,9 +63,10 @@ export class Sandbox {
   }
 
   /** Runs a built file of this package. */
-  peer(main: URL, args: readonly string[]): Program {
+  peer(main: URL, args: readonly string[], namespace?: string): Program {
     const path = fileURLToPath(main)
-    return this.#adopt(new Program({ name: basename(path), main: path, args, env: this.#env }))
+    const where = namespace === undefined ? {} : { namespace }
+    return this.#adopt(new Program({ name: basename(path), main: path, args, env: this.#env, ...where }))
   }
 
   /** Publishes `input` with a writer that leaves at once; the key of its log. */
@@ -108,15 +111,15 @@ export class Sandbox {
   }
 
   async #start(app: 'writer' | 'reader', args: readonly string[], options: StartOptions): Promise<Program> {
-    const { storage = app, bootstrap, stdin, stdout, env } = options
+    const { storage = app, namespace, stdin, stdout, env } = options
     const store = storage === null ? [] : ['--storage', this.path(storage)]
-    const network = bootstrap === undefined ? ['--local'] : ['--bootstrap', bootstrap, '--no-lan']
     const [input, output] = [await this.#open(stdin, 'r'), await this.#open(stdout, 'w')]
     const program = new Program({
       name: app,
       main: builtFile(app),
-      args: [...store, ...network, ...args],
+      args: [...store, ...networkOf(options), ...args],
       env: { ...this.#env, ...env },
+      ...(namespace !== undefined && { namespace }),
       ...(input !== undefined && { stdin: input }),
       ...(output !== undefined && { stdout: output })
     })
@@ -142,6 +145,11 @@ export class Sandbox {
   get #env(): Record<string, string> {
     return { PATH: process.env.PATH ?? '', HOME: this.path('home'), XDG_RUNTIME_DIR: this.path('run') }
   }
+}
+
+function networkOf({ bootstrap, namespace }: StartOptions): string[] {
+  if (bootstrap !== undefined) return ['--bootstrap', bootstrap, '--no-lan']
+  return namespace === undefined ? ['--local'] : []
 }
 
 /** The key that a writer prints as its first line. */
