@@ -53,7 +53,7 @@ declare module 'hyperdht' {
     lookup(
       target: Uint8Array
     ): AsyncIterable<{ readonly peers: readonly { readonly publicKey: Uint8Array }[] }>
-    ping(address: Address): Promise<unknown>
+    announce(target: Uint8Array, keyPair: KeyPair): { finished(): Promise<void> }
     /** Null until bound. */
     address(): Address | null
     destroy(options?: { readonly force?: boolean }): Promise<void>

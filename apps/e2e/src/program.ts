@@ -15,6 +15,8 @@ export interface ProgramOptions {
   readonly args: readonly string[]
   /** The whole environment: nothing is inherited. */
   readonly env: Readonly<Record<string, string>>
+  /** The network namespace that it runs in, without a way out. Default: this process's. */
+  readonly namespace?: string
   /** A descriptor, which stays the caller's to close. Default: what `write` and `end` are given. */
   readonly stdin?: number
   /** A descriptor, which stays the caller's to close. Default: what `Program.stdout` has. */
@@ -38,10 +40,13 @@ export class Program {
   #signalledAt = 0
 
   /** Starts it; throws before that if it could reach a public network. */
-  constructor({ name, main, args, env, stdin, stdout }: ProgramOptions) {
-    refusePublicNetwork(args)
+  constructor({ name, main, args, env, namespace, stdin, stdout }: ProgramOptions) {
+    if (namespace === undefined) refusePublicNetwork(args)
     this.name = name
-    this.#child = spawn(process.execPath, ['--enable-source-maps', main, ...args], {
+    // ip becomes the program: signals reach it, and its exit code is the program's
+    const within = namespace === undefined ? [] : ['ip', 'netns', 'exec', namespace]
+    const [command = '', ...rest] = [...within, process.execPath, '--enable-source-maps', main, ...args]
+    this.#child = spawn(command, rest, {
       env,
       stdio: [stdin ?? 'pipe', stdout ?? 'pipe', 'pipe']
     })
@@ -119,6 +124,7 @@ export function refusePublicNetwork(args: readonly string[]): void {
   assert.ok(args.includes('--no-lan'), `a test must not ask the local network: ${args.join(' ')}`)
   const addresses = args.filter((_, index) => args[index - 1] === '--bootstrap')
   assert.ok(addresses.length > 0, `a test must not use the public DHT: ${args.join(' ')}`)
+  assert.ok(args.includes('--no-lan'), `a test must not speak to the network: ${args.join(' ')}`)
   for (const address of addresses) {
     const host = address.slice(0, address.lastIndexOf(':'))
     assert.ok(isIP(host) === 4 && host.startsWith('127.'), `a test must not ask another machine: ${address}`)

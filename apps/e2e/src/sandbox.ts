@@ -21,6 +21,8 @@ export interface StartOptions {
   readonly storage?: string | null
   /** `host:port` on loopback. Default: `--local`. */
   readonly bootstrap?: string
+  /** A network namespace without a way out; the network is then used as it is by default. */
+  readonly namespace?: string
   /** Beside `PATH`, `HOME` and `XDG_RUNTIME_DIR`. */
   readonly env?: Readonly<Record<string, string>>
   /** A file to read, or a descriptor, which becomes the program's. Default: what `write` and `end` are given. */
@@ -109,15 +111,15 @@ export class Sandbox {
   }
 
   async #start(name: string, main: string, options: StartOptions): Promise<Program> {
-    const { args = [], storage = name, bootstrap, stdin, stdout, env } = options
+    const { args = [], storage = name, namespace, stdin, stdout, env } = options
     const store = storage === null ? [] : ['--storage', this.path(storage)]
-    const network = bootstrap === undefined ? ['--local'] : ['--bootstrap', bootstrap, '--no-lan']
     const [input, output] = [await this.#open(stdin, 'r'), await this.#open(stdout, 'w')]
     const program = new Program({
       name,
       main,
-      args: [...store, ...network, ...args],
+      args: [...store, ...networkOf(options), ...args],
       env: { ...this.#env, ...env },
+      ...(namespace !== undefined && { namespace }),
       ...(input !== undefined && { stdin: input }),
       ...(output !== undefined && { stdout: output })
     })
@@ -146,4 +148,9 @@ export async function keyOf(writer: Program): Promise<string> {
   const [, key] = /^main core key: ([0-9a-f]{64})$/.exec(line) ?? []
   assert.ok(key, `the writer's first line is ${JSON.stringify(line)}`)
   return key
+}
+
+function networkOf({ bootstrap, namespace }: StartOptions): string[] {
+  if (bootstrap !== undefined) return ['--bootstrap', bootstrap, '--no-lan']
+  return namespace === undefined ? ['--local'] : []
 }

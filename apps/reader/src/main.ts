@@ -1,12 +1,14 @@
 import { run } from '@many-cores/cli'
 import type { Command } from './command.ts'
 import { cursors } from './cursors-command.ts'
+import { doctor } from './doctor-command.ts'
 import { read } from './read-command.ts'
 import { verify } from './verify-command.ts'
 
 /** By the first word. Anything else is the key of a log to read. */
 const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['cursors', cursors],
+  ['doctor', doctor],
   ['verify', verify]
 ])
 

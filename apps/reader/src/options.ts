@@ -70,7 +70,8 @@ export const options = {
 export type ReadValues = OptionValues<typeof options>
 
 export const help: HelpText = {
-  usage: 'reader [options] KEY\n       reader cursors [options] KEY\n       reader verify [options] KEY',
+  usage:
+    'reader [options] KEY\n       reader cursors [options] KEY\n       reader verify [options] KEY\n       reader doctor [options] [KEY]',
   about:
     'Prints the lines that a writer publishes under KEY, verified, each once and in the order they were written: history first, then live. KEY is what the writer printed: hex or z-base-32, with or without pear://.',
   examples: [

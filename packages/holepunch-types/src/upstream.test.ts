@@ -168,7 +168,7 @@ test('hyperdht has what is declared', () => {
     port: 'property',
     connect: 'method',
     lookup: 'method',
-    ping: 'method',
+    announce: 'method',
     fullyBootstrapped: 'method',
     address: 'method',
     destroy: 'method'

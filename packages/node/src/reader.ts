@@ -24,6 +24,7 @@ import { Blocks } from './follow/blocks.ts'
 import { createReadableLog, type ReadableLog } from './follow/log.ts'
 import { type FollowContext, followOrdered } from './follow/ordered.ts'
 import { followPerCore, type PerCoreContext } from './follow/percore.ts'
+import { Progress } from './follow/progress.ts'
 import { refresh, type Wait } from './follow/refresh.ts'
 import { positionOf, storedEndPosition } from './follow/seek.ts'
 import { verify } from './follow/verify.ts'
@@ -294,7 +295,8 @@ class LogReader implements Reader {
       !(context.live || (await hasAll(log, until)))
     const reached = !isEndNeeded || (await refresh([log.bootstrap], wait))
     if (context.signal.aborted) return { reached, complete: false }
-    return { reached, complete: yield* followOrdered(log, { ...context, from, until }) }
+    const progress = new Progress(log, context)
+    return { reached, complete: yield* followOrdered(log, { ...context, from, until, progress }) }
   }
 
   async *#perCore(

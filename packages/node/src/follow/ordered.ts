@@ -5,6 +5,7 @@ import { assemble } from './assemble.ts'
 import { awaitBlock, Blocks, endOf, type Patience } from './blocks.ts'
 import type { ReadableLog } from './log.ts'
 import { merge } from './merge.ts'
+import type { Progress } from './progress.ts'
 import { decodeRecord, endOfRecord, type Journal, naming, positionOf, seek } from './seek.ts'
 import { Window } from './window.ts'
 
@@ -32,6 +33,8 @@ export interface FollowContext extends Patience {
   readonly wants: (core: number) => boolean
   /** Hears of each journal record, checked, in order. */
   readonly onRecord?: (record: JournalRecord) => void
+  /** Is told how far the consumer has come. */
+  readonly progress?: Progress
 }
 
 /**
@@ -103,6 +106,7 @@ class Follower {
     const begin = await positionOf(journal, this.#context.from)
     const end = await this.#end(journal)
     if (begin >= end.position) return true
+    this.#context.progress?.reach(begin, 0)
     const plan = merge([this.#plan(await seek(journal, begin), begin, end)], {
       weight: ({ blocks }) => blocks.length + 1,
       limit: () => this.#ahead
@@ -112,6 +116,7 @@ class Follower {
       const collected = await this.#collect(blocks)
       const batch = clip(assemble(record, collected.byCore, { manifest, route }), record, begin, end.position)
       if (batch !== null) yield batch
+      this.#context.progress?.reach(Math.min(endOfRecord(record), end.position), collected.bytes)
       this.#window.release(collected.bytes)
       this.#ahead = Math.min(PLAN_BLOCKS, this.#ahead * 2)
     }

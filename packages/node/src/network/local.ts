@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { lstat, mkdir, readdir, rename, unlink } from 'node:fs/promises'
 import { createServer, connect as dial, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -77,6 +78,18 @@ export function rendezvousRoot(env: NodeJS.ProcessEnv = process.env): string {
   const user = process.getuid?.() ?? 'user'
   const temporary = tmpdir()
   return join(b4a.byteLength(temporary) <= 40 ? temporary : '/tmp', `many-cores-${user}`)
+}
+
+/** Throws unless rendezvous directories can be made in `root`, and sockets in them. */
+export async function checkRendezvous(root: string): Promise<void> {
+  await makePrivate(root)
+  const path = join(root, `.${randomBytes(8).toString('hex')}.sock`)
+  const server = createServer()
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(path, () => resolve())
+  })
+  await new Promise<void>((resolve) => server.close(() => resolve()))
 }
 
 function meetingDirectory(root: string, discoveryKey: Uint8Array): string {

@@ -3,12 +3,13 @@ import b4a from 'b4a'
 import type HyperDHT from 'hyperdht'
 import type Hyperswarm from 'hyperswarm'
 import type { Via } from '../status.ts'
-import { type Address, isLoopback, isPrivate, parseAddress } from './address.ts'
+import { type Address, parseAddress } from './address.ts'
+import { dhtOptions } from './dht-options.ts'
 import { EAGER_MS, Lookout } from './lookout.ts'
 import type { Network, NetworkEvents, PeerKeyPair, Search } from './network.ts'
 
-/** A DHT that answers lets itself be told goodbye in less; one that does not is left … */
-const GOODBYE_MS = 1000
+/** A DHT that answers lets itself be told goodbye in less; one that does not is left at once … */
+const GOODBYE_MS = 800
 
 /** … and its sockets closed. */
 const DESTROY_MS = 500
@@ -44,7 +45,7 @@ export function createSwarm(options: SwarmOptions): Network {
     watch.close()
     if (swarm === null) return
     const opened = await swarm
-    if (await within(GOODBYE_MS, opened.destroy())) return
+    if (await within(watch.isReachable() ? GOODBYE_MS : 0, opened.destroy())) return
     // the DHT first: what still asks it fails at once, and all that waits for an answer ends
     await within(DESTROY_MS, opened.dht.destroy({ force: true }))
   }
@@ -91,6 +92,12 @@ class Watch {
 
   close(): void {
     if (this.#timer !== null) clearInterval(this.#timer)
+  }
+
+  /** Whether the DHT answered when it was asked last. */
+  isReachable(): boolean {
+    if (this.#swarm !== null) this.#sample(this.#swarm.dht, Date.now())
+    return this.#isReachable
   }
 
   /** A connection is tried. */
@@ -194,20 +201,6 @@ async function openSwarm(
   })
   watch.begin(swarm)
   return swarm
-}
-
-function dhtOptions(nodes: readonly Address[]): {
-  bootstrap?: Address[]
-  host?: string
-  firewalled?: boolean
-} {
-  if (nodes.length === 0) return {}
-  const bootstrap = nodes.map(({ host, port }) => ({ host, port }))
-  // bound to 0.0.0.0, a node is not to be reached over loopback on some hosts; firewalled, its first connection often aborts
-  if (nodes.every(({ host }) => isLoopback(host))) return { bootstrap, host: '127.0.0.1', firewalled: false }
-  // where no NAT is between, two firewalled nodes of hyperdht 6.32.0 come to be half connected: docs/upstream.md
-  if (nodes.every(({ host }) => isPrivate(host))) return { bootstrap, firewalled: false }
-  return { bootstrap }
 }
 
 /** Announces and looks up again. */

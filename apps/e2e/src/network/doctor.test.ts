@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { openLoopback } from '../loopback.ts'
+import { builtFile, Program } from '../program.ts'
+import { keyOf, Sandbox } from '../sandbox.ts'
+
+const NOBODYS_KEY = '0123456789abcdef'.repeat(4)
+
+const CHECKS = [
+  'runtime directory',
+  'udp',
+  'dht',
+  'nat',
+  'announcement',
+  'peer',
+  'bootstrap core',
+  'manifest',
+  'data cores'
+]
+
+interface Finding {
+  readonly check: string
+  readonly outcome: string
+  readonly text: string
+  readonly remedy?: string
+}
+
+async function examine(
+  sandbox: Sandbox,
+  run: string,
+  args: readonly string[],
+  code: number
+): Promise<Finding[]> {
+  const program = new Program({
+    name: 'doctor',
+    main: builtFile('reader'),
+    args: ['doctor', '--json', ...args],
+    env: { PATH: process.env.PATH ?? '', HOME: sandbox.path('home'), XDG_RUNTIME_DIR: sandbox.path(run) }
+  })
+  await program.ends(code)
+  return program.stdout.lines.map((line) => JSON.parse(line) as Finding)
+}
+
+test('a log that can be had is fine in every check: 0', async (t) => {
+  const { address } = await openLoopback(t)
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.writer({ bootstrap: address })
+  await writer.write('a line\n')
+  const key = await keyOf(writer)
+  const findings = await examine(sandbox, 'apart', ['--bootstrap', address, '--no-lan', key], 0)
+  assert.deepEqual(
+    findings.map(({ check }) => check),
+    CHECKS
+  )
+  for (const { check, outcome, text } of findings) assert.equal(outcome, 'ok', `${check}: ${text}`)
+})
+
+test('nobody announces the key: 3, the first that failed is the announcement, and it says what to do', async (t) => {
+  const { address } = await openLoopback(t)
+  const sandbox = await Sandbox.open(t)
+  const args = ['--bootstrap', address, '--no-lan', '--timeout', '1', NOBODYS_KEY]
+  const findings = await examine(sandbox, 'apart', args, 3)
+  const first = findings.find(({ outcome }) => outcome === 'failed')
+  assert.equal(first?.check, 'announcement')
+  assert.ok(first?.remedy)
+  assert.equal(findings.at(-1)?.outcome, 'skipped')
+})
+
+test('no DHT answers: 3; where the peer is on this machine that is a warning, and 0', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.writer()
+  const key = await keyOf(writer)
+  const args = ['--bootstrap', '127.0.0.77:9', '--no-lan', '--timeout', '1', key]
+  const apart = await examine(sandbox, 'apart', args, 3)
+  assert.equal(apart.find(({ outcome }) => outcome === 'failed')?.check, 'dht')
+  const near = await examine(sandbox, 'run', args, 0)
+  assert.equal(near.find(({ check }) => check === 'dht')?.outcome, 'warning')
+})
+
+test('without a key, only this machine and its network are looked at', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const findings = await examine(sandbox, 'run', ['--local'], 0)
+  assert.deepEqual(
+    findings.map(({ outcome }) => outcome),
+    ['ok', 'skipped', 'skipped', 'skipped', 'skipped']
+  )
+})

@@ -1,0 +1,35 @@
+import { EXIT, exitCodeOf, type NetworkValues, networkOf, type RunContext } from '@many-cores/cli'
+import { diagnose, type Finding } from '@many-cores/node'
+import type { CoreKey } from '@many-cores/protocol'
+
+export interface DoctorValues extends NetworkValues {
+  readonly json: boolean
+  readonly timeout: number
+}
+
+const MARKS: Readonly<Record<Finding['outcome'], string>> = {
+  ok: 'ok     ',
+  warning: 'warning',
+  failed: 'FAILED ',
+  skipped: 'skipped'
+}
+
+/** Prints a line for each check; the exit code of the first that failed. */
+export async function examine(
+  key: CoreKey | undefined,
+  values: DoctorValues,
+  { print, signal }: RunContext
+): Promise<number> {
+  const options = { ...networkOf(values), timeout: values.timeout * 1000, signal }
+  let code: number = EXIT.done
+  for await (const finding of diagnose({ ...options, ...(key !== undefined && { key }) })) {
+    if (finding.outcome === 'failed' && code === EXIT.done) code = exitCodeOf(finding)
+    await print(values.json ? `${JSON.stringify(finding)}\n` : format(finding))
+  }
+  return code
+}
+
+function format({ outcome, check, text, remedy }: Finding): string {
+  const advice = remedy === undefined || outcome === 'ok' ? '' : `; ${remedy}`
+  return `${MARKS[outcome]}  ${check}: ${text}${advice}\n`
+}
