@@ -15,6 +15,8 @@ const openFile = promisify(open)
 const closeFile = promisify(close)
 
 export interface StartOptions {
+  /** The program's first word: `verify`. Default: none. */
+  readonly command?: string
   /** Beside `--storage` and the network. */
   readonly args?: readonly string[]
   /** The store's name in the sandbox; null leaves it to the program. Default: the program's name. */
@@ -108,14 +110,14 @@ export class Sandbox {
   }
 
   async #start(app: 'writer' | 'reader', args: readonly string[], options: StartOptions): Promise<Program> {
-    const { storage = app, bootstrap, stdin, stdout, env } = options
+    const { command, storage = app, bootstrap, stdin, stdout, env } = options
     const store = storage === null ? [] : ['--storage', this.path(storage)]
     const network = bootstrap === undefined ? ['--local'] : ['--bootstrap', bootstrap]
     const [input, output] = [await this.#open(stdin, 'r'), await this.#open(stdout, 'w')]
     const program = new Program({
       name: app,
       main: builtFile(app),
-      args: [...store, ...network, ...args],
+      args: [...(command === undefined ? [] : [command]), ...store, ...network, ...args],
       env: { ...this.#env, ...env },
       ...(input !== undefined && { stdin: input }),
       ...(output !== undefined && { stdout: output })
