@@ -323,6 +323,40 @@ test('a line that lies where the rule does not put it: 5', async (t) => {
   assert.equal(reader.stdout.text, '')
 })
 
+test('verify: 0 with counts; 5 with position, core and block of the first fault; 6 for a block that is nowhere', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const { publish, dht } = await openForger(t, sandbox)
+  const honest = (key: string): object[] => [manifest(key), record(), record({ seq: 2, at: [[0, 1, 1]] })]
+  const verdicts: [key: string, code: number, text: RegExp][] = [
+    [
+      await publish(honest, ['one\ntwo\n', '3\n4\n']),
+      0,
+      /^verified 4 lines, 12 bytes: 2 batches in 2 blocks of 1 cores$/m
+    ],
+    [
+      await publish(honest, ['one\ntwo\n', '3\n']),
+      5,
+      /core all has fewer lines up to its block 1 .* position 2/
+    ],
+    [
+      await publish(honest, ['one\ntwo\n', '3\n4\n', '5\n']),
+      5,
+      /core all has 3 blocks, .* 2: block 2 .* position up to 4/
+    ],
+    [await publish(honest, ['one\ntwo\n']), 6, /block 1 of core all/]
+  ]
+  for (const [index, [key, code, text]] of verdicts.entries()) {
+    const reader = await sandbox.reader(key, {
+      command: 'verify',
+      storage: `r${index}`,
+      bootstrap: dht.address,
+      args: ['--timeout', '3']
+    })
+    await reader.ends(code)
+    assert.match(code === 0 ? reader.stdout.text : reader.stderr.text, text)
+  }
+})
+
 test('a block that the journal names and nobody has: 6 after the timeout, and what stands before it is printed', async (t) => {
   const sandbox = await Sandbox.open(t)
   const { publish, dht } = await openForger(t, sandbox)

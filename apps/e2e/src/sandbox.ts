@@ -15,6 +15,8 @@ const openFile = promisify(open)
 const closeFile = promisify(close)
 
 export interface StartOptions {
+  /** The program's first word: `verify`. Default: none. */
+  readonly command?: string
   /** Beside `--storage` and the network. */
   readonly args?: readonly string[]
   /** The store's name in the sandbox; null leaves it to the program. Default: the program's name. */
@@ -111,13 +113,13 @@ export class Sandbox {
   }
 
   async #start(name: string, main: string, options: StartOptions): Promise<Program> {
-    const { args = [], storage = name, namespace, stdin, stdout, env } = options
+    const { command, args = [], storage = name, namespace, stdin, stdout, env } = options
     const store = storage === null ? [] : ['--storage', this.path(storage)]
     const [input, output] = [await this.#open(stdin, 'r'), await this.#open(stdout, 'w')]
     const program = new Program({
       name,
       main,
-      args: [...store, ...networkOf(options), ...args],
+      args: [...(command === undefined ? [] : [command]), ...store, ...networkOf(options), ...args],
       env: { ...this.#env, ...env },
       ...(namespace !== undefined && { namespace }),
       ...(input !== undefined && { stdin: input }),

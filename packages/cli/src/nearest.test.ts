@@ -10,6 +10,11 @@ test('one or two slips of the finger are forgiven', () => {
   assert.equal(nearest('locall', NAMES), 'local')
 })
 
+test('two letters that changed places are one slip', () => {
+  assert.equal(nearest('exti', ['text', 'exit']), 'exit')
+  assert.equal(nearest('rfom', ['room', 'from']), 'from')
+})
+
 test('a name may be cut short when only one begins so', () => {
   assert.equal(nearest('boot', NAMES), 'bootstrap')
   assert.equal(nearest('port', ['portal', 'portion']), 'portal', 'two begin so: the fewest edits decide')

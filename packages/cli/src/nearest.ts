@@ -11,15 +11,25 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   return best.candidate
 }
 
-/** Levenshtein distance, one row of the table at a time. */
+/** Letters that are missing, too many or others, or two that changed places; one row of the table at a time. */
 function editsBetween(from: string, to: string): number {
+  let before: number[] = []
   let row = Array.from({ length: to.length + 1 }, (_, column) => column)
   for (let index = 0; index < from.length; index++) {
     const next = [index + 1]
     for (let column = 1; column <= to.length; column++) {
-      const replaced = (row[column - 1] ?? 0) + (from[index] === to[column - 1] ? 0 : 1)
-      next.push(Math.min(replaced, (row[column] ?? 0) + 1, (next[column - 1] ?? 0) + 1))
+      const isSame = from[index] === to[column - 1]
+      const isSwapped = from[index] === to[column - 2] && from[index - 1] === to[column - 1]
+      next.push(
+        Math.min(
+          (row[column - 1] ?? 0) + (isSame ? 0 : 1),
+          (row[column] ?? 0) + 1,
+          (next[column - 1] ?? 0) + 1,
+          isSwapped && index > 0 ? (before[column - 2] ?? 0) + 1 : Number.POSITIVE_INFINITY
+        )
+      )
     }
+    before = row
     row = next
   }
   return row[to.length] ?? 0
