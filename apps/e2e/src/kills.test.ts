@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { randomInt } from 'node:crypto'
+import { appendFile, readFile, stat, writeFile } from 'node:fs/promises'
+import test from 'node:test'
+import { setTimeout } from 'node:timers/promises'
+import { DEADLINE_MS, underLoad } from './patience.ts'
+import type { Program } from './program.ts'
+import { keyOf, Sandbox } from './sandbox.ts'
+
+/** How many times one of the two is killed. `KILLS=200` for the long run, of 1,000,000 lines. */
+const KILLS = Number(process.env.KILLS ?? 6)
+const LINES_A_KILL = 5000
+
+test(`a file that grows is copied byte for byte while writer --input and reader --output are killed ${KILLS} times`, async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const [source, copy] = [sandbox.path('source'), sandbox.path('copy')]
+  await writeFile(source, '')
+  const write = (): Promise<Program> => sandbox.writer({ args: ['--input', source] })
+  let writer = await write()
+  const key = await keyOf(writer)
+  const read = (): Promise<Program> => sandbox.reader(key, { args: ['--output', copy] })
+  let reader = await read()
+
+  for (let kill = 0; kill < KILLS; kill++) {
+    await appendFile(source, linesFrom(kill * LINES_A_KILL))
+    // a random moment of start, catching up, or rest
+    await setTimeout(randomInt(600))
+    if (randomInt(2) === 0) {
+      await writer.kill()
+      writer = await write()
+    } else {
+      await reader.kill()
+      reader = await read()
+    }
+  }
+  await grown(copy, (await stat(source)).size, { writer, reader })
+  for (const program of [writer, reader]) {
+    program.signal('SIGTERM')
+    await program.ends(143)
+  }
+  assert.ok((await readFile(copy)).equals(await readFile(source)), 'the copy is not what was written')
+})
+
+function linesFrom(first: number): string {
+  const lineAt = (line: number): string =>
+    line % 3 === 0 ? `${line % 100}` : `line ${line} ${'x'.repeat(line % 90)}`
+  return Array.from({ length: LINES_A_KILL }, (_, line) => `${lineAt(first + line)}\n`).join('')
+}
+
+/** Resolves when `file` has `size` bytes. */
+async function grown(
+  file: string,
+  size: number,
+  { writer, reader }: { writer: Program; reader: Program }
+): Promise<void> {
+  const deadline = Date.now() + underLoad(2 * DEADLINE_MS)
+  // the reader makes it once it has found the log
+  const have = async (): Promise<number> => (await stat(file).catch(() => ({ size: 0 }))).size
+  while ((await have()) < size) {
+    const said = `${writer.stderr.text}${reader.stderr.text}`
+    assert.ok(writer.isRunning && reader.isRunning, `one of the two has ended: ${said}`)
+    assert.ok(Date.now() < deadline, `the copy has ${await have()} of ${size} bytes: ${said}`)
+    await setTimeout(50)
+  }
+}
