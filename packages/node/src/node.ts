@@ -124,15 +124,18 @@ async function assemble(store: Corestore, settled: Settled): Promise<Node> {
     await runAll(steps)
   }
 
+  const reportFault = (error: unknown): void =>
+    report({ state: 'unreachable', via: 'dht', reason: String(error) })
+
   setInternals(node, {
     store,
     onStatus: report,
     join: async (discoveryKey) => {
       report({ state: 'finding' })
-      const [here, ...elsewhere] = networks.map((network) => network.join(discoveryKey))
-      for (const joining of elsewhere)
-        joining.catch((error: unknown) => report({ state: 'unreachable', via: 'dht', reason: String(error) }))
-      await here
+      const [here, ...elsewhere] = networks
+      // first, and alone: loading the others would hold up who is on this machine already
+      await here?.join(discoveryKey)
+      for (const network of elsewhere) network.join(discoveryKey).catch(reportFault)
     },
     peerCount: peers.count,
     whyAlone: () => whyAlone(networks, settled.local),
