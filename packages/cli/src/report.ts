@@ -67,8 +67,9 @@ class Report {
       case 'waiting':
         this.#status.state(`waiting for block ${event.index} of core ${event.core}: no peer has sent it`)
         break
-      default:
-      // the others are details
+      case 'failed':
+      case 'spare':
+      // details only
     }
   }
 
@@ -122,7 +123,11 @@ function detailOf(event: NodeStatus): string | undefined {
       return `peer ${event.peer} has gone, by ${event.via}: ${event.reason}`
     case 'unreachable':
       return event.via === 'lan' ? `cannot look for peers by lan: ${event.reason}` : undefined
-    default:
+    case 'finding':
+    case 'reachable':
+    case 'syncing':
+    case 'live':
+    case 'waiting':
       return undefined
   }
 }

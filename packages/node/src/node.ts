@@ -124,14 +124,17 @@ async function assemble(store: Corestore, settled: Settled): Promise<Node> {
     await runAll(steps)
   }
 
+  const reportFault = (error: unknown): void =>
+    report({ state: 'unreachable', via: 'dht', reason: String(error) })
+
   // a writer and a reader of one log look for its peers together
   const joined = new Map<string, Promise<void>>()
   const join = async (discoveryKey: Uint8Array): Promise<void> => {
     report({ state: 'finding' })
-    const [here, ...elsewhere] = networks.map((network) => network.join(discoveryKey))
-    for (const joining of elsewhere)
-      joining.catch((error: unknown) => report({ state: 'unreachable', via: 'dht', reason: String(error) }))
-    await here
+    const [here, ...elsewhere] = networks
+    // first, and alone: loading the others would hold up who is on this machine already
+    await here?.join(discoveryKey)
+    for (const network of elsewhere) network.join(discoveryKey).catch(reportFault)
   }
 
   setInternals(node, {

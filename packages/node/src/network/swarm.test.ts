@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { keyToBytes } from '@many-cores/protocol'
@@ -30,6 +32,15 @@ function openApart(
     rendezvous: join(machine.directory, `meet-${name}`),
     ...options
   })
+}
+
+/** Not one that a DHT node takes for itself when it may choose. */
+async function freePort(): Promise<number> {
+  const socket = createSocket('udp4').bind(0, '127.0.0.1')
+  await once(socket, 'listening')
+  const { port } = socket.address()
+  socket.close()
+  return port
 }
 
 async function until(what: string, condition: () => boolean): Promise<void> {
@@ -105,10 +116,7 @@ test('two on one machine that meet over the DHT, too, keep the connection that n
 })
 
 test('a DHT that comes later is found within five seconds, without a restart', async (t) => {
-  const first = await createTestnet(1, { host: '127.0.0.1' })
-  const port = first.bootstrap[0]?.port ?? 0
-  await first.destroy()
-
+  const port = await freePort()
   const machine = await createMachine(t)
   const log = createLog()
   const writer = await openWriter(await openApart(machine, 'w', port, { onStatus: log.onStatus }))
