@@ -40,6 +40,15 @@ test('a directory with other files is refused, and its files stay as they were',
   assert.equal(await readFile(join(directory, 'letter.txt'), 'utf8'), 'dear reader')
 })
 
+test('a store whose process was killed while making it is made again', async (t) => {
+  const machine = await createMachine(t)
+  const directory = join(machine.directory, 'store')
+  await mkdir(directory)
+  await writeFile(join(directory, 'CORESTORE'), '')
+  const writer = await openWriter(await machine.open('store'))
+  assert.deepEqual(await writer.publish(['hello\n']), { position: 0, count: 1 })
+})
+
 test('a path that is a file, or lies under one, is refused in one sentence', async (t) => {
   const file = join(await temporary(t), 'file')
   await writeFile(file, '')

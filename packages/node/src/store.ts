@@ -1,15 +1,21 @@
-import { mkdir, readdir } from 'node:fs/promises'
+import { mkdir, readdir, stat, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import Corestore from 'corestore'
 import { NodeError, translate } from './errors.ts'
 
 /** What Corestore 7 puts first into a directory of its own. */
 const MARK = 'CORESTORE'
 
+/** Whoever makes a mark just now has filled it by then. */
+const MARK_MS = 250
+
 /** A Corestore on `directory`, made where there is none, readable by its owner alone. Throws NodeError `STORE_*`. */
 export async function openStore(directory: string): Promise<Corestore> {
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 })
     await refuseForeign(directory)
+    await removeEmptyMark(join(directory, MARK))
     return await openCorestore(directory)
   } catch (error) {
     const { code, message } = translate(error)
@@ -27,6 +33,23 @@ async function refuseForeign(directory: string): Promise<void> {
     'STORE_REFUSED',
     'the directory holds other files and no store: name an empty or a new one'
   )
+}
+
+// device-file, under corestore 7.12, makes the mark, locks it, and then fills it: a process that is killed in between leaves
+// one that is refused as copied ever after.
+async function removeEmptyMark(mark: string): Promise<void> {
+  if (!(await isEmpty(mark))) return
+  await setTimeout(MARK_MS)
+  if (await isEmpty(mark)) await unlink(mark)
+}
+
+async function isEmpty(file: string): Promise<boolean> {
+  try {
+    return (await stat(file)).size === 0
+  } catch {
+    // not there: nothing to mend
+    return false
+  }
 }
 
 async function openCorestore(directory: string): Promise<Corestore> {
