@@ -35,6 +35,8 @@ test(`a file that grows is copied byte for byte while writer --input and reader 
   }
   await grown(copy, (await stat(source)).size, { writer, reader })
   for (const program of [writer, reader]) {
+    // one that was started this moment does not listen yet
+    await program.stderr.says('opening the store')
     program.signal('SIGTERM')
     await program.ends(143)
   }

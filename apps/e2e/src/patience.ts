@@ -6,5 +6,5 @@ export const DEADLINE_MS = 30_000
 /** What takes `milliseconds` on a machine that has nothing else to do; more where several processes wait for each core. */
 export function underLoad(milliseconds: number): number {
   const [lastMinute = 0] = loadavg()
-  return milliseconds * Math.max(1, lastMinute / availableParallelism())
+  return Math.ceil(milliseconds * Math.max(1, lastMinute / availableParallelism()))
 }
