@@ -47,7 +47,7 @@ declare module 'corestore' {
 
   class Corestore extends EventEmitter {
     /** Takes the directory's lock as it is constructed: throws at once where another process owns it. */
-    constructor(storage: string, options?: CorestoreOptions)
+    constructor(storage: string | CorestoreStorage, options?: CorestoreOptions)
 
     readonly storage: CorestoreStorage
     readonly primaryKey: Uint8Array | null

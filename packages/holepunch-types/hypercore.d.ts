@@ -1,7 +1,7 @@
 declare module 'hypercore' {
   import type { EventEmitter } from 'node:events'
   import type SecretStream from '@hyperswarm/secret-stream'
-  import type { Atom } from 'corestore'
+  import type { Atom, CorestoreStorage } from 'corestore'
 
   interface HypercoreEvents {
     /** A wake-up: one event may stand for many blocks, or for history. */
@@ -65,6 +65,8 @@ declare module 'hypercore' {
   class Hypercore<Value = Uint8Array> extends EventEmitter<HypercoreEvents> {
     /** The key of a core whose manifest this is. */
     static key(manifest: Manifest): Uint8Array
+    /** The storage that a Corestore makes by itself, with options that it does not hand on. */
+    static defaultStorage(directory: string, options: { readonly writeBufferSize: number }): CorestoreStorage
 
     readonly key: Uint8Array | null
     readonly discoveryKey: Uint8Array | null

@@ -96,6 +96,7 @@ test('hypercore has what is declared', () => {
     core: 'property'
   })
   assertMembers<SharedCore>(core.core, { createUserDataStream: 'method', audit: 'method' })
+  assert.equal(typeof Hypercore.defaultStorage, 'function')
   const download = core.download({ start: 0, end: 0 })
   assertMembers<Download>(download, { done: 'method', destroy: 'method' })
   download.destroy()

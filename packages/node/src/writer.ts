@@ -20,7 +20,13 @@ import { checkCheckpointName, encodeCheckpoint, readCheckpoint } from './writer/
 import { type Lines, oneLine, splitLines } from './writer/lines.ts'
 import { openLog, type WritableLog } from './writer/log.ts'
 import { Packer } from './writer/packer.ts'
-import { checkpointsOf, Submission, SubmissionQueue, type SubmittedCheckpoint } from './writer/queue.ts'
+import {
+  checkpointsOf,
+  GATHERED_BYTES,
+  Submission,
+  SubmissionQueue,
+  type SubmittedCheckpoint
+} from './writer/queue.ts'
 
 /** What is published: bytes, terminator included; a text stands for its UTF-8. */
 export type Line = Uint8Array | string
@@ -210,7 +216,7 @@ class LogWriter implements Writer {
     }
     const begin = async (lines: Lines, from: number): Promise<number> => {
       if (pending.length === 2) await pending.shift()?.durable
-      const submission = new Submission(checkpoint && { ...checkpoint, before: { ...taken } })
+      const submission = new Submission(checkpoint && { ...checkpoint, before: { ...taken } }, GATHERED_BYTES)
       const filled = submission.fill(lines, from)
       this.#submit(submission)
       pending.push(submission)

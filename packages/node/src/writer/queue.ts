@@ -9,6 +9,12 @@ export interface SubmittedCheckpoint extends StreamCheckpoint {
   readonly before: { readonly lines: number; readonly bytes: number }
 }
 
+/**
+ * What a stream's batch, or one that gathers several calls, is meant to have at most, in bytes: as fast as batches of 16 MiB,
+ * in 100 MB less. One line, or one call, that is longer makes a batch alone.
+ */
+export const GATHERED_BYTES: number = 4 * 1024 * 1024
+
 const NOTHING: Lines = { bytes: new Uint8Array(), ends: [] }
 
 /** Lines that become durable together, and who waits for it. */
@@ -21,11 +27,13 @@ export class Submission {
   taken = false
   readonly #parts: Lines[] = []
   readonly #checkpoint: SubmittedCheckpoint | undefined
+  readonly #maxBytes: number
   #resolve: (position: number) => void = ignore
   #reject: (error: unknown) => void = ignore
 
-  constructor(checkpoint?: SubmittedCheckpoint) {
+  constructor(checkpoint?: SubmittedCheckpoint, maxBytes: number = MAX_BATCH_BYTES) {
     this.#checkpoint = checkpoint
+    this.#maxBytes = maxBytes
     this.durable = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -34,14 +42,18 @@ export class Submission {
     this.durable.catch(ignore)
   }
 
-  /** Adds lines of `from` from its line `first` on, as many as a batch still has room for; returns the first left out. */
+  /**
+   * Adds lines of `from` from its line `first` on, as many as there is still room for, and the first one in any case that a
+   * batch can hold; returns the first left out.
+   */
   fill(from: Lines, first = 0): number {
     const { bytes, ends } = from
     const start = first === 0 ? 0 : (ends[first - 1] ?? 0)
     const most = Math.min(ends.length, first + MAX_BATCH_LINES - this.lines)
-    const room = start + MAX_BATCH_BYTES - this.bytes
+    const room = start + this.#maxBytes - this.bytes
     let next = most
     while (next > first && (ends[next - 1] ?? 0) > room) next--
+    if (next === first && this.lines === 0) next = Math.min(most, first + 1)
     if (next === first) return first
     const end = ends[next - 1] ?? start
     this.#parts.push(next - first === ends.length ? from : slice(bytes, ends, first, next, start, end))
@@ -88,7 +100,7 @@ export class SubmissionQueue {
     this.#waiting.push(submission)
   }
 
-  /** Takes as many whole submissions, from the first on, as one batch can hold; at least one. */
+  /** Takes as many whole submissions, from the first on, as one batch is meant to hold; at least one. */
   takeBatch(): Submission[] {
     let lines = 0
     let bytes = 0
@@ -96,7 +108,7 @@ export class SubmissionQueue {
     for (const submission of this.#waiting) {
       lines += submission.lines
       bytes += submission.bytes
-      if (count > 0 && (lines > MAX_BATCH_LINES || bytes > MAX_BATCH_BYTES)) break
+      if (count > 0 && (lines > MAX_BATCH_LINES || bytes > GATHERED_BYTES)) break
       count++
     }
     const batch = this.#waiting.splice(0, count)
