@@ -2,7 +2,7 @@ import { MAX_BLOCK_BYTES } from '@many-cores/protocol'
 import type { Blocks } from './blocks.ts'
 
 /** Bytes of blocks that have arrived or are on their way, ahead of the consumer. */
-const WINDOW_BYTES = 16 * 1024 * 1024
+const WINDOW_BYTES = 8 * 1024 * 1024
 
 /** Blocks on their way at once. Hypercore asks one peer for 16 to 48 of a core at a time, so more would only wait. */
 const MAX_FLYING = 64
