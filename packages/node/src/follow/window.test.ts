@@ -7,7 +7,7 @@ import { Window } from './window.ts'
 
 const MIB = 1 << 20
 
-test('a consumer that takes nothing stops the reading after 16 MiB, and one that goes on gets all, in order', async (t) => {
+test('a consumer that takes nothing stops the reading after 8 MiB, and one that goes on gets all, in order', async (t) => {
   const store = new Corestore(await temporary(t))
   t.after(() => store.close())
   const core = store.get({ name: 'core' })
