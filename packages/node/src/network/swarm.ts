@@ -133,7 +133,8 @@ class Watch {
       const why = this.#fault === null ? '' : `: ${this.#fault}`
       return { found, reason: `${announce} over the DHT, but did not answer${why}` }
     }
-    if (!this.#isReachable && this.#responses === 0) return { found, reason: this.#whyUnreachable() }
+    // asked now: a reader may give up before the first tick
+    if (!this.isReachable() && this.#responses === 0) return { found, reason: this.#whyUnreachable() }
     return { found, reason: 'nobody announces this key over the DHT' }
   }
 
