@@ -17,11 +17,16 @@ export interface ProgramOptions {
   readonly env: Readonly<Record<string, string>>
   /** The network namespace that it runs in, without a way out. Default: this process's. */
   readonly namespace?: string
+  /** Standard streams that it does not even have, as a shell's `<&-` leaves it. Default: none. */
+  readonly closed?: readonly Stream[]
   /** A descriptor, which stays the caller's to close. Default: what `write` and `end` are given. */
   readonly stdin?: number
   /** A descriptor, which stays the caller's to close. Default: what `Program.stdout` has. */
   readonly stdout?: number
 }
+
+/** A standard stream, as a shell closes it. */
+export type Stream = '<&-' | '>&-' | '2>&-'
 
 const require = createRequire(import.meta.url)
 
@@ -40,11 +45,12 @@ export class Program {
   #signalledAt = 0
 
   /** Starts it; throws before that if it could reach a public network. */
-  constructor({ name, main, args, env, namespace, stdin, stdout }: ProgramOptions) {
+  constructor({ name, main, args, env, namespace, closed = [], stdin, stdout }: ProgramOptions) {
     if (namespace === undefined) refusePublicNetwork(args)
     this.name = name
     // ip becomes the program: signals reach it, and its exit code is the program's
     const within = namespace === undefined ? [] : ['ip', 'netns', 'exec', namespace]
+    if (closed.length > 0) within.push('sh', '-c', `exec "$@" ${closed.join(' ')}`, 'sh')
     const [command = '', ...rest] = [...within, process.execPath, '--enable-source-maps', main, ...args]
     this.#child = spawn(command, rest, {
       env,
