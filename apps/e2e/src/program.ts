@@ -52,7 +52,7 @@ export class Program {
     // ip becomes the program: signals reach it, and its exit code is the program's
     const within = namespace === undefined ? [] : ['ip', 'netns', 'exec', namespace]
     if (closed.length > 0) within.push('sh', '-c', `exec "$@" ${closed.join(' ')}`, 'sh')
-    const [command = '', ...rest] = [...within, process.execPath, '--enable-source-maps', main, ...args]
+    const [command = '', ...rest] = [...within, process.execPath, main, ...args]
     this.#child = spawn(command, rest, {
       env,
       stdio: [stdin ?? 'pipe', stdout ?? 'pipe', 'pipe']
