@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { isIP } from 'node:net'
 import { Readable, type Writable } from 'node:stream'
@@ -17,11 +18,16 @@ export interface ProgramOptions {
   readonly env: Readonly<Record<string, string>>
   /** The network namespace that it runs in, without a way out. Default: this process's. */
   readonly namespace?: string
+  /** Standard streams that it does not even have, as a shell's `<&-` leaves it. Default: none. */
+  readonly closed?: readonly Stream[]
   /** A descriptor, which stays the caller's to close. Default: what `write` and `end` are given. */
   readonly stdin?: number
   /** A descriptor, which stays the caller's to close. Default: what `Program.stdout` has. */
   readonly stdout?: number
 }
+
+/** A standard stream, as a shell closes it. */
+export type Stream = '<&-' | '>&-' | '2>&-'
 
 const require = createRequire(import.meta.url)
 
@@ -40,12 +46,13 @@ export class Program {
   #signalledAt = 0
 
   /** Starts it; throws before that if it could reach a public network. */
-  constructor({ name, main, args, env, namespace, stdin, stdout }: ProgramOptions) {
+  constructor({ name, main, args, env, namespace, closed = [], stdin, stdout }: ProgramOptions) {
     if (namespace === undefined) refusePublicNetwork(args)
     this.name = name
     // ip becomes the program: signals reach it, and its exit code is the program's
     const within = namespace === undefined ? [] : ['ip', 'netns', 'exec', namespace]
-    const [command = '', ...rest] = [...within, process.execPath, '--enable-source-maps', main, ...args]
+    if (closed.length > 0) within.push('sh', '-c', `exec "$@" ${closed.join(' ')}`, 'sh')
+    const [command = '', ...rest] = [...within, process.execPath, main, ...args]
     this.#child = spawn(command, rest, {
       env,
       stdio: [stdin ?? 'pipe', stdout ?? 'pipe', 'pipe']
@@ -98,6 +105,13 @@ export class Program {
     clearTimeout(timer)
     assert.equal(actual, expected, `${this.name} ended with ${actual}, not ${expected}; ${this.#said()}`)
     return milliseconds
+  }
+
+  /** The most memory that it has had, in bytes; null where the system does not say. */
+  async peakMemory(): Promise<number | null> {
+    const status = await readFile(`/proc/${this.#child.pid}/status`, 'utf8').catch(() => '')
+    const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(status) ?? []
+    return kilobytes === undefined ? null : Number(kilobytes) * 1024
   }
 
   /** Leaves nothing of it behind. */

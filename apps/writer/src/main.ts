@@ -1,5 +1,5 @@
 import { formatHelp, levelOf, parseOptions, readVersion, run } from '@many-cores/cli'
-import { help, options } from './options.ts'
+import { checkTogether, help, options } from './options.ts'
 
 await run(
   async (context) => {
@@ -7,6 +7,7 @@ await run(
     const asked = parseOptions(options, { argv, env })
     if (asked.asks === 'help') return print(formatHelp(options, help))
     if (asked.asks === 'version') return print(`writer ${readVersion(import.meta.url)}\n`)
+    checkTogether(asked.values)
     status.level = levelOf(asked.values)
     status.state('opening the store')
     // the store and the network load while the first word is on the screen already

@@ -1,4 +1,4 @@
-import { commonOptions, type HelpText } from '@many-cores/cli'
+import { commonOptions, type HelpText, type OptionValues, UsageError } from '@many-cores/cli'
 import { parseRule } from '@many-cores/protocol'
 
 /** The writer's command line. */
@@ -19,8 +19,20 @@ export const options = {
     type: 'boolean',
     help: 'Leave when standard input, or what is in the file, has ended; otherwise go on serving it'
   },
+  acks: {
+    type: 'number',
+    value: 'N',
+    integer: true,
+    help: 'With --exit: leave only once N peers say that they hold everything, from the first line on'
+  },
   ...commonOptions('writer')
 } as const
+
+/** Throws UsageError where two options do not go together. */
+export function checkTogether({ acks, exit }: OptionValues<typeof options>): void {
+  if (acks !== undefined && !exit)
+    throw new UsageError('--acks says when to leave: it needs --exit, or the writer stays until a signal')
+}
 
 export const help: HelpText = {
   usage: 'writer [options] < lines',
@@ -30,6 +42,7 @@ export const help: HelpText = {
     'app | writer',
     'writer --input app.log     (as tail -F, and goes on where it stopped)',
     'writer --route hash:4 < events.ndjson',
+    'writer --exit --acks 2 < report     (leaves once two peers hold it)',
     'writer --local     (type lines; only this machine can read them)'
   ]
 }

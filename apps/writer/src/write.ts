@@ -16,7 +16,7 @@ type Values = OptionValues<typeof options>
 /** Publishes standard input or a file, then serves it until `signal`, or leaves where `--exit` says so. */
 export async function write(values: Values, context: RunContext): Promise<void> {
   const { env, signal, status, print } = context
-  const { storage, route, exit } = values
+  const { storage, route, exit, acks } = values
   await using node = await openNode({
     storage: storage === undefined ? defaultStorage('writer', env) : resolvePath(storage, env),
     ...networkOf(values),
@@ -27,6 +27,7 @@ export async function write(values: Values, context: RunContext): Promise<void> 
   await print(`main core key: ${writer.key}\n`)
   const count = await publish(writer, values, context)
   status.note(`${count} lines published, ${writer.length} in all`)
+  if (acks !== undefined) await writer.acknowledged(acks, { signal })
   if (!exit && !signal.aborted) {
     status.state('standard input has ended; serving until a signal')
     await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))

@@ -8,8 +8,8 @@ import { createStatus, type StatusLevel } from './status.ts'
 const A = 'a'.repeat(64)
 const B = 'b'.repeat(64)
 
-/** What a pipe gets of these events. */
-function told(events: readonly NodeStatus[], level: StatusLevel = 'normal'): string[] {
+/** What a pipe gets of these events; a function is called between them. */
+function told(events: readonly (NodeStatus | (() => void))[], level: StatusLevel = 'normal'): string[] {
   let text = ''
   const stream = new Writable({
     write: (chunk: Buffer, _encoding, done) => {
@@ -18,14 +18,18 @@ function told(events: readonly NodeStatus[], level: StatusLevel = 'normal'): str
     }
   })
   const onStatus = reportTo(createStatus({ name: 'reader', stream, level }))
-  for (const event of events) onStatus(event)
+  for (const event of events) {
+    if (typeof event === 'function') event()
+    else onStatus(event)
+  }
   return text
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => line.replace('reader: ', ''))
 }
 
-test('each state is said once, in the order in which a reader comes through them', () => {
+test('each state is said once, in the order in which a reader comes through them', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
   const lines = told([
     { state: 'finding' },
     { state: 'connecting', via: 'dht', peer: A },
@@ -38,7 +42,8 @@ test('each state is said once, in the order in which a reader comes through them
     { state: 'live', lines: 101 },
     { state: 'connected', via: 'local', peer: B, peers: 2 },
     { state: 'disconnected', via: 'local', peer: B, peers: 1, reason: 'ended' },
-    { state: 'disconnected', via: 'dht', peer: A, peers: 0, reason: 'ended' }
+    { state: 'disconnected', via: 'dht', peer: A, peers: 0, reason: 'ended' },
+    () => t.mock.timers.tick(1000)
   ])
   assert.deepEqual(lines, [
     'finding peers',
@@ -50,6 +55,43 @@ test('each state is said once, in the order in which a reader comes through them
     'live; connected to 2 peers, by dht and local',
     'live; connected to 1 peer, by dht',
     'live; alone, looking for peers'
+  ])
+})
+
+test('a peer that is back within a second was not away', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const gone = { state: 'disconnected', via: 'dht', peer: A, peers: 0, reason: 'ended' } as const
+  const back = { state: 'connected', via: 'dht', peer: A, peers: 1 } as const
+  const lines = told([
+    { state: 'live', lines: 0 },
+    back,
+    gone,
+    () => t.mock.timers.tick(999),
+    { state: 'live', lines: 1 },
+    back,
+    () => t.mock.timers.tick(5000),
+    gone,
+    () => t.mock.timers.tick(1000)
+  ])
+  assert.deepEqual(lines, [
+    'live; alone, looking for peers',
+    'live; connected to 1 peer, by dht',
+    'live; alone, looking for peers'
+  ])
+})
+
+test('a writer says for how many peers it waits, and how many are there', () => {
+  const lines = told([
+    { state: 'connected', via: 'dht', peer: A, peers: 1 },
+    { state: 'acknowledging', holding: 0, peers: 2 },
+    { state: 'acknowledging', holding: 1, peers: 2 },
+    { state: 'connected', via: 'local', peer: B, peers: 2 }
+  ])
+  assert.deepEqual(lines, [
+    'connected to 1 peer, by dht',
+    'waiting for 2 peers to hold everything: 0 have; connected to 1 peer, by dht',
+    'waiting for 2 peers to hold everything: 1 has; connected to 1 peer, by dht',
+    'waiting for 2 peers to hold everything: 1 has; connected to 2 peers, by dht and local'
   ])
 })
 

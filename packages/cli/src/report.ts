@@ -5,20 +5,25 @@ import type { Status } from './status.ts'
 /** A sync that took less is not worth a word. */
 const WORTH_SAYING_MS = 1000
 
+/** Nobody is alone who is called again at once: a peer that was restarted has its new connection within so long. */
+const ALONE_MS = 1000
+
 /** Says on standard error what happens around a node. */
 export function reportTo(status: Status): OnStatus {
   const report = new Report(status)
   return (event) => report.take(event)
 }
 
-/** What a reader does, beside being connected. */
-type Phase = '' | 'syncing' | 'live'
+/** What is done, beside being connected: `syncing`, `live`, or what a writer waits for. */
+type Phase = string
 
 class Report {
   readonly #status: Status
   readonly #peers = new Map<string, Via>()
   #phase: Phase = ''
   #sync: Extract<NodeStatus, { state: 'syncing' }> | null = null
+  /** The last peer has gone just now, and that is not said yet. */
+  #aloneSoon: NodeJS.Timeout | null = null
   /** Lines that were delivered before this sync. */
   #before = 0
 
@@ -48,8 +53,11 @@ class Report {
         if (this.#peers.size === 0) this.#status.state(`connecting to a peer, by ${event.via}`)
         break
       case 'connected':
-      case 'disconnected':
         this.#sayState()
+        break
+      case 'disconnected':
+        if (this.#peers.size === 0) this.#sayAloneSoon()
+        else this.#sayState()
         break
       case 'unreachable':
         // a machine without such a network is no fault: the others go on
@@ -67,13 +75,25 @@ class Report {
       case 'waiting':
         this.#status.state(`waiting for block ${event.index} of core ${event.core}: no peer has sent it`)
         break
+      case 'acknowledging':
+        this.#phase = acknowledging(event)
+        this.#sayState()
+        break
       case 'failed':
       case 'spare':
       // details only
     }
   }
 
+  #sayAloneSoon(): void {
+    this.#aloneSoon ??= setTimeout(() => {
+      this.#aloneSoon = null
+      this.#sayState()
+    }, ALONE_MS).unref()
+  }
+
   #sayState(): void {
+    if (this.#peers.size === 0 && this.#aloneSoon !== null) return
     const whom = this.#peers.size === 0 ? 'alone, looking for peers' : this.#connected()
     this.#status.state(this.#phase === '' ? whom : `${this.#phase}; ${whom}`)
   }
@@ -108,6 +128,11 @@ class Report {
   }
 }
 
+function acknowledging({ holding, peers }: Extract<NodeStatus, { state: 'acknowledging' }>): string {
+  const have = holding === 1 ? '1 has' : `${holding} have`
+  return `waiting for ${peers === 1 ? '1 peer' : `${peers} peers`} to hold everything: ${have}`
+}
+
 /** What those want to know who want to know all. */
 function detailOf(event: NodeStatus): string | undefined {
   switch (event.state) {
@@ -128,6 +153,7 @@ function detailOf(event: NodeStatus): string | undefined {
     case 'syncing':
     case 'live':
     case 'waiting':
+    case 'acknowledging':
       return undefined
   }
 }

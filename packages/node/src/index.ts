@@ -19,6 +19,7 @@ export type { AskOptions, FollowOptions, RangeOptions, Reader, ReaderOptions } f
 export type { OnStatus, Status, Via } from './status.ts'
 export type { Verification, VerifyOptions } from './verification.ts'
 export type {
+  AcknowledgedOptions,
   Line,
   Published,
   PublishOptions,

@@ -169,9 +169,10 @@ function whyNotFound(bootstrap: Hypercore, timeout: number, { peerCount, whyAlon
   const peers = peerCount()
   if (peers === 0) return `${whyAlone()} (${seconds})`
   const answered = peers === 1 ? 'one peer answered' : `${peers} peers answered`
-  return bootstrap.peers.length === 0
-    ? `${answered}, but none has this log: is the key right? (${seconds})`
-    : `${answered} and know the log, but none has its first block yet (${seconds})`
+  if (bootstrap.peers.length === 0)
+    return `${answered}, but none has this log: is the key right? (${seconds})`
+  const know = bootstrap.peers.length === 1 ? 'one knows' : `${bootstrap.peers.length} know`
+  return `${answered} and ${know} the log, but nobody has its first block yet (${seconds})`
 }
 
 function isTimeout(error: unknown): boolean {

@@ -40,6 +40,8 @@ export type Status =
   | { readonly state: 'live'; readonly lines: number }
   /** A reader waits for a block that the journal names and nobody has sent. */
   | { readonly state: 'waiting'; readonly core: string; readonly index: number }
+  /** A writer waits until `peers` peers hold everything; `holding` of them have said so. */
+  | { readonly state: 'acknowledging'; readonly holding: number; readonly peers: number }
 
 /** Called as things happen, synchronously; must not throw. */
 export type OnStatus = (status: Status) => void

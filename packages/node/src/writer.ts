@@ -15,6 +15,8 @@ import type { Checkpoint, StreamCheckpoint } from './checkpoint.ts'
 import { NodeError, translate } from './errors.ts'
 import { internalsOf } from './internals.ts'
 import type { Node } from './node.ts'
+import type { OnStatus } from './status.ts'
+import { untilHeld } from './writer/acknowledgements.ts'
 import { Appender } from './writer/appender.ts'
 import { checkCheckpointName, encodeCheckpoint, readCheckpoint } from './writer/checkpoints.ts'
 import { type Lines, oneLine, splitLines } from './writer/lines.ts'
@@ -57,6 +59,11 @@ export interface PublishStreamOptions {
   readonly checkpoint?: StreamCheckpoint
 }
 
+export interface AcknowledgedOptions {
+  /** Gives up: rejects with its reason. */
+  readonly signal?: AbortSignal
+}
+
 /** Where published lines stand in the log. */
 export interface Published {
   /** The position of the first. */
@@ -91,6 +98,19 @@ export interface Writer {
    * @throws as `publish`; what stands before the fault is durable. NodeError `BAD_OPTION` for a log of framing `none`.
    */
   publishBytes(source: AsyncIterable<Uint8Array>, options?: PublishStreamOptions): Promise<Published>
+  /**
+   * Resolves once `peers` peers hold all that is durable now, the journal as well as every data core, to their public keys:
+   * hex, as `Node.id`. A reader that follows the log from its start comes to hold everything; one of some cores alone does
+   * not. `onStatus` of the node hears how many are there.
+   *
+   * What it proves: whoever owns such a key pair has said so, over a connection that only they could have made. Hypercore
+   * says it of a block after it has verified and stored it, and our readers are no other; that nobody lies, that a disk
+   * keeps what it took, and that two key pairs are two people, it cannot prove. Once said it counts, also of a peer that has
+   * left since.
+   *
+   * @throws NodeError `BAD_OPTION` where `peers` is no number of peers; `CLOSED`.
+   */
+  acknowledged(peers: number, options?: AcknowledgedOptions): Promise<readonly string[]>
   /** The checkpoint of this name as it was last made durable, or null. Throws NodeError `BAD_OPTION`. */
   checkpoint(name: string): Promise<Uint8Array | null>
   /** Makes durable what was published, then closes. Idempotent. The node stays open and goes on serving the log. */
@@ -106,20 +126,26 @@ export interface Writer {
  */
 export async function openWriter(node: Node, options: WriterOptions = {}): Promise<Writer> {
   options.signal?.throwIfAborted()
-  const { store, join, adopt } = internalsOf(node)
+  const { store, join, adopt, onStatus } = internalsOf(node)
   const log = await openLog(store, { rule: DEFAULT_RULE, ...options })
   try {
     options.signal?.throwIfAborted()
     await join(log.discoveryKey)
-    const writer: LogWriter = new LogWriter(log, new Appender(store, log.bootstrap, log.openCore), () =>
-      release()
-    )
+    const appender = new Appender(store, log.bootstrap, log.openCore)
+    const writer: LogWriter = new LogWriter(log, appender, { onStatus, release: () => release() })
     const release = adopt(writer)
     return writer
   } catch (error) {
     await log.close()
     throw translate(error)
   }
+}
+
+/** What a writer tells its node. */
+interface WriterEvents {
+  readonly onStatus: OnStatus
+  /** The writer is closed, and the node need not do it. */
+  readonly release: () => void
 }
 
 class LogWriter implements Writer {
@@ -129,14 +155,15 @@ class LogWriter implements Writer {
   readonly #appender: Appender
   readonly #packer: Packer
   readonly #queue = new SubmissionQueue()
-  readonly #release: () => void
+  readonly #events: WriterEvents
+  readonly #ending = new AbortController()
   #length: number
   #time: number
   #flushing: Promise<void> | null = null
   #fault: Error | null = null
   #closing: Promise<void> | null = null
 
-  constructor(log: WritableLog, appender: Appender, release: () => void) {
+  constructor(log: WritableLog, appender: Appender, events: WriterEvents) {
     this.key = log.key
     this.manifest = log.manifest
     this.#log = log
@@ -144,7 +171,7 @@ class LogWriter implements Writer {
     this.#packer = new Packer(createRouter(log.manifest.routing), log.manifest.framing, log.length)
     this.#length = log.length
     this.#time = log.time
-    this.#release = release
+    this.#events = events
   }
 
   get length(): number {
@@ -183,6 +210,24 @@ class LogWriter implements Writer {
     return await this.#publishAll(splitLines(until(source, signal), takesRest), checkpoint)
   }
 
+  async acknowledged(peers: number, { signal }: AcknowledgedOptions = {}): Promise<readonly string[]> {
+    this.#checkOpen()
+    if (!Number.isSafeInteger(peers) || peers < 0)
+      throw new NodeError('BAD_OPTION', `${peers} is no number of peers`)
+    const { bootstrap, manifest, openCore } = this.#log
+    const ending = this.#ending.signal
+    const data = await Promise.all(manifest.cores.map((_, index) => openCore(index)))
+    return await untilHeld(
+      // a core that nobody has written to is nothing to hold
+      [bootstrap, ...data].filter((core) => core.length > 0),
+      {
+        peers,
+        signal: signal === undefined ? ending : AbortSignal.any([ending, signal]),
+        onHolding: (holding) => this.#events.onStatus({ state: 'acknowledging', holding, peers })
+      }
+    )
+  }
+
   checkpoint(name: string): Promise<Uint8Array | null> {
     return readCheckpoint(this.#log.bootstrap, name)
   }
@@ -197,8 +242,9 @@ class LogWriter implements Writer {
   }
 
   async #end(): Promise<void> {
+    this.#ending.abort(closed())
     await this.#flushing
-    this.#release()
+    this.#events.release()
     await this.#appender.close()
     await this.#log.close()
   }
@@ -290,7 +336,7 @@ class LogWriter implements Writer {
 
   #checkOpen(): void {
     if (this.#fault !== null) throw this.#fault
-    if (this.#closing !== null) throw new NodeError('CLOSED', 'the writer is closed')
+    if (this.#closing !== null) throw closed()
   }
 }
 
@@ -334,6 +380,10 @@ function constant(checkpoint: Checkpoint | undefined): SubmittedCheckpoint | und
   checkCheckpointName(name)
   const bytes = encodeCheckpoint(name, value)
   return { name, at: () => bytes, before: { lines: 0, bytes: 0 } }
+}
+
+function closed(): NodeError {
+  return new NodeError('CLOSED', 'the writer is closed')
 }
 
 function tooLarge(): ProtocolError {

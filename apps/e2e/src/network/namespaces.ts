@@ -2,6 +2,10 @@ import { execFileSync } from 'node:child_process'
 import type { TestContext } from 'node:test'
 import { atEnd } from '../at-end.ts'
 
+/** Linux keeps a packet's port where it can; with this, each destination gets another. */
+const SYMMETRIC_NAT =
+  'add table ip nat; add chain ip nat out { type nat hook postrouting priority 100; }; add rule ip nat out oifname "wan" masquerade fully-random'
+
 /** Why a test that needs network namespaces is skipped here; false where it is not. */
 export const whyNoNamespaces: string | false = findWhyNot()
 
@@ -48,6 +52,69 @@ export function openLan(t: TestContext, count: number): Lan {
     addressOf,
     cut: (machine) => set(machine, 'down'),
     join: (machine) => set(machine, 'up')
+  }
+}
+
+/** Machines behind NATs that show each peer another port, and one that everybody reaches. */
+export interface Natted {
+  readonly machines: readonly string[]
+  readonly world: string
+  readonly worldAddress: string
+}
+
+/** Why a test that needs such NATs is skipped here; false where it is not. */
+export const whyNoNats: string | false = whyNoNamespaces || findNoNat()
+
+/**
+ * `count` namespaces, each behind a router of its own, and one without. The addresses between them are none of a private
+ * network's, for peers take those for near.
+ */
+export function openNatted(t: TestContext, count: number): Natted {
+  const net = `mc${process.pid}-net`
+  openNamespace(t, net)
+  ip('-n', net, 'link', 'add', 'br0', 'type', 'bridge')
+  ip('-n', net, 'link', 'set', 'br0', 'up')
+  const connect = (name: string, port: string, address: string): void => {
+    ip('-n', net, 'link', 'add', port, 'type', 'veth', 'peer', 'name', 'wan', 'netns', name)
+    ip('-n', net, 'link', 'set', port, 'master', 'br0', 'up')
+    ip('-n', name, 'addr', 'add', `${address}/24`, 'dev', 'wan')
+    ip('-n', name, 'link', 'set', 'wan', 'up')
+  }
+  const world = `mc${process.pid}-world`
+  const worldAddress = '44.77.0.1'
+  openNamespace(t, world)
+  connect(world, 'world', worldAddress)
+  const machines = Array.from({ length: count }, (_, machine) => {
+    const router = `mc${process.pid}-nat${machine}`
+    openNamespace(t, router)
+    connect(router, `nat${machine}`, `44.77.0.${machine + 10}`)
+    const name = `mc${process.pid}-${machine}`
+    openNamespace(t, name)
+    ip('-n', router, 'link', 'add', 'lan', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name)
+    ip('-n', router, 'addr', 'add', '192.168.1.1/24', 'dev', 'lan')
+    ip('-n', router, 'link', 'set', 'lan', 'up')
+    ip('-n', name, 'addr', 'add', '192.168.1.2/24', 'dev', 'eth0')
+    ip('-n', name, 'link', 'set', 'eth0', 'up')
+    ip('-n', name, 'route', 'add', 'default', 'via', '192.168.1.1')
+    ip('netns', 'exec', router, 'sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward')
+    ip('netns', 'exec', router, 'nft', SYMMETRIC_NAT)
+    return name
+  })
+  return { machines, world, worldAddress }
+}
+
+function findNoNat(): string | false {
+  const name = `mc${process.pid}-probe`
+  try {
+    ip('netns', 'add', name)
+    try {
+      ip('netns', 'exec', name, 'nft', SYMMETRIC_NAT)
+      return false
+    } finally {
+      ip('netns', 'del', name)
+    }
+  } catch (error) {
+    return `a NAT cannot be made here, for which nft (nftables) is needed: ${String(error).split('\n')[0]}`
   }
 }
 

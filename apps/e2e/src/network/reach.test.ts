@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
 import { openLoopback } from '../loopback.ts'
+import { underLoad } from '../patience.ts'
 import type { Program } from '../program.ts'
 import { keyOf, Sandbox, type StartOptions } from '../sandbox.ts'
 import { openAlone, openLan, whyNoNamespaces } from './namespaces.ts'
@@ -165,5 +166,36 @@ test('a peer whose cable was pulled is found again in seconds', { skip: whyNoNam
     t.diagnostic(`${Math.round(took)} ms after ${PARTITION_S} s without ${cut === 0 ? 'writer' : 'reader'}`)
     assert.ok(took < PATIENCE_MS, `${took} ms`)
     await sandbox.close()
+  }
+})
+
+test('a peer in the same network that loses power is gone within 20 s; back, it has its next line in seconds', {
+  skip: whyNoNamespaces
+}, async (t) => {
+  const lan = openLan(t, 2)
+  const [here, there] = lan.machines
+  assert.ok(here !== undefined && there !== undefined)
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.writer(apart(sandbox, 'w', { namespace: here }))
+  const key = await keyOf(writer)
+  const reader = await sandbox.reader(key, apart(sandbox, 'r', { namespace: there, args: ['--raw'] }))
+  await writer.write('0\n')
+  await reader.stdout.firstLines(1)
+  for (const machine of [0, 1]) {
+    const line = reader.stdout.lineCount
+    const saysAlone = (): number => reader.stderr.text.split('alone').length
+    const said = saysAlone()
+    let began = performance.now()
+    lan.cut(machine)
+    await writer.write(`${line}\n`)
+    await reader.stderr.until('that it is alone', () => saysAlone() > said, underLoad(20_000))
+    const gone = performance.now() - began
+    assert.equal(reader.stdout.lineCount, line)
+    began = performance.now()
+    lan.join(machine)
+    await reader.stdout.firstLines(line + 1)
+    const back = performance.now() - began
+    t.diagnostic(`gone after ${Math.round(gone)} ms, back after ${Math.round(back)} ms`)
+    assert.ok(back < underLoad(10_000), `${back} ms`)
   }
 })

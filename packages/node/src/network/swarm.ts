@@ -130,11 +130,18 @@ class Watch {
     const found = this.#found.size
     if (found > 0) {
       const announce = found === 1 ? 'a peer announces it' : `${found} peers announce it`
-      const why = this.#fault === null ? '' : `: ${this.#fault}`
+      const why = this.#fault === null ? '' : `: ${this.#fault}${this.#advice}`
       return { found, reason: `${announce} over the DHT, but did not answer${why}` }
     }
-    if (!this.#isReachable && this.#responses === 0) return { found, reason: this.#whyUnreachable() }
+    // asked now: a reader may give up before the first tick
+    if (!this.isReachable() && this.#responses === 0) return { found, reason: this.#whyUnreachable() }
     return { found, reason: 'nobody announces this key over the DHT' }
+  }
+
+  /** What helps where a connection was tried and the NATs on the way did not let it through. */
+  get #advice(): string {
+    const isBlocked = this.#relay === null && /HOLEPUNCH/.test(this.#fault ?? '')
+    return isBlocked ? '; where both sides are behind strict NATs, a relay helps' : ''
   }
 
   #tick(swarm: Hyperswarm): void {

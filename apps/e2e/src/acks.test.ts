@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { numberedLines } from './samples.ts'
+import { keyOf, Sandbox } from './sandbox.ts'
+
+const LINES = 5000
+
+test('writer --exit --acks 2 leaves once two readers hold everything; killed and started again alone, both still have it', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const input = numberedLines(0, LINES)
+  const writer = await sandbox.writer({ args: ['--exit', '--acks', '2'] })
+  const key = await keyOf(writer)
+  writer.end(input)
+  await writer.stderr.says('waiting for 2 peers to hold everything: 0 have')
+  const first = await sandbox.reader(key, { storage: 'first', args: ['--raw'] })
+  await writer.stderr.says('waiting for 2 peers to hold everything: 1 has')
+  assert.ok(writer.isRunning)
+  const second = await sandbox.reader(key, { storage: 'second', args: ['--raw'] })
+  await writer.ends(0)
+  await Promise.all([first.kill(), second.kill()])
+  for (const storage of ['first', 'second']) {
+    const alone = await sandbox.reader(key, {
+      storage,
+      args: ['--raw', '--from', 'start', '--count', String(LINES), '--timeout', '5']
+    })
+    await alone.ends(0)
+    assert.ok(alone.stdout.text === input, `${storage} has ${alone.stdout.lineCount} lines of ${LINES}`)
+  }
+})
+
+test('a writer that waits for peers leaves at SIGTERM: 143', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.writer({ args: ['--exit', '--acks', '1'] })
+  writer.end('kept\n')
+  await writer.stderr.says('waiting for 1 peer to hold everything: 0 have')
+  writer.signal('SIGTERM')
+  await writer.ends(143)
+})
+
+test('--acks without --exit is one sentence, and 2', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.writer({ args: ['--acks', '1'] })
+  await writer.ends(2)
+  assert.match(writer.stderr.text, /^writer: --acks .*--exit.*\nwriter: try: writer --help\n$/)
+})

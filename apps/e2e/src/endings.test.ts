@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { read } from 'node:fs'
+import { connect, createServer, type Socket } from 'node:net'
+import test from 'node:test'
+import { promisify } from 'node:util'
+import { atEnd } from './at-end.ts'
+import { underLoad } from './patience.ts'
+import { builtFile, Program, type Stream } from './program.ts'
+import { numberedLines } from './samples.ts'
+import { keyOf, Sandbox } from './sandbox.ts'
+
+const NOBODYS_KEY = '0123456789abcdef'.repeat(4)
+
+/** Nobody listens there. */
+const SILENT_DHT = '127.0.0.77:9'
+
+const END_MS = 2000
+
+async function endsQuickly(program: Program, signal: NodeJS.Signals, code: number): Promise<void> {
+  program.signal(signal)
+  const took = await program.ends(code)
+  assert.ok(took < underLoad(END_MS), `${program.name} took ${took} ms; it said: ${program.stderr.text}`)
+  assert.doesNotMatch(program.stderr.text, /not closed/)
+}
+
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129]
+] as const) {
+  test(`without a DHT that answers, ${signal} ends writer and readers within 2 s, with ${code}; nothing is lost`, async (t) => {
+    const sandbox = await Sandbox.open(t)
+    const writer = await sandbox.writer({ bootstrap: SILENT_DHT })
+    await writer.write('kept\n')
+    const key = await keyOf(writer)
+    const reader = await sandbox.reader(key, { bootstrap: SILENT_DHT, args: ['--raw'] })
+    await reader.stdout.firstLines(1)
+    const alone = await sandbox.reader(NOBODYS_KEY, { bootstrap: SILENT_DHT, storage: 'alone' })
+    await alone.stderr.says('finding peers')
+    for (const program of [writer, reader, alone]) await endsQuickly(program, signal, code)
+    const again = await sandbox.writer()
+    const late = await sandbox.reader(key, { storage: 'late', args: ['--raw', '--exit'] })
+    await late.ends(0)
+    assert.equal(late.stdout.text, 'kept\n')
+    await again.kill()
+  })
+}
+
+test('a second signal ends at once what the first one could not: the code is the first one’s', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.writer()
+  await writer.write(numberedLines(0, 50_000))
+  const { readEnd, writeEnd } = await sandbox.pipe()
+  const reader = await sandbox.reader(await keyOf(writer), { args: ['--raw'], stdout: writeEnd })
+  // it is at it, and a pipe is soon full: its last write will not end before the pipe is read
+  await promisify(read)(readEnd, Buffer.alloc(1), 0, 1, null)
+  const ended = reader.ends(143)
+  // at first it is taken for the same Ctrl-C that arrives twice
+  const again = setInterval(() => reader.signal('SIGTERM'), 50)
+  try {
+    reader.signal('SIGTERM')
+    await ended
+  } finally {
+    clearInterval(again)
+  }
+  assert.doesNotMatch(reader.stderr.text, /not closed/)
+})
+
+test('reader --exit to a socket that its reader resets: 0, and not a word', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.writer()
+  await writer.write(numberedLines(0, 50_000))
+  const server = createServer().listen(0, '127.0.0.1')
+  atEnd(t, () => server.close())
+  await once(server, 'listening')
+  const address = server.address()
+  assert.ok(typeof address === 'object' && address !== null)
+  const near = connect(address.port, '127.0.0.1')
+  const [far] = (await once(server, 'connection')) as [Socket]
+  const { fd } = (near as unknown as { readonly _handle: { readonly fd: number } })._handle
+  const args = ['--local', '--storage', sandbox.path('reader'), '--raw', '--exit', '--quiet']
+  const reader = new Program({
+    name: 'reader',
+    main: builtFile('reader'),
+    args: [...args, await keyOf(writer)],
+    env: { XDG_RUNTIME_DIR: sandbox.path('run') },
+    stdout: fd
+  })
+  atEnd(t, () => reader.kill())
+  near.destroy()
+  await once(far, 'data')
+  far.resetAndDestroy()
+  await reader.ends(0)
+  assert.equal(reader.stderr.text, '')
+})
+
+test('a standard output that cannot be written: 1, and why', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const key = await sandbox.publish('a\n')
+  const writer = await sandbox.writer()
+  await keyOf(writer)
+  const reader = await sandbox.reader(key, { args: ['--raw', '--exit'], stdout: '/dev/full' })
+  await reader.ends(1)
+  assert.match(reader.stderr.text, /^reader: .*(ENOSPC|no space)/m)
+  assert.doesNotMatch(reader.stderr.text, /^ +at /m)
+})
+
+const CLOSED: readonly (readonly Stream[])[] = [['<&-'], ['>&-'], ['2>&-'], ['<&-', '>&-', '2>&-']]
+
+for (const closed of CLOSED) {
+  test(`started with ${closed.join(' ')}, both programs work and end with 0`, async (t) => {
+    const sandbox = await Sandbox.open(t)
+    const input = closed.includes('<&-') ? '' : 'one\ntwo\n'
+    const key = await sandbox.publish('')
+    const writer = await sandbox.writer({ closed, args: ['--exit'] })
+    writer.end(input)
+    await writer.ends(0)
+    const serving = await sandbox.writer({ closed: ['2>&-'] })
+    await keyOf(serving)
+    const reader = await sandbox.reader(key, { closed, args: ['--raw', '--exit'] })
+    await reader.ends(0)
+    assert.equal(reader.stdout.text, closed.includes('>&-') ? '' : input)
+    await endsQuickly(serving, 'SIGTERM', 143)
+  })
+}
+
+test('a standard error that nobody reads any more ends nothing', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.writer({ args: ['--verbose'] })
+  const key = await keyOf(writer)
+  const reader = await sandbox.reader(key, { args: ['--raw', '--verbose'] })
+  await reader.stderr.says('finding peers')
+  for (const program of [writer, reader]) program.stderr.abandon()
+  await writer.write('one\n')
+  await reader.stdout.firstLines(1)
+  // each is said to them, and cannot be said on
+  const other = await sandbox.reader(key, { storage: 'other', args: ['--raw'] })
+  await other.stdout.firstLines(1)
+  await other.kill()
+  await writer.write('two\n')
+  assert.deepEqual(await reader.stdout.firstLines(2), ['one', 'two'])
+  await endsQuickly(reader, 'SIGTERM', 143)
+  await endsQuickly(writer, 'SIGTERM', 143)
+})
+
+test('a writer without standard input serves until a signal', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const serving = await sandbox.writer({ closed: ['<&-'] })
+  await serving.stderr.says('standard input has ended; serving until a signal')
+  await endsQuickly(serving, 'SIGHUP', 129)
+})

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict'
+import test, { type TestContext } from 'node:test'
+import b4a from 'b4a'
+import Corestore from 'corestore'
+import HyperDHT from 'hyperdht'
+import { atEnd } from '../at-end.ts'
+import { openLoopback } from '../loopback.ts'
+import { underLoad } from '../patience.ts'
+import { keyOf, Sandbox, type StartOptions } from '../sandbox.ts'
+
+const NOBODYS_KEY = '0123456789abcdef'.repeat(4)
+
+const TIMEOUT_S = 2
+
+/** What a reader of `key` leaves with, `--timeout` and at most a second after it began to look. */
+async function reasonOf(sandbox: Sandbox, key: string, code: number, options: StartOptions): Promise<string> {
+  const reader = await sandbox.reader(key, {
+    args: ['--timeout', String(TIMEOUT_S)],
+    env: { XDG_RUNTIME_DIR: sandbox.path('apart') },
+    ...options
+  })
+  await reader.stderr.until('a word', () => reader.stderr.length > 0)
+  const began = performance.now()
+  await reader.ends(code)
+  const took = performance.now() - began
+  assert.ok(took < underLoad((TIMEOUT_S + 1) * 1000), `${took} ms`)
+  assert.equal(reader.stdout.text, '')
+  return reader.stderr.lines.at(-1) ?? ''
+}
+
+async function openStore(t: TestContext, directory: string): Promise<Corestore> {
+  const store = new Corestore(directory)
+  atEnd(t, () => store.close())
+  await store.ready()
+  return store
+}
+
+test('each reason for not finding a log has its own words and its exit code, in time', async (t) => {
+  const dht = await openLoopback(t)
+  const sandbox = await Sandbox.open(t)
+  const bootstrap = dht.address
+  const store = await openStore(t, sandbox.path('elsewhere'))
+  const reasons: Record<string, string> = {}
+
+  reasons.local = await reasonOf(sandbox, NOBODYS_KEY, 3, {})
+  assert.match(reasons.local, /: no other process on this machine has it open, and with local nobody else/)
+
+  reasons.unreachable = await reasonOf(sandbox, NOBODYS_KEY, 3, { bootstrap: '127.0.0.77:9' })
+  assert.match(reasons.unreachable, /the DHT at 127\.0\.0\.77:9 does not answer/)
+
+  reasons.nobody = await reasonOf(sandbox, NOBODYS_KEY, 3, { bootstrap })
+  assert.match(reasons.nobody, /nobody announces this key over the DHT/)
+
+  // announced by somebody who has died since
+  const dead = store.get({ name: 'dead' })
+  await dead.ready()
+  const announcer = new HyperDHT({ bootstrap: [bootstrap], host: '127.0.0.1', firewalled: false })
+  atEnd(t, () => announcer.destroy())
+  await announcer.announce(dead.discoveryKey as Uint8Array, HyperDHT.keyPair()).finished()
+  reasons.silent = await reasonOf(sandbox, hex(dead.key), 3, { bootstrap })
+  assert.match(reasons.silent, /a peer announces it over the DHT, but did not answer/)
+
+  // served by somebody who does not have it
+  const other = store.get({ name: 'other' })
+  await other.ready()
+  const empty = await openStore(t, sandbox.path('empty'))
+  await dht.serve(empty, other.discoveryKey as Uint8Array)
+  reasons.without = await reasonOf(sandbox, hex(other.key), 3, { bootstrap })
+  assert.match(reasons.without, /one peer answered, but none has this log: is the key right\?/)
+
+  // known to somebody who waits for it, too
+  const begun = store.get({ name: 'begun' })
+  await begun.ready()
+  await dht.serve(store, begun.discoveryKey as Uint8Array)
+  reasons.begun = await reasonOf(sandbox, hex(begun.key), 3, { bootstrap })
+  assert.match(reasons.begun, /one peer answered and one knows the log, but nobody has its first block yet/)
+
+  const wrong = store.get({ name: 'wrong', valueEncoding: 'json' })
+  await wrong.append({ hello: 'world' })
+  await dht.serve(store, wrong.discoveryKey as Uint8Array)
+  reasons.wrong = await reasonOf(sandbox, hex(wrong.key), 5, { bootstrap })
+
+  reasons.malformed = await reasonOf(sandbox, 'abc', 2, { bootstrap })
+
+  const writer = await sandbox.writer()
+  reasons.inUse = await reasonOf(sandbox, await keyOf(writer), 7, { storage: 'writer' })
+
+  for (const [name, reason] of Object.entries(reasons)) t.diagnostic(`${name}: ${reason}`)
+  assert.equal(new Set(Object.values(reasons)).size, Object.keys(reasons).length)
+})
+
+function hex(key: Uint8Array | null): string {
+  return b4a.toString(key as Uint8Array, 'hex')
+}
