@@ -147,8 +147,7 @@ function app(
   const bin = fileURLToPath(import.meta.resolve(`${name}/bin/${name}.js`))
   return {
     file: process.execPath,
-    // as its bin and `pnpm start` have it
-    args: ['--enable-source-maps', bin, ...args],
+    args: [bin, ...args],
     env: { XDG_RUNTIME_DIR: meeting }
   }
 }
