@@ -75,6 +75,8 @@ export const manyCores: System = {
 export const rawLines: System = pair('raw hypercore', 'hypercore', 'lines')
 export const rawLine: System = pair('raw append and get', 'hypercore', 'line')
 export const rawBlocks: System = pair('raw hypercore 64 KiB', 'hypercore', 'blocks')
+/** Each line to two cores at once, as a data core and a journal are: what Hypercore costs without anything of ours. */
+export const rawTwoCores: System = pair('raw append and get, two cores', 'pair', 'line')
 /** What the how-to shows. */
 export const tutorial: System = pair('tutorial', 'tutorial', 'line')
 
