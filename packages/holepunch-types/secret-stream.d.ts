@@ -15,6 +15,8 @@ declare module '@hyperswarm/secret-stream' {
     /** Of UDX and TCP streams. */
     readonly remoteHost?: string | null
     readonly remotePort?: number | undefined
+    on(event: 'data', listener: (chunk: Uint8Array) => void): unknown
+    off(event: 'data', listener: (chunk: Uint8Array) => void): unknown
     destroy(error?: Error): unknown
   }
 

@@ -23,7 +23,7 @@ export const options = {
 } as const
 
 export const help: HelpText = {
-  usage: 'writer [options] < lines',
+  usage: 'writer [options] < lines\n       writer id [options]',
   about:
     'Publishes the lines of standard input under one key, durable as they come, and serves them to readers until a signal. The key is the one line on standard output.',
   examples: [
@@ -32,4 +32,13 @@ export const help: HelpText = {
     'writer --route hash:4 < events.ndjson',
     'writer --local     (type lines; only this machine can read them)'
   ]
+}
+
+/** The command line of `writer id`. */
+export const idOptions = commonOptions('writer')
+
+export const idHelp: HelpText = {
+  usage: 'writer id [options]',
+  about:
+    "Prints this store's public key among peers, which others name with --allow; the same at every start. It is not the key of the log."
 }

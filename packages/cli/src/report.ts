@@ -17,6 +17,7 @@ type Phase = '' | 'syncing' | 'live'
 class Report {
   readonly #status: Status
   readonly #peers = new Map<string, Via>()
+  readonly #refusals = new Set<string>()
   #phase: Phase = ''
   #sync: Extract<NodeStatus, { state: 'syncing' }> | null = null
   /** Lines that were delivered before this sync. */
@@ -58,6 +59,10 @@ class Report {
       case 'reachable':
         this.#status.note(`${event.via} can be reached`)
         break
+      case 'refused':
+        // whom we refuse is for those who want to know all: anybody may knock
+        if (event.by === 'them') this.#sayRefused(event.reason)
+        break
       case 'syncing':
         this.#saySync(event)
         break
@@ -71,6 +76,13 @@ class Report {
       case 'spare':
       // details only
     }
+  }
+
+  /** Said once: who was refused calls again. */
+  #sayRefused(reason: string): void {
+    if (this.#refusals.has(reason)) return
+    this.#refusals.add(reason)
+    this.#status.note(`a peer refuses this one: ${reason}`)
   }
 
   #sayState(): void {
@@ -117,6 +129,10 @@ function detailOf(event: NodeStatus): string | undefined {
       return `peer ${event.peer} cannot be reached by ${event.via}: ${event.reason}`
     case 'spare':
       return `peer ${event.peer} is there by ${event.via}, too; ${event.better} is kept`
+    case 'refused':
+      return event.by === 'us'
+        ? `peer ${event.peer} is refused, by ${event.via}: ${event.reason}`
+        : `peer ${event.peer} refuses this one, by ${event.via}: ${event.reason}`
     case 'connected':
       return `peer ${event.peer} is there, by ${event.via}`
     case 'disconnected':

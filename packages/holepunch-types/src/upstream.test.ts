@@ -11,6 +11,7 @@ import Hypercore, { type Download, type Peer, type SharedCore } from 'hypercore'
 import HyperDHT from 'hyperdht'
 import createTestnet, { type Testnet } from 'hyperdht/testnet.js'
 import Hyperswarm, { type Discovery, type PeerInfo, type Server } from 'hyperswarm'
+import Protomux, { type Channel } from 'protomux'
 import RocksDB, { type ColumnFamily, type WriteBatch } from 'rocksdb-native'
 import z32 from 'z32'
 
@@ -229,6 +230,31 @@ test('rocksdb-native has what is declared, and takes a batch', async () => {
   batch.tryPut(Buffer.from('key'), Buffer.from('value'))
   await batch.flush()
   await database.close({ force: true })
+})
+
+test('protomux has what is declared, and tells who pairs the id of a channel that the other end opens', async () => {
+  const [near, far] = [new SecretStream(true), new SecretStream(false)]
+  const raw = (stream: SecretStream): NodeJS.ReadWriteStream =>
+    stream.rawStream as unknown as NodeJS.ReadWriteStream
+  raw(near).pipe(raw(far)).pipe(raw(near))
+  for (const stream of [near, far]) stream.on('error', () => {})
+  const mux = Protomux.from(near)
+  assert.equal(Protomux.from(near), mux)
+  const heard = new Promise((resolve) => Protomux.from(far).pair({ protocol: 'test' }, resolve))
+  const channel = mux.createChannel({ protocol: 'test', id: Buffer.from('id') })
+  assert.ok(channel !== null)
+  channel.open()
+  assert.deepEqual(await heard, Buffer.from('id'))
+  assert.deepEqual([...mux], [channel])
+  assertMembers<Channel>(channel, { protocol: 'property', opened: 'property', open: 'method' })
+  assertMembers<Omit<Protomux, typeof Symbol.iterator>>(mux, {
+    stream: 'property',
+    createChannel: 'method',
+    pair: 'method',
+    destroy: 'method'
+  })
+  mux.destroy()
+  far.destroy()
 })
 
 test('z32 and graceful-goodbye have what is declared', () => {
