@@ -35,6 +35,8 @@ declare module '@hyperswarm/secret-stream' {
     readonly publicKey: Uint8Array
     /** Null until `opened`: not typed so, since nobody but the one who makes a stream meets it unopened. */
     readonly remotePublicKey: Uint8Array
+    /** 0: none. */
+    readonly keepAlive: number
     readonly destroying: boolean
     readonly destroyed: boolean
 

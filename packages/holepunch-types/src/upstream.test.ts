@@ -246,9 +246,16 @@ test('protomux has what is declared, and tells who pairs the id of a channel tha
   channel.open()
   assert.deepEqual(await heard, Buffer.from('id'))
   assert.deepEqual([...mux], [channel])
-  assertMembers<Channel>(channel, { protocol: 'property', opened: 'property', open: 'method' })
+  assertMembers<Channel>(channel, {
+    protocol: 'property',
+    userData: 'property',
+    opened: 'property',
+    ondrain: 'method',
+    open: 'method'
+  })
   assertMembers<Omit<Protomux, typeof Symbol.iterator>>(mux, {
     stream: 'property',
+    drained: 'property',
     createChannel: 'method',
     pair: 'method',
     destroy: 'method'
@@ -301,6 +308,7 @@ function assertStream(stream: SecretStream): void {
     opened: 'property',
     publicKey: 'property',
     remotePublicKey: 'property',
+    keepAlive: 'property',
     destroying: 'property',
     destroyed: 'property',
     setTimeout: 'method',

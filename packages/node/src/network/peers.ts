@@ -6,6 +6,7 @@ import { Handshakes } from './handshakes.ts'
 import type { Connection } from './network.ts'
 import { Probation } from './probation.ts'
 import { onRefusal, type Refusal, refuse } from './refusal.ts'
+import { boundServing } from './serving.ts'
 
 /** The connected peers of a node: every connection replicates the whole store. */
 export interface Peers {
@@ -44,6 +45,9 @@ const RANK: Readonly<Record<Via, number>> = { local: 3, lan: 2, dht: 1, relay: 0
 
 /** Whoever has not shown by then that it shares a log makes room for others. */
 const GRACE_MS = 2000
+
+/** A way through a NAT is forgotten after half a minute or so. */
+const KEEP_ALIVE_MS = 5000
 
 /** So many who are refused are told why at once, and the others are not. */
 const MAX_REFUSING = 32
@@ -98,6 +102,9 @@ export function createPeers(store: Corestore, options: PeersOptions): Peers {
   }
 
   const keep = ({ stream, via }: Connection, id: string, fault: () => string): void => {
+    boundServing(stream)
+    // as Hypercore does where the multiplexer is its own
+    if (stream.keepAlive === 0) stream.setKeepAlive(KEEP_ALIVE_MS)
     store.replicate(stream)
     let refusal: Refusal | null = null
     onRefusal(stream, (reason) => {
