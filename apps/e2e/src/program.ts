@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { isIP } from 'node:net'
 import { Readable, type Writable } from 'node:stream'
@@ -63,6 +64,17 @@ export class Program {
 
   get isRunning(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
+  /** The most memory that it has had, in bytes: VmHWM of Linux; 0 elsewhere, and once it has ended. */
+  async peakMemory(): Promise<number> {
+    const status = await readFile(`/proc/${this.#child.pid}/status`, 'utf8').catch(() => '')
+    return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024
+  }
+
+  /** Its arguments, as every user of the machine can see them; for Linux. */
+  async commandLine(): Promise<string[]> {
+    return (await readFile(`/proc/${this.#child.pid}/cmdline`, 'utf8')).split('\0')
   }
 
   /** Puts `data` into its standard input; resolves when the system has taken all of it. */

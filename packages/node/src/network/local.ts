@@ -252,7 +252,8 @@ class Meeting {
       if (![...this.#sockets.values()].includes(called.id)) this.#resting.set(called.id, now + REST_MS)
     })
     this.#options.onsocket(socket, called).then((peer) => {
-      if (this.#sockets.has(socket)) this.#sockets.set(socket, peer)
+      // who was called keeps the name that it was called by
+      if (called === null && this.#sockets.has(socket)) this.#sockets.set(socket, peer)
     }, ignore)
   }
 }
