@@ -17,6 +17,12 @@ const KEEP_ALIVE_MS = 5000
 /** … and after so long without, it is gone. */
 const SILENCE_TIMEOUT_MS = 15_000
 
+/** Anybody in the network can announce peers that there are not: so many are called at once … */
+const MAX_CALLS = 64
+
+/** … and so many counted. */
+const MAX_FOUND = 1024
+
 export interface LanOptions extends NetworkEvents {
   readonly keyPair: PeerKeyPair
 }
@@ -119,7 +125,8 @@ class Lan {
     if (peer === this.#peer || !this.#logs.has(log) || this.#calling.has(peer)) return
     const { isReached, isAllowed, isFull } = this.#options
     if (this.#closing !== null || isReached(peer, 'lan') || !isAllowed(peer) || isFull()) return
-    this.#found.add(peer)
+    if (this.#calling.size >= MAX_CALLS) return
+    if (this.#found.size < MAX_FOUND) this.#found.add(peer)
     this.#calling.add(peer)
     if (this.#peer > peer) this.#call(service)
     else setTimeout(() => this.#call(service), COURTESY_MS).unref()
