@@ -120,7 +120,7 @@ for (const [fault, block] of Object.entries(MANIFESTS)) {
     const text =
       whole instanceof Uint8Array
         ? whole
-        : JSON.stringify(whole, (_, value) => (value === OWN ? log.key : value))
+        : JSON.stringify(whole, (_, value: unknown): unknown => (value === OWN ? log.key : value))
     await log.append(typeof text === 'string' ? b4a.from(text) : text)
     const { reader, memory } = await log.read(5)
     assertOneFault(reader, /^reader: \S/)
