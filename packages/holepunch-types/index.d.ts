@@ -6,6 +6,7 @@
 /// <reference path="./hypercore.d.ts" />
 /// <reference path="./hyperdht.d.ts" />
 /// <reference path="./hyperswarm.d.ts" />
+/// <reference path="./protomux.d.ts" />
 /// <reference path="./rocksdb-native.d.ts" />
 /// <reference path="./secret-stream.d.ts" />
 /// <reference path="./z32.d.ts" />

@@ -15,6 +15,8 @@ declare module '@hyperswarm/secret-stream' {
     /** Of UDX and TCP streams. */
     readonly remoteHost?: string | null
     readonly remotePort?: number | undefined
+    on(event: 'data', listener: (chunk: Uint8Array) => void): unknown
+    off(event: 'data', listener: (chunk: Uint8Array) => void): unknown
     destroy(error?: Error): unknown
   }
 
@@ -33,6 +35,8 @@ declare module '@hyperswarm/secret-stream' {
     readonly publicKey: Uint8Array
     /** Null until `opened`: not typed so, since nobody but the one who makes a stream meets it unopened. */
     readonly remotePublicKey: Uint8Array
+    /** 0: none. */
+    readonly keepAlive: number
     readonly destroying: boolean
     readonly destroyed: boolean
 

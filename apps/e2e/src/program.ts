@@ -72,6 +72,17 @@ export class Program {
     return this.#child.exitCode === null && this.#child.signalCode === null
   }
 
+  /** The most memory that it has had, in bytes: VmHWM of Linux; 0 elsewhere, and once it has ended. */
+  async peakMemory(): Promise<number> {
+    const status = await readFile(`/proc/${this.#child.pid}/status`, 'utf8').catch(() => '')
+    return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024
+  }
+
+  /** Its arguments, as every user of the machine can see them; for Linux. */
+  async commandLine(): Promise<string[]> {
+    return (await readFile(`/proc/${this.#child.pid}/cmdline`, 'utf8')).split('\0')
+  }
+
   /** Puts `data` into its standard input; resolves when the system has taken all of it. */
   async write(data: string | Uint8Array): Promise<void> {
     const stdin = this.#stdin
@@ -105,13 +116,6 @@ export class Program {
     clearTimeout(timer)
     assert.equal(actual, expected, `${this.name} ended with ${actual}, not ${expected}; ${this.#said()}`)
     return milliseconds
-  }
-
-  /** The most memory that it has had, in bytes; null where the system does not say. */
-  async peakMemory(): Promise<number | null> {
-    const status = await readFile(`/proc/${this.#child.pid}/status`, 'utf8').catch(() => '')
-    const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(status) ?? []
-    return kilobytes === undefined ? null : Number(kilobytes) * 1024
   }
 
   /** Leaves nothing of it behind. */

@@ -67,6 +67,11 @@ export class Sandbox {
     return await this.#start('reader', builtFile('reader'), { ...options, args })
   }
 
+  /** The program with nothing but what `options` say. */
+  async run(name: 'writer' | 'reader', options: StartOptions): Promise<Program> {
+    return await this.#start(name, builtFile(name), options)
+  }
+
   /** Runs a built file of this package, which takes `--storage`, `--bootstrap` and `--no-lan`, too. */
   async peer(main: URL, options: StartOptions): Promise<Program> {
     const path = fileURLToPath(main)

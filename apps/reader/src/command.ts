@@ -23,7 +23,12 @@ export interface CommandDefinition<Table extends OptionTable> {
 /** A command, to be called with its arguments. */
 export type Command = (argv: readonly string[], context: RunContext) => Promise<number | void>
 
-const KEY = { name: 'KEY', required: true, help: 'the writer prints it as its first line' } as const
+const KEY = {
+  name: 'KEY',
+  required: true,
+  help: 'the writer prints it as its first line',
+  variable: 'MANY_CORES_KEY'
+} as const
 
 /** What every table of options has. */
 type Common = OptionTable & {

@@ -8,7 +8,7 @@ const options = {
   ...commonOptions('reader')
 } as const
 
-const KEY = { name: 'KEY', required: false } as const
+const KEY = { name: 'KEY', required: false, variable: 'MANY_CORES_KEY' } as const
 
 /** `reader doctor [KEY]` */
 export const doctor: Command = async (argv, context) => {

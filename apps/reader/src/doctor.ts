@@ -18,9 +18,12 @@ const MARKS: Readonly<Record<Finding['outcome'], string>> = {
 export async function examine(
   key: CoreKey | undefined,
   values: DoctorValues,
-  { print, signal }: RunContext
+  { print, signal, env }: RunContext
 ): Promise<number> {
-  const options = { ...networkOf(values), timeout: values.timeout * 1000, signal }
+  // it comes with a key of its own, and lets in whoever answers
+  const { bootstrap, local, lan, relay } = await networkOf(values, env)
+  const network = { bootstrap, local, lan, ...(relay !== undefined && { relay }) }
+  const options = { ...network, timeout: values.timeout * 1000, signal }
   let code: number = EXIT.done
   for await (const finding of diagnose({ ...options, ...(key !== undefined && { key }) })) {
     if (finding.outcome === 'failed' && code === EXIT.done) code = exitCodeOf(finding)

@@ -2,6 +2,7 @@ import { run } from '@many-cores/cli'
 import type { Command } from './command.ts'
 import { cursors } from './cursors-command.ts'
 import { doctor } from './doctor-command.ts'
+import { id } from './id-command.ts'
 import { read } from './read-command.ts'
 import { verify } from './verify-command.ts'
 
@@ -9,6 +10,7 @@ import { verify } from './verify-command.ts'
 const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['cursors', cursors],
   ['doctor', doctor],
+  ['id', id],
   ['verify', verify]
 ])
 

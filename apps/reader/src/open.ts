@@ -14,12 +14,14 @@ export interface NodeValues extends NetworkValues {
 }
 
 /** The reader's node, as its common options want it. */
-export function openReaderNode(values: NodeValues, { env, signal, status }: RunContext): Promise<Node> {
+export async function openReaderNode(values: NodeValues, { env, signal, status }: RunContext): Promise<Node> {
   const { storage } = values
-  return openNode({
+  const node = await openNode({
     storage: storage === undefined ? defaultStorage('reader', env) : resolvePath(storage, env),
-    ...networkOf(values),
+    ...(await networkOf(values, env)),
     onStatus: reportTo(status),
     signal
   })
+  status.detail(`this peer is ${node.id}`)
+  return node
 }

@@ -71,9 +71,9 @@ export type ReadValues = OptionValues<typeof options>
 
 export const help: HelpText = {
   usage:
-    'reader [options] KEY\n       reader cursors [options] KEY\n       reader verify [options] KEY\n       reader doctor [options] [KEY]',
+    'reader [options] KEY\n       reader cursors [options] KEY\n       reader verify [options] KEY\n       reader doctor [options] [KEY]\n       reader id [options]',
   about:
-    'Prints the lines that a writer publishes under KEY, verified, each once and in the order they were written: history first, then live. KEY is what the writer printed: hex or z-base-32, with or without pear://.',
+    'Prints the lines that a writer publishes under KEY, verified, each once and in the order they were written: history first, then live. KEY is what the writer printed: hex or z-base-32, with or without pear://; MANY_CORES_KEY may have it instead, which others on this machine cannot see.',
   examples: [
     'reader KEY',
     'reader --raw --from start --exit KEY > copy',

@@ -35,7 +35,7 @@ export function checkTogether({ acks, exit }: OptionValues<typeof options>): voi
 }
 
 export const help: HelpText = {
-  usage: 'writer [options] < lines',
+  usage: 'writer [options] < lines\n       writer id [options]',
   about:
     'Publishes the lines of standard input under one key, durable as they come, and serves them to readers until a signal. The key is the one line on standard output.',
   examples: [
@@ -45,4 +45,13 @@ export const help: HelpText = {
     'writer --exit --acks 2 < report     (leaves once two peers hold it)',
     'writer --local     (type lines; only this machine can read them)'
   ]
+}
+
+/** The command line of `writer id`. */
+export const idOptions = commonOptions('writer')
+
+export const idHelp: HelpText = {
+  usage: 'writer id [options]',
+  about:
+    "Prints this store's public key among peers, which others name with --allow; the same at every start. It is not the key of the log."
 }

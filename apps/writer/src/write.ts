@@ -1,13 +1,7 @@
-import {
-  defaultStorage,
-  networkOf,
-  type OptionValues,
-  type RunContext,
-  reportTo,
-  resolvePath
-} from '@many-cores/cli'
-import { openNode, openWriter, type Writer } from '@many-cores/node'
+import { type OptionValues, type RunContext, resolvePath } from '@many-cores/cli'
+import { openWriter, type Writer } from '@many-cores/node'
 import { publishFile } from './file/publish-file.ts'
+import { openWriterNode } from './open.ts'
 import type { options } from './options.ts'
 import { readInput } from './stdin.ts'
 
@@ -15,14 +9,9 @@ type Values = OptionValues<typeof options>
 
 /** Publishes standard input or a file, then serves it until `signal`, or leaves where `--exit` says so. */
 export async function write(values: Values, context: RunContext): Promise<void> {
-  const { env, signal, status, print } = context
-  const { storage, route, exit, acks } = values
-  await using node = await openNode({
-    storage: storage === undefined ? defaultStorage('writer', env) : resolvePath(storage, env),
-    ...networkOf(values),
-    onStatus: reportTo(status),
-    signal
-  })
+  const { signal, status, print } = context
+  const { route, exit, acks } = values
+  await using node = await openWriterNode(values, context)
   await using writer = await openWriter(node, { signal, ...(route !== undefined && { routing: route }) })
   await print(`main core key: ${writer.key}\n`)
   const count = await publish(writer, values, context)

@@ -1,4 +1,4 @@
-import type { BooleanOption, OptionValues, StringOption } from './option-table.ts'
+import type { BooleanOption, NumberOption, StringOption } from './option-table.ts'
 import type { StatusLevel } from './status.ts'
 
 /** Options that every program of ours has. A type, not an interface: an interface is no `OptionTable`. */
@@ -11,6 +11,9 @@ export type CommonOptions = {
   readonly relay: StringOption<string>
   readonly lan: BooleanOption & { readonly default: true }
   readonly local: BooleanOption
+  readonly allow: StringOption<string> & { readonly multiple: true }
+  readonly 'allow-file': StringOption<string>
+  readonly 'max-peers': NumberOption & { readonly integer: true }
   readonly quiet: BooleanOption
   readonly verbose: BooleanOption
   readonly help: BooleanOption
@@ -40,28 +43,30 @@ export function commonOptions(name: string): CommonOptions {
     },
     lan: { type: 'boolean', default: true, help: 'Find peers in the same network by multicast DNS, too' },
     local: { type: 'boolean', help: 'Stay on this machine: no DHT and no multicast at all' },
+    allow: {
+      type: 'string',
+      value: 'PUBLICKEY',
+      multiple: true,
+      help: `Connect only to the peer with this key, which \`reader id\` or \`writer id\` printed there`
+    },
+    'allow-file': {
+      type: 'string',
+      value: 'FILE',
+      help: 'The same for each key that begins a line of FILE; # begins a comment'
+    },
+    'max-peers': {
+      type: 'number',
+      value: 'N',
+      integer: true,
+      help: 'Connect to at most so many peers',
+      defaultHelp: '128'
+    },
     quiet: { type: 'boolean', short: 'q', help: 'Say nothing on standard error but errors' },
     verbose: { type: 'boolean', short: 'v', help: 'Say more on standard error, stacks of errors included' },
     // Without variables: a MANY_CORES_VERSION is more likely somebody's note of the version than a question for it.
     help: { type: 'boolean', short: 'h', env: false, help: 'Show this text' },
     version: { type: 'boolean', env: false, help: 'Show the version' }
   }
-}
-
-/** What the options say of networks. */
-export type NetworkValues = Pick<OptionValues<CommonOptions>, 'bootstrap' | 'local' | 'lan' | 'relay'>
-
-/** Where a node of `openNode` finds its peers. */
-export interface NetworkChoice {
-  readonly bootstrap: readonly string[]
-  readonly local: boolean
-  readonly lan: boolean
-  readonly relay?: string
-}
-
-/** The same for `openNode`; `--local` beats that `--lan` is the default. */
-export function networkOf({ bootstrap, local, lan, relay }: NetworkValues): NetworkChoice {
-  return { bootstrap, local, lan: lan && !local, ...(relay !== undefined && { relay }) }
 }
 
 /** How much `createStatus` shall say; quiet beats verbose. */

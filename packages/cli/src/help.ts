@@ -57,7 +57,7 @@ function helpOf(name: string, option: Option): string {
 function remarkOf(name: string, option: Option): string | undefined {
   if (option.type === 'boolean') return option.default ? `default; --no-${name} turns it off` : undefined
   if (option.type === 'string' && option.multiple) return 'repeatable'
-  const shown = (option.type === 'string' ? option.defaultHelp : undefined) ?? option.default
+  const shown = option.defaultHelp ?? option.default
   return shown === undefined ? undefined : `default: ${shown}`
 }
 

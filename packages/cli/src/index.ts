@@ -1,7 +1,8 @@
-export { commonOptions, levelOf, networkOf } from './common-options.ts'
+export { commonOptions, levelOf } from './common-options.ts'
 export { StopReason, UsageError } from './errors.ts'
 export { EXIT, exitCodeOf } from './exit-codes.ts'
 export { formatHelp } from './help.ts'
+export { networkOf } from './network-options.ts'
 export { parseOptions } from './options.ts'
 export { defaultStorage, resolvePath } from './paths.ts'
 export { reportTo } from './report.ts'
@@ -10,9 +11,10 @@ export { createStatus } from './status.ts'
 export { messageOf, oneLine } from './text.ts'
 export { readVersion } from './version.ts'
 
-export type { CommonOptions, NetworkChoice, NetworkValues } from './common-options.ts'
+export type { CommonOptions } from './common-options.ts'
 export type { StopCode } from './errors.ts'
 export type { HelpText } from './help.ts'
+export type { NetworkChoice, NetworkValues } from './network-options.ts'
 export type {
   BooleanOption,
   Environment,

@@ -20,6 +20,8 @@ export interface NumberOption extends AnyOption {
   /** What the value is called in `--help`. */
   readonly value: string
   readonly default?: number
+  /** For `--help`, where somebody else has the default. */
+  readonly defaultHelp?: string
   /** Only whole numbers. */
   readonly integer?: true
 }

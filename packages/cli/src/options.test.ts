@@ -56,6 +56,9 @@ test('without arguments every option has its default', () => {
     relay: undefined,
     lan: true,
     local: false,
+    allow: [],
+    'allow-file': undefined,
+    'max-peers': undefined,
     quiet: false,
     verbose: false,
     help: false,
@@ -282,4 +285,16 @@ test('quiet beats verbose', () => {
   assert.equal(levelOf({ quiet: false, verbose: false }), 'normal')
   assert.equal(levelOf({ quiet: false, verbose: true }), 'verbose')
   assert.equal(levelOf({ quiet: true, verbose: true }), 'quiet')
+})
+
+test('a positional may stand in a variable, which others cannot see; an argument beats it', () => {
+  const positionals = { name: 'KEY', required: true, variable: 'MANY_CORES_KEY' } as const
+  const read = (argv: readonly string[], env: Record<string, string>): string => {
+    const parsed = parseOptions(TABLE, { argv, env, positionals })
+    assert.equal(parsed.asks, 'run')
+    return parsed.positional
+  }
+  assert.equal(read([], { MANY_CORES_KEY: 'secret' }), 'secret')
+  assert.equal(read(['given'], { MANY_CORES_KEY: 'secret' }), 'given')
+  assert.throws(() => read([], { MANY_CORES_KEY: ' ' }), { code: 'USAGE' })
 })

@@ -12,6 +12,8 @@ export interface Positional {
   readonly required: boolean
   /** Said when it is missing: where one gets it. */
   readonly help?: string
+  /** The environment variable that may have it instead: every user of a machine can see the arguments of a program. */
+  readonly variable?: string
 }
 
 /** Where the values come from: a flag beats the environment, which beats the default. */
@@ -51,7 +53,7 @@ export function parseOptions<const T extends OptionTable, const P extends Positi
 
   const given: Given = new Map()
   for (const token of tokens) if (token.kind === 'option') take(table, token, given)
-  const positional = onlyWord(tokens, positionals)
+  const positional = onlyWord(tokens, positionals, env)
   const values: Record<string, unknown> = {}
   for (const [name, option] of Object.entries(table)) values[name] = settle(option, name, given, env)
   // The one place where the table's types and its values meet: settle and OptionValues follow the same rules
@@ -110,18 +112,24 @@ function unknownOption(table: OptionTable, name: string, rawName: string): Usage
   return new UsageError(`unknown option ${oneLine(rawName)}${question}`)
 }
 
-function onlyWord(tokens: readonly Token[], positional: Positional | undefined): string | undefined {
+function onlyWord(
+  tokens: readonly Token[],
+  positional: Positional | undefined,
+  env: Environment
+): string | undefined {
   const words = tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []))
   const [word, second] = words
   if (positional === undefined) {
     if (word !== undefined) throw new UsageError(`unexpected argument ${quote(word)}: only options are taken`)
     return undefined
   }
-  const { name, required, help } = positional
+  const { name, required, help, variable } = positional
   if (second !== undefined) {
     throw new UsageError(`unexpected argument ${quote(second)}: only one ${name} is taken`)
   }
   if (word === '') throw new UsageError(`${name} is empty; is a variable not set?`)
+  const fallback = variable === undefined ? '' : (env[variable]?.trim() ?? '')
+  if (word === undefined && fallback !== '') return fallback
   if (word === undefined && required) {
     throw new UsageError(`${name} is missing${help === undefined ? '' : `: ${help}`}`)
   }

@@ -126,3 +126,15 @@ test('no multicast is a detail, no DHT is said, and so is its return', () => {
   assert.equal(told(events, 'verbose').length, 3)
   assert.deepEqual(told(events, 'quiet'), [])
 })
+
+test('who refuses this peer is said once; whom it refuses is a detail', () => {
+  const events: NodeStatus[] = [
+    { state: 'refused', via: 'local', peer: A, by: 'them', reason: 'it is not allowed' },
+    { state: 'refused', via: 'local', peer: A, by: 'them', reason: 'it is not allowed' },
+    { state: 'refused', via: 'lan', peer: B, by: 'us', reason: 'too many' }
+  ]
+  assert.deepEqual(told(events), ['a peer refuses this one: it is not allowed'])
+  const all = told(events, 'verbose')
+  assert.ok(all.includes(`peer ${A} refuses this one, by local: it is not allowed`))
+  assert.ok(all.includes(`peer ${B} is refused, by lan: too many`))
+})

@@ -20,6 +20,7 @@ type Phase = string
 class Report {
   readonly #status: Status
   readonly #peers = new Map<string, Via>()
+  readonly #refusals = new Set<string>()
   #phase: Phase = ''
   #sync: Extract<NodeStatus, { state: 'syncing' }> | null = null
   /** The last peer has gone just now, and that is not said yet. */
@@ -66,6 +67,10 @@ class Report {
       case 'reachable':
         this.#status.note(`${event.via} can be reached`)
         break
+      case 'refused':
+        // whom we refuse is for those who want to know all: anybody may knock
+        if (event.by === 'them') this.#sayRefused(event.reason)
+        break
       case 'syncing':
         this.#saySync(event)
         break
@@ -90,6 +95,13 @@ class Report {
       this.#aloneSoon = null
       this.#sayState()
     }, ALONE_MS).unref()
+  }
+
+  /** Said once: who was refused calls again. */
+  #sayRefused(reason: string): void {
+    if (this.#refusals.has(reason)) return
+    this.#refusals.add(reason)
+    this.#status.note(`a peer refuses this one: ${reason}`)
   }
 
   #sayState(): void {
@@ -142,6 +154,10 @@ function detailOf(event: NodeStatus): string | undefined {
       return `peer ${event.peer} cannot be reached by ${event.via}: ${event.reason}`
     case 'spare':
       return `peer ${event.peer} is there by ${event.via}, too; ${event.better} is kept`
+    case 'refused':
+      return event.by === 'us'
+        ? `peer ${event.peer} is refused, by ${event.via}: ${event.reason}`
+        : `peer ${event.peer} refuses this one, by ${event.via}: ${event.reason}`
     case 'connected':
       return `peer ${event.peer} is there, by ${event.via}`
     case 'disconnected':

@@ -11,6 +11,7 @@ import Hypercore, { type Download, type Peer, type SharedCore } from 'hypercore'
 import HyperDHT from 'hyperdht'
 import createTestnet, { type Testnet } from 'hyperdht/testnet.js'
 import Hyperswarm, { type Discovery, type PeerInfo, type Server } from 'hyperswarm'
+import Protomux, { type Channel } from 'protomux'
 import RocksDB, { type ColumnFamily, type WriteBatch } from 'rocksdb-native'
 import z32 from 'z32'
 
@@ -232,6 +233,38 @@ test('rocksdb-native has what is declared, and takes a batch', async () => {
   await database.close({ force: true })
 })
 
+test('protomux has what is declared, and tells who pairs the id of a channel that the other end opens', async () => {
+  const [near, far] = [new SecretStream(true), new SecretStream(false)]
+  const raw = (stream: SecretStream): NodeJS.ReadWriteStream =>
+    stream.rawStream as unknown as NodeJS.ReadWriteStream
+  raw(near).pipe(raw(far)).pipe(raw(near))
+  for (const stream of [near, far]) stream.on('error', () => {})
+  const mux = Protomux.from(near)
+  assert.equal(Protomux.from(near), mux)
+  const heard = new Promise((resolve) => Protomux.from(far).pair({ protocol: 'test' }, resolve))
+  const channel = mux.createChannel({ protocol: 'test', id: Buffer.from('id') })
+  assert.ok(channel !== null)
+  channel.open()
+  assert.deepEqual(await heard, Buffer.from('id'))
+  assert.deepEqual([...mux], [channel])
+  assertMembers<Channel>(channel, {
+    protocol: 'property',
+    userData: 'property',
+    opened: 'property',
+    ondrain: 'method',
+    open: 'method'
+  })
+  assertMembers<Omit<Protomux, typeof Symbol.iterator>>(mux, {
+    stream: 'property',
+    drained: 'property',
+    createChannel: 'method',
+    pair: 'method',
+    destroy: 'method'
+  })
+  mux.destroy()
+  far.destroy()
+})
+
 test('z32 and graceful-goodbye have what is declared', () => {
   assert.deepEqual(z32.decode(z32.encode(Buffer.from('key'))), Buffer.from('key'))
 
@@ -276,6 +309,7 @@ function assertStream(stream: SecretStream): void {
     opened: 'property',
     publicKey: 'property',
     remotePublicKey: 'property',
+    keepAlive: 'property',
     destroying: 'property',
     destroyed: 'property',
     setTimeout: 'method',

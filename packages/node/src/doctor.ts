@@ -134,7 +134,7 @@ class Patient implements AsyncDisposable {
     const { store, join: find } = internalsOf(this.#node)
     this.#core = store.get({ key })
     await this.#core.ready()
-    await find(this.#core.discoveryKey as Uint8Array)
+    await find(this.#core)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -316,6 +316,8 @@ class Patient implements AsyncDisposable {
   #hear(status: Status): void {
     if (status.state === 'connected') this.#vias.add(status.via)
     if (status.state === 'failed') this.#faults.push(status.reason)
+    if (status.state === 'refused' && status.by === 'them')
+      this.#faults.push(`it refuses us: ${status.reason}`)
   }
 
   /** Whether `condition` came true in time. */

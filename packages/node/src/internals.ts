@@ -1,4 +1,5 @@
 import type Corestore from 'corestore'
+import type Hypercore from 'hypercore'
 import { NodeError } from './errors.ts'
 import type { OnStatus } from './status.ts'
 
@@ -6,8 +7,8 @@ import type { OnStatus } from './status.ts'
 export interface Internals {
   readonly store: Corestore
   readonly onStatus: OnStatus
-  /** Finds peers of this log from now on; resolves when those of this machine can find us. */
-  readonly join: (discoveryKey: Uint8Array) => Promise<void>
+  /** Finds peers of the log of this core from now on; resolves when those of this machine can find us. */
+  readonly join: (bootstrap: Hypercore) => Promise<void>
   /** How many peers are connected now. */
   readonly peerCount: () => number
   /** Why nobody is connected, for people. */

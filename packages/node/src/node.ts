@@ -1,6 +1,7 @@
 import { keyToBytes, parseKey } from '@many-cores/protocol'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
+import type Hypercore from 'hypercore'
 import { NodeError } from './errors.ts'
 import { type Child, dropInternals, setInternals } from './internals.ts'
 import { parseAddress } from './network/address.ts'
@@ -26,6 +27,16 @@ export interface NodeOptions {
    * Default: none.
    */
   readonly relay?: string
+  /**
+   * The public keys, in any spelling, of the only peers that are connected, whichever way they are found; each is what
+   * `id` says on the other side. An empty list lets nobody in. Default: everybody.
+   */
+  readonly allow?: readonly string[]
+  /**
+   * How many peers are connected at most; at least 1. On this machine, the writer of the log is always called beside them.
+   * Default 128.
+   */
+  readonly maxPeers?: number
   /** Where rendezvous directories are. Default: `$XDG_RUNTIME_DIR/many-cores`, else one of the user's own in the temporary directory. */
   readonly rendezvous?: string
   /** Hears what happens around the node. Default: nobody. */
@@ -50,6 +61,9 @@ export interface Node {
   [Symbol.asyncDispose](): Promise<void>
 }
 
+/** Hyperswarm's are 64; so many readers of one machine are to get everything from one writer, and others beside. */
+const DEFAULT_MAX_PEERS = 128
+
 /** The alias of the key pair that peers see, derived from the store's own secret. */
 const PEER_KEY_NAME = 'many-cores/peer'
 
@@ -60,16 +74,20 @@ const PEER_KEY_NAME = 'many-cores/peer'
  */
 export async function openNode(options: NodeOptions): Promise<Node> {
   const { storage, bootstrap = [], local = false, onStatus = ignore, signal } = options
-  const { lan = !local, relay } = options
+  const { lan = !local, relay, allow, maxPeers = DEFAULT_MAX_PEERS } = options
   signal?.throwIfAborted()
   if (local && (bootstrap.length > 0 || relay !== undefined || lan))
     throw new NodeError('BAD_OPTION', 'local excludes bootstrap, relay and lan: it uses no network')
   for (const address of bootstrap) parseAddress(address)
   const relayKey = relay === undefined ? null : keyToBytes(parseKey(relay))
+  const allowed = allow === undefined ? null : new Set<string>(allow.map(parseKey))
+  if (!Number.isSafeInteger(maxPeers) || maxPeers < 1)
+    throw new NodeError('BAD_OPTION', `maxPeers is ${maxPeers}; it is a whole number of 1 or more`)
   const store = await openStore(storage)
   try {
     signal?.throwIfAborted()
-    return await assemble(store, { ...options, bootstrap, local, lan, relayKey, onStatus })
+    const settled = { ...options, bootstrap, local, lan, relayKey, onStatus, allowed, maxPeers }
+    return await assemble(store, settled)
   } catch (error) {
     await store.close()
     throw error
@@ -77,17 +95,22 @@ export async function openNode(options: NodeOptions): Promise<Node> {
 }
 
 type Settled = NodeOptions &
-  Required<Pick<NodeOptions, 'bootstrap' | 'local' | 'lan' | 'onStatus'>> & {
+  Required<Pick<NodeOptions, 'bootstrap' | 'local' | 'lan' | 'onStatus' | 'maxPeers'>> & {
     readonly relayKey: Uint8Array | null
+    readonly allowed: ReadonlySet<string> | null
   }
 
 async function assemble(store: Corestore, settled: Settled): Promise<Node> {
-  const { storage, onStatus } = settled
+  const { storage, onStatus, allowed, maxPeers } = settled
   const keyPair = await store.createKeyPair(PEER_KEY_NAME)
+  const id = b4a.toString(keyPair.publicKey, 'hex')
   let closing: Promise<void> | null = null
   // that peers go when we close is nobody's news
   const report: OnStatus = (status) => closing === null && onStatus(status)
   const peers = createPeers(store, {
+    id,
+    allow: allowed,
+    maxPeers,
     onStatus: report,
     onlost: (peer) => {
       for (const network of networks) network.lose(peer)
@@ -96,13 +119,15 @@ async function assemble(store: Corestore, settled: Settled): Promise<Node> {
   const networks = createNetworks(keyPair, settled, {
     onconnection: peers.add,
     onStatus: report,
-    isReached: peers.isReached
+    isReached: peers.isReached,
+    isAllowed: peers.isAllowed,
+    isFull: peers.isFull
   })
   const children = new Set<Child>()
 
   const node: Node = {
     storage,
-    id: b4a.toString(keyPair.publicKey, 'hex'),
+    id,
     get peers() {
       return peers.count()
     },
@@ -129,25 +154,25 @@ async function assemble(store: Corestore, settled: Settled): Promise<Node> {
 
   // a writer and a reader of one log look for its peers together
   const joined = new Map<string, Promise<void>>()
-  const join = async (discoveryKey: Uint8Array): Promise<void> => {
+  const join = async ({ discoveryKey, writable }: Hypercore): Promise<void> => {
     report({ state: 'finding' })
     const [here, ...elsewhere] = networks
     // first, and alone: loading the others would hold up who is on this machine already
-    await here?.join(discoveryKey)
-    for (const network of elsewhere) network.join(discoveryKey).catch(reportFault)
+    await here?.join(discoveryKey as Uint8Array, writable)
+    for (const network of elsewhere) network.join(discoveryKey as Uint8Array, writable).catch(reportFault)
   }
 
   setInternals(node, {
     store,
     onStatus: report,
-    join: (discoveryKey) => {
-      const topic = b4a.toString(discoveryKey, 'hex')
-      const joining = joined.get(topic) ?? join(discoveryKey)
+    join: (bootstrap) => {
+      const topic = b4a.toString(bootstrap.discoveryKey as Uint8Array, 'hex')
+      const joining = joined.get(topic) ?? join(bootstrap)
       joined.set(topic, joining)
       return joining
     },
     peerCount: peers.count,
-    whyAlone: () => whyAlone(networks, settled.local),
+    whyAlone: () => peers.whyRefused() ?? whyAlone(networks, settled.local),
     adopt: (child) => {
       children.add(child)
       return () => void children.delete(child)
@@ -165,7 +190,7 @@ async function runAll(steps: ReadonlyArray<() => Promise<void>>): Promise<void> 
 
 function createNetworks(
   keyPair: PeerKeyPair,
-  { bootstrap, local, lan, rendezvous, relayKey }: Settled,
+  { bootstrap, local, lan, rendezvous, relayKey, maxPeers }: Settled,
   events: NetworkEvents
 ): readonly Network[] {
   const here = createLocalNetwork({
@@ -174,7 +199,8 @@ function createNetworks(
     ...(rendezvous === undefined ? {} : { root: rendezvous })
   })
   if (local) return [here]
-  const world = createSwarm({ keyPair, bootstrap, ...events, ...(relayKey !== null && { relay: relayKey }) })
+  const relay = relayKey === null ? {} : { relay: relayKey }
+  const world = createSwarm({ keyPair, bootstrap, maxPeers, ...events, ...relay })
   return lan ? [here, createLan({ keyPair, ...events }), world] : [here, world]
 }
 

@@ -138,7 +138,7 @@ export async function openReader(node: Node, key: string, options: ReaderOptions
   signal?.addEventListener('abort', giveUp, { once: true })
   try {
     await bootstrap.ready()
-    await internals.join(bootstrap.discoveryKey as Uint8Array)
+    await internals.join(bootstrap)
     const manifest = decodeManifest(await firstBlock(bootstrap, timeout, internals), parsed)
     const log = createReadableLog(internals.store, parsed, bootstrap, manifest)
     const reader: LogReader = new LogReader(log, internals, () => release())

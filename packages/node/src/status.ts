@@ -16,6 +16,14 @@ export type Status =
   | { readonly state: 'connected'; readonly via: Via; readonly peer: string; readonly peers: number }
   /** A second connection to a connected peer was not kept. */
   | { readonly state: 'spare'; readonly via: Via; readonly peer: string; readonly better: Via }
+  /** A peer was not let in by us, or does not let us in; of the latter, `connected` and `disconnected` tell as well. */
+  | {
+      readonly state: 'refused'
+      readonly via: Via
+      readonly peer: string
+      readonly by: 'us' | 'them'
+      readonly reason: string
+    }
   | {
       readonly state: 'disconnected'
       readonly via: Via

@@ -130,7 +130,7 @@ export async function openWriter(node: Node, options: WriterOptions = {}): Promi
   const log = await openLog(store, { rule: DEFAULT_RULE, ...options })
   try {
     options.signal?.throwIfAborted()
-    await join(log.discoveryKey)
+    await join(log.bootstrap)
     const appender = new Appender(store, log.bootstrap, log.openCore)
     const writer: LogWriter = new LogWriter(log, appender, { onStatus, release: () => release() })
     const release = adopt(writer)

@@ -17,8 +17,11 @@ const KEEP_ALIVE_MS = 5000
 /** … and after so long without, it is gone. */
 const SILENCE_TIMEOUT_MS = 15_000
 
-/** Anybody in the network may call: so many at once are enough. */
-const MAX_CONNECTIONS = 256
+/** Anybody in the network can announce peers that there are not: so many are called at once … */
+const MAX_CALLS = 64
+
+/** … and so many counted. */
+const MAX_FOUND = 1024
 
 export interface LanOptions extends NetworkEvents {
   readonly keyPair: PeerKeyPair
@@ -107,7 +110,6 @@ class Lan {
   #listen(): Promise<number> {
     return new Promise((resolve, reject) => {
       const server = createServer((socket) => this.#take(socket, false))
-      server.maxConnections = MAX_CONNECTIONS
       this.#server = server
       server.once('error', reject)
       server.listen(0, '0.0.0.0', () => {
@@ -121,8 +123,10 @@ class Lan {
   #meet(service: FoundService): void {
     const { log, peer } = service
     if (peer === this.#peer || !this.#logs.has(log) || this.#calling.has(peer)) return
-    if (this.#closing !== null || this.#options.isReached(peer, 'lan')) return
-    this.#found.add(peer)
+    const { isReached, isAllowed, isFull } = this.#options
+    if (this.#closing !== null || isReached(peer, 'lan') || !isAllowed(peer) || isFull()) return
+    if (this.#calling.size >= MAX_CALLS) return
+    if (this.#found.size < MAX_FOUND) this.#found.add(peer)
     this.#calling.add(peer)
     if (this.#peer > peer) this.#call(service)
     else setTimeout(() => this.#call(service), COURTESY_MS).unref()

@@ -13,7 +13,21 @@ const RESCAN_INTERVAL_MS = 3000
 /** Room for the longest socket name below in a `sockaddr_un`, which Node cuts off silently at about 107 bytes. */
 const MAX_DIRECTORY_BYTES = 80
 
-const SOCKET = /^[0-9a-f]{16}\.sock$/
+/** As long as each other: paths are short. The writer's is known by its name. */
+const SOCKET = /^[0-9a-f]{16}\.(?:sock|main)$/
+const WRITER_SUFFIX = '.main'
+
+/**
+ * A reader calls the log's writer, and so many others, that the lines go on when the writer leaves; without a writer, more.
+ * All with all would be thousands of connections where dozens read.
+ */
+const ENOUGH_OTHERS = { withWriter: 3, alone: 8 } as const
+
+/** A call that is answered and ended at once was refused, or answered by nobody of ours: … */
+const REFUSED_MS = 1000
+
+/** … it is not repeated for so long. */
+const REST_MS = 5000
 
 export interface LocalOptions extends NetworkEvents {
   readonly keyPair: PeerKeyPair
@@ -26,18 +40,24 @@ export interface LocalOptions extends NetworkEvents {
  * process. A process listens first and then calls on everyone who listens already, so of any two, whichever is later finds
  * the other.
  */
-export function createLocalNetwork({ keyPair, root, onconnection, onStatus }: LocalOptions): Network {
+export function createLocalNetwork(options: LocalOptions): Network {
+  const { keyPair, root, onconnection, onStatus } = options
   const meetings: Meeting[] = []
   let fault: string | null = null
   let closing: Promise<void> | null = null
 
-  const join = async (discoveryKey: Uint8Array): Promise<void> => {
+  const join = async (discoveryKey: Uint8Array, isWriter: boolean): Promise<void> => {
     if (closing !== null) return
-    const directory = meetingDirectory(root ?? rendezvousRoot(), discoveryKey)
-    const meeting = new Meeting(directory, socketName(keyPair.publicKey), async (socket, isInitiator) => {
-      const stream = new SecretStream(isInitiator, socket, { keyPair })
-      onconnection({ stream, via: 'local' })
-      return (await stream.opened) ? socketName(stream.remotePublicKey) : null
+    const meeting = new Meeting({
+      directory: meetingDirectory(root ?? rendezvousRoot(), discoveryKey),
+      id: idOf(keyPair.publicKey),
+      isWriter,
+      isFull: options.isFull,
+      onsocket: async (socket, called) => {
+        const stream = new SecretStream(called !== null, socket, { keyPair })
+        onconnection({ stream, via: 'local', isWriter: called?.isWriter ?? false })
+        return (await stream.opened) ? idOf(stream.remotePublicKey) : null
+      }
     })
     meetings.push(meeting)
     try {
@@ -97,33 +117,48 @@ function meetingDirectory(root: string, discoveryKey: Uint8Array): string {
 }
 
 /** A store has one process and one key pair, so the key names the socket: whoever restarts takes its old place. */
-function socketName(publicKey: Uint8Array): string {
-  return `${b4a.toString(publicKey.subarray(0, 8), 'hex')}.sock`
+function idOf(publicKey: Uint8Array): string {
+  return b4a.toString(publicKey.subarray(0, 8), 'hex')
 }
 
-/** Takes over a connected socket; resolves to the socket name of who is at its other end. */
-type OnSocket = (socket: Socket, isInitiator: boolean) => Promise<string | null>
+/** Somebody who listens. */
+interface Neighbour {
+  readonly id: string
+  readonly isWriter: boolean
+  readonly path: string
+}
+
+interface MeetingOptions {
+  readonly directory: string
+  readonly id: string
+  readonly isWriter: boolean
+  readonly isFull: () => boolean
+  /** Takes over a connected socket, to whom was `called` if it was; resolves to the id of who is at its other end. */
+  readonly onsocket: (socket: Socket, called: Neighbour | null) => Promise<string | null>
+}
 
 /** One process's place in one rendezvous directory. */
 class Meeting {
-  readonly #directory: string
+  readonly #options: MeetingOptions
   readonly #name: string
-  readonly #onsocket: OnSocket
+  /** By their other ends, as far as they are known. */
   readonly #sockets = new Map<Socket, string | null>()
+  /** Whom not to call, until when. */
+  readonly #resting = new Map<string, number>()
   readonly #server: Server
   #timer: NodeJS.Timeout | null = null
   #closed = false
 
-  constructor(directory: string, name: string, onsocket: OnSocket) {
-    this.#directory = directory
-    this.#name = name
-    this.#onsocket = onsocket
+  constructor(options: MeetingOptions) {
+    this.#options = options
+    this.#name = `${options.id}${options.isWriter ? WRITER_SUFFIX : '.sock'}`
     this.#server = createServer((socket) => this.#take(socket, null))
   }
 
   async open(): Promise<void> {
-    await makePrivate(join(this.#directory, '..'))
-    await makePrivate(this.#directory)
+    const { directory } = this.#options
+    await makePrivate(join(directory, '..'))
+    await makePrivate(directory)
     await this.#listen()
     await this.#scan()
     if (this.#closed) return
@@ -134,15 +169,16 @@ class Meeting {
   async close(): Promise<void> {
     this.#closed = true
     if (this.#timer !== null) clearInterval(this.#timer)
-    await unlink(join(this.#directory, this.#name)).catch(ignore)
+    await unlink(join(this.#options.directory, this.#name)).catch(ignore)
     for (const socket of this.#sockets.keys()) socket.destroy()
     await new Promise<void>((resolve) => this.#server.close(() => resolve()))
   }
 
   // Bound under another name and then renamed: between bind and listen a caller would be refused and take us for dead.
   async #listen(): Promise<void> {
-    const path = join(this.#directory, this.#name)
-    const hidden = join(this.#directory, `.${this.#name}`)
+    const { directory } = this.#options
+    const path = join(directory, this.#name)
+    const hidden = join(directory, `.${this.#name}`)
     await unlink(hidden).catch(ignore)
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)
@@ -154,17 +190,46 @@ class Meeting {
   }
 
   async #scan(): Promise<void> {
-    const connected = new Set(this.#sockets.values())
-    for (const name of await readdir(this.#directory)) {
+    const neighbours = await this.#neighbours()
+    for (const neighbour of this.#toCall(neighbours)) {
       if (this.#closed) return
-      if (SOCKET.test(name) && name !== this.#name && !connected.has(name)) this.#call(name)
+      this.#call(neighbour)
     }
   }
 
-  #call(name: string): void {
-    const path = join(this.#directory, name)
+  async #neighbours(): Promise<Neighbour[]> {
+    const { directory, id: own } = this.#options
+    const names = (await readdir(directory)).filter((name) => SOCKET.test(name))
+    return names
+      .map((name) => ({
+        id: name.slice(0, 16),
+        isWriter: name.endsWith(WRITER_SUFFIX),
+        path: join(directory, name)
+      }))
+      .filter(({ id }) => id !== own)
+  }
+
+  /** The writer calls everybody. Everybody else calls the writer, and some: whoever it may be, so that all hang together. */
+  #toCall(neighbours: readonly Neighbour[]): Neighbour[] {
+    const now = performance.now()
+    const connected = new Set(this.#sockets.values())
+    const isCallable = ({ id }: Neighbour): boolean =>
+      !connected.has(id) && (this.#resting.get(id) ?? 0) <= now
+    const writers = neighbours.filter(({ isWriter }) => isWriter)
+    const others = neighbours.filter(({ isWriter }) => !isWriter)
+    const callable = shuffled(others.filter(isCallable))
+    const calls = writers.filter(isCallable)
+    if (this.#options.isFull()) return calls
+    if (this.#options.isWriter) return [...calls, ...callable]
+    const enough = writers.some(({ id }) => connected.has(id)) || calls.length > 0 ? 'withWriter' : 'alone'
+    const have = others.filter(({ id }) => connected.has(id)).length
+    return [...calls, ...callable.slice(0, Math.max(0, ENOUGH_OTHERS[enough] - have))]
+  }
+
+  #call(neighbour: Neighbour): void {
+    const { id, path } = neighbour
     const socket = dial(path)
-    this.#sockets.set(socket, name)
+    this.#sockets.set(socket, id)
     socket.once('error', (error: NodeJS.ErrnoException) => {
       this.#sockets.delete(socket)
       // who listened once and refuses now is dead: its name goes, whoever meets it
@@ -172,19 +237,32 @@ class Meeting {
     })
     socket.once('connect', () => {
       if (this.#closed) socket.destroy()
-      else this.#take(socket, name)
+      else this.#take(socket, neighbour)
     })
   }
 
-  #take(socket: Socket, name: string | null): void {
-    this.#sockets.set(socket, name)
+  #take(socket: Socket, called: Neighbour | null): void {
+    const since = performance.now()
+    this.#sockets.set(socket, called?.id ?? null)
     socket.once('close', () => {
       this.#sockets.delete(socket)
+      const now = performance.now()
+      if (called === null || now - since >= REFUSED_MS) return
+      // who was called while it called is there by its own call
+      if (![...this.#sockets.values()].includes(called.id)) this.#resting.set(called.id, now + REST_MS)
     })
-    this.#onsocket(socket, name !== null).then((peer) => {
-      if (this.#sockets.has(socket)) this.#sockets.set(socket, peer)
+    this.#options.onsocket(socket, called).then((peer) => {
+      // who was called keeps the name that it was called by
+      if (called === null && this.#sockets.has(socket)) this.#sockets.set(socket, peer)
     }, ignore)
   }
+}
+
+function shuffled<T>(items: readonly T[]): T[] {
+  return items
+    .map((item) => ({ item, rank: Math.random() }))
+    .sort((a, b) => a.rank - b.rank)
+    .map(({ item }) => item)
 }
 
 /** Makes a directory that only this user can enter, and refuses one that somebody else could have prepared. */

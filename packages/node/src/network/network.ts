@@ -5,6 +5,8 @@ import type { OnStatus, Via } from '../status.ts'
 export interface Connection {
   readonly stream: SecretStream
   readonly via: Via
+  /** Whether the log's writer was called: there is always room for it. Default false. */
+  readonly isWriter?: boolean
 }
 
 /** What a network tells its node, and asks it. */
@@ -13,6 +15,10 @@ export interface NetworkEvents {
   readonly onStatus: OnStatus
   /** Whether a connection to this peer is open by a way that is as good as this one, or better: another is of no use. */
   readonly isReached: (peer: string, via: Via) => boolean
+  /** Whether this peer may be connected: who may not need not be called. */
+  readonly isAllowed: (peer: string) => boolean
+  /** Whether nobody else need be called. */
+  readonly isFull: () => boolean
 }
 
 /** The key pair that this store shows to its peers, the same at every start. */
@@ -31,8 +37,11 @@ export interface Search {
 
 /** One way of finding the peers of a log. */
 export interface Network {
-  /** Looks for others with this discovery key, and lets them find us, until `close`. Resolves when others could find us here. */
-  join(discoveryKey: Uint8Array): Promise<void>
+  /**
+   * Looks for others with this discovery key, and lets them find us, until `close`; `isWriter` where this process has the log
+   * to itself. Resolves when others could find us here.
+   */
+  join(discoveryKey: Uint8Array, isWriter: boolean): Promise<void>
   /** A peer that was connected is not any more, by any way: it may be worth a look. */
   lose(peer: string): void
   search(): Search

@@ -2,7 +2,11 @@ import type SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type { OnStatus, Via } from '../status.ts'
+import { Handshakes } from './handshakes.ts'
 import type { Connection } from './network.ts'
+import { Probation } from './probation.ts'
+import { onRefusal, type Refusal, refuse } from './refusal.ts'
+import { boundServing } from './serving.ts'
 
 /** The connected peers of a node: every connection replicates the whole store. */
 export interface Peers {
@@ -10,10 +14,21 @@ export interface Peers {
   readonly count: () => number
   /** Whether a connection to `peer` is open by a way that is as good as `via`, or better. */
   readonly isReached: (peer: string, via: Via) => boolean
+  /** Whether `peer`, a public key in hex, may be connected at all. */
+  readonly isAllowed: (peer: string) => boolean
+  /** Whether nobody else need be called. */
+  readonly isFull: () => boolean
+  /** Who refused whom, in words that go on from a colon; null if nobody did. */
+  readonly whyRefused: () => string | null
   readonly close: () => Promise<void>
 }
 
 export interface PeersOptions {
+  /** This node's public key, in hex. */
+  readonly id: string
+  /** Public keys in hex. Null: everybody. */
+  readonly allow: ReadonlySet<string> | null
+  readonly maxPeers: number
   readonly onStatus: OnStatus
   /** The last connection to this peer has ended. */
   readonly onlost: (peer: string) => void
@@ -22,45 +37,86 @@ export interface PeersOptions {
 interface Peer {
   readonly stream: SecretStream
   readonly via: Via
+  readonly probation: Probation
 }
 
 /** What costs less and leaves the machine less is better. */
 const RANK: Readonly<Record<Via, number>> = { local: 3, lan: 2, dht: 1, relay: 0 }
 
-/** Keeps one connection to each peer, the best that was found. */
-export function createPeers(store: Corestore, { onStatus, onlost }: PeersOptions): Peers {
-  const opening = new Set<SecretStream>()
-  const open = new Map<string, Peer>()
+/** Whoever has not shown by then that it shares a log makes room for others. */
+const GRACE_MS = 2000
 
-  const add = ({ stream, via }: Connection): void => {
-    opening.add(stream)
+/** A way through a NAT is forgotten after half a minute or so. */
+const KEEP_ALIVE_MS = 5000
+
+/** So many who are refused are told why at once, and the others are not. */
+const MAX_REFUSING = 32
+
+const REASONS: Readonly<Record<Refusal, string>> = {
+  'not-allowed': 'it is not one of those who are allowed',
+  full: 'there are as many peers as may be'
+}
+
+/** Keeps one connection to each peer, the best that was found, to those who may. */
+export function createPeers(store: Corestore, options: PeersOptions): Peers {
+  const { id: self, allow, maxPeers, onStatus, onlost } = options
+  const handshakes = new Handshakes()
+  const open = new Map<string, Peer>()
+  const refusing = new Set<SecretStream>()
+  const refusedUs = new Map<string, Refusal>()
+  let notAllowed: string | null = null
+
+  const isAllowed = (peer: string): boolean => allow === null || allow.has(peer)
+
+  const add = (connection: Connection): void => {
+    const { stream } = connection
     let fault = 'the connection ended'
     stream.on('error', (error) => {
       fault = error.message
     })
-    stream.once('close', () => {
-      opening.delete(stream)
-    })
-    stream.opened.then((opened) => {
-      opening.delete(stream)
-      if (opened) admit({ stream, via }, () => fault)
+    handshakes.await(stream).then((opened) => {
+      if (opened) admit(connection, () => fault)
     }, ignore)
   }
 
-  const admit = (peer: Peer, fault: () => string): void => {
-    const { stream, via } = peer
+  const admit = (connection: Connection, fault: () => string): void => {
+    const { stream, via } = connection
     const id = b4a.toString(stream.remotePublicKey, 'hex')
+    if (!isAllowed(id)) {
+      notAllowed = id
+      turnAway(connection, id, 'not-allowed')
+      return
+    }
     const existing = open.get(id)
-    if (existing !== undefined && !replaces(peer, existing)) {
+    if (existing !== undefined && !replaces(connection, existing)) {
       onStatus({ state: 'spare', via, peer: id, better: existing.via })
       stream.destroy()
       return
     }
-    open.set(id, peer)
+    if (existing === undefined && !makeRoom(connection)) {
+      turnAway(connection, id, 'full')
+      return
+    }
+    keep(connection, id, fault)
     existing?.stream.destroy()
+  }
+
+  const keep = ({ stream, via }: Connection, id: string, fault: () => string): void => {
+    boundServing(stream)
+    // as Hypercore does where the multiplexer is its own
+    if (stream.keepAlive === 0) stream.setKeepAlive(KEEP_ALIVE_MS)
     store.replicate(stream)
+    let refusal: Refusal | null = null
+    onRefusal(stream, (reason) => {
+      refusal = reason
+      refusedUs.set(id, reason)
+      onStatus({ state: 'refused', via, peer: id, by: 'them', reason: REASONS[reason] })
+    })
+    const peer: Peer = { stream, via, probation: new Probation(stream) }
+    open.set(id, peer)
     onStatus({ state: 'connected', via, peer: id, peers: open.size })
     stream.once('close', () => {
+      if (refusal === null) refusedUs.delete(id)
       if (open.get(id) !== peer) return
       open.delete(id)
       onStatus({ state: 'disconnected', via, peer: id, peers: open.size, reason: fault() })
@@ -68,24 +124,55 @@ export function createPeers(store: Corestore, { onStatus, onlost }: PeersOptions
     })
   }
 
+  const turnAway = ({ stream, via }: Connection, peer: string, refusal: Refusal): void => {
+    onStatus({ state: 'refused', via, peer, by: 'us', reason: REASONS[refusal] })
+    if (refusing.size >= MAX_REFUSING) {
+      stream.destroy()
+      return
+    }
+    refusing.add(stream)
+    stream.once('close', () => refusing.delete(stream))
+    refuse(stream, refusal)
+  }
+
+  /** Whether there is room for one more; somebody who shares no log, or comes from further away, may have to go for it. */
+  const makeRoom = ({ via, isWriter = false }: Connection): boolean => {
+    if (open.size < maxPeers || isWriter) return true
+    const isIdle = ({ probation }: Peer): boolean =>
+      !probation.isOver && performance.now() - probation.since > GRACE_MS
+    const peers = [...open.values()]
+    const victim =
+      peers.find(isIdle) ?? (via === 'local' ? peers.find((peer) => peer.via !== 'local') : undefined)
+    victim?.stream.destroy(new Error('somebody else needs its place'))
+    return victim !== undefined
+  }
+
   const isReached = (peer: string, via: Via): boolean => {
     const existing = open.get(peer)
     return existing !== undefined && RANK[existing.via] >= RANK[via]
   }
 
+  const whyRefused = (): string | null => {
+    const reasons = [...refusedUs.values()]
+    if (reasons.includes('not-allowed')) return `a peer refuses this one, because it does not allow ${self}`
+    if (reasons.includes('full')) return 'a peer refuses this one, because it has as many as it may have'
+    return notAllowed === null ? null : `a peer came that is not allowed: ${notAllowed}`
+  }
+
   const close = async (): Promise<void> => {
-    const streams = [...opening, ...[...open.values()].map((peer) => peer.stream)]
+    const streams = [...handshakes, ...refusing, ...[...open.values()].map((peer) => peer.stream)]
     await Promise.all(streams.map(closed))
   }
 
-  return { add, count: () => open.size, isReached, close }
+  const isFull = (): boolean => open.size >= maxPeers
+  return { add, count: () => open.size, isReached, isAllowed, isFull, whyRefused, close }
 }
 
 /**
  * The better way wins. By one way, two peers that call each other at once get two connections: both ends keep the one whose
  * caller has the greater key. A second one by the same caller is newer, and its caller knows the first to be dead.
  */
-function replaces({ stream, via }: Peer, existing: Peer): boolean {
+function replaces({ stream, via }: Connection, existing: Peer): boolean {
   if (RANK[via] !== RANK[existing.via]) return RANK[via] > RANK[existing.via]
   if (stream.isInitiator === existing.stream.isInitiator) return true
   const ours = b4a.compare(stream.publicKey, stream.remotePublicKey) > 0

@@ -17,10 +17,15 @@ const DESTROY_MS = 500
 /** A DHT that is there answers in well under a second. */
 const UNREACHABLE_MS = 5000
 
+/** As many as Hyperswarm calls by itself: whoever is called knows others. */
+const MAX_CALLED = 64
+
 export interface SwarmOptions extends NetworkEvents {
   readonly keyPair: PeerKeyPair
   /** `host:port` of a private DHT's nodes; the public DHT if there are none. */
   readonly bootstrap: readonly string[]
+  /** How many are called at most. */
+  readonly maxPeers: number
   /** The public key of a relay, used where a direct connection cannot be had. */
   readonly relay?: Uint8Array
 }
@@ -130,8 +135,10 @@ class Watch {
     const found = this.#found.size
     if (found > 0) {
       const announce = found === 1 ? 'a peer announces it' : `${found} peers announce it`
-      const why = this.#fault === null ? '' : `: ${this.#fault}${this.#advice}`
-      return { found, reason: `${announce} over the DHT, but did not answer${why}` }
+      // a firewall is silent: who does not allow us is as if it were not there
+      const why =
+        this.#fault === null ? 'it may have gone, or not allow this peer' : `${this.#fault}${this.#advice}`
+      return { found, reason: `${announce} over the DHT, but did not answer: ${why}` }
     }
     // asked now: a reader may give up before the first tick
     if (!this.isReachable() && this.#responses === 0) return { found, reason: this.#whyUnreachable() }
@@ -183,7 +190,7 @@ class Watch {
 }
 
 async function openSwarm(
-  { keyPair, relay, isReached }: SwarmOptions,
+  { keyPair, relay, maxPeers, isReached, isAllowed }: SwarmOptions,
   nodes: readonly Address[],
   watch: Watch
 ): Promise<Hyperswarm> {
@@ -202,8 +209,13 @@ async function openSwarm(
   const swarm = new Swarm({
     keyPair,
     dht: new WatchedDHT(dhtOptions(nodes)),
-    // who is connected on this machine or in this network need not be so over the internet, too
-    firewall: (publicKey) => isReached(b4a.toString(publicKey, 'hex'), 'lan'),
+    maxPeers: Math.min(maxPeers, MAX_CALLED),
+    firewall: (publicKey) => {
+      const peer = b4a.toString(publicKey, 'hex')
+      // who may not come learns nothing of us, not even an address; who is connected on this machine or in this network need
+      // not be so over the internet, too
+      return !isAllowed(peer) || isReached(peer, 'lan')
+    },
     ...(relay !== undefined && { relayThrough: relay })
   })
   watch.begin(swarm)

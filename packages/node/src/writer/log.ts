@@ -21,7 +21,6 @@ import type { OpenCore } from './appender.ts'
 /** The log of a store, ready to be appended to. */
 export interface WritableLog {
   readonly key: CoreKey
-  readonly discoveryKey: Uint8Array
   readonly manifest: LogManifest
   readonly bootstrap: Hypercore
   readonly openCore: OpenCore
@@ -64,7 +63,6 @@ export async function openLog(store: Corestore, options: LogOptions): Promise<Wr
     const tail = await readTail(bootstrap, manifest, openCore)
     return {
       key,
-      discoveryKey: bootstrap.discoveryKey as Uint8Array,
       manifest,
       bootstrap,
       openCore,

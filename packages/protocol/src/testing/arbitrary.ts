@@ -155,27 +155,29 @@ interface Change {
   readonly by: unknown
 }
 
-function disfigure(value: unknown, { where, how, by }: Change): unknown {
+function disfigure(value: unknown, { where, how, by: member }: Change): unknown {
+  // a copy: the next change may be one of it, and the one that was drawn is drawn again
+  const by = structuredClone(member)
   const places = placesIn(value)
   const place = places[where % (places.length + 1)]
   if (place === undefined) return by
-  const { parent, member } = place
-  if (how === 'replace') Reflect.set(parent, member, by)
-  else if (!Array.isArray(parent)) Reflect.deleteProperty(parent, member)
-  else if (how === 'remove') parent.splice(Number(member), 1)
-  else parent.push(structuredClone(parent[Number(member)]))
+  const { parent, name } = place
+  if (how === 'replace') Reflect.set(parent, name, by)
+  else if (!Array.isArray(parent)) Reflect.deleteProperty(parent, name)
+  else if (how === 'remove') parent.splice(Number(name), 1)
+  else parent.push(structuredClone(parent[Number(name)]))
   return value
 }
 
 interface Place {
   readonly parent: object
-  readonly member: string
+  readonly name: string
 }
 
 function placesIn(value: unknown): Place[] {
   if (typeof value !== 'object' || value === null) return []
-  return Object.entries(value).flatMap(([member, inner]: [string, unknown]) => [
-    { parent: value, member },
+  return Object.entries(value).flatMap(([name, inner]: [string, unknown]) => [
+    { parent: value, name },
     ...placesIn(inner)
   ])
 }

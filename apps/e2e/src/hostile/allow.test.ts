@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { chmod, readdir, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import test from 'node:test'
+import { openLan, whyNoNamespaces } from '../network/namespaces.ts'
+import type { Program } from '../program.ts'
+import { keyOf, Sandbox, type StartOptions } from '../sandbox.ts'
+import { socketOf } from './neighbours.ts'
+
+/** Another user, who has nothing. */
+const NOBODY = 65534
+
+const whyNoOtherUser: string | false =
+  process.getuid?.() === 0 && spawnSync('setpriv', ['--version']).status === 0
+    ? false
+    : 'only root can become somebody else'
+
+/** What `reader id` or `writer id` prints for a store. */
+async function idOf(sandbox: Sandbox, program: 'reader' | 'writer', storage: string): Promise<string> {
+  const run = await sandbox.run(program, { command: 'id', storage })
+  await run.ends(0)
+  assert.match(run.stdout.text, /^[0-9a-f]{64}\n$/)
+  assert.equal(run.stderr.text, '')
+  return run.stdout.text.trim()
+}
+
+test('reader id and writer id print a key that stays, and is neither that of the log nor of another store', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const ids = [
+    await idOf(sandbox, 'reader', 'r'),
+    await idOf(sandbox, 'reader', 'r2'),
+    await idOf(sandbox, 'writer', 'w')
+  ]
+  assert.equal(new Set(ids).size, 3)
+  const key = await sandbox.publish('a line\n', { storage: 'w' })
+  assert.ok(!ids.includes(key))
+  assert.equal(await idOf(sandbox, 'reader', 'r'), ids[0])
+  assert.equal(await idOf(sandbox, 'writer', 'w'), ids[2])
+})
+
+test('a reader that the writer does not allow gets 3 and the reason; the writer says whom it refused', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const friend = await idOf(sandbox, 'reader', 'friend')
+  await writeFile(sandbox.path('allowed'), `# who may\n${friend} the friend\n`)
+  const writer = await sandbox.writer({ args: ['--verbose', '--allow-file', sandbox.path('allowed')] })
+  const key = await keyOf(writer)
+  await writer.write('for friends\n')
+
+  const stranger = await sandbox.reader(key, { storage: 'stranger', args: ['--timeout', '2'] })
+  await stranger.ends(3)
+  const id = await idOf(sandbox, 'reader', 'stranger')
+  assert.match(stranger.stderr.text, new RegExp(`a peer refuses this one, because it does not allow ${id}`))
+  assert.equal(stranger.stdout.text, '')
+  await writer.stderr.says(`peer ${id} is refused, by local`)
+  // nothing of the log has come to its store: offline, it knows no line
+  const offline = await sandbox.reader(key, { storage: 'stranger', args: ['--timeout', '1', '--exit'] })
+  await offline.ends(3)
+
+  const reader = await sandbox.reader(key, { storage: 'friend', args: ['--raw'] })
+  assert.deepEqual(await reader.stdout.firstLines(1), ['for friends'])
+})
+
+test('a file that names nobody, or a key that is none: 2, and one sentence with its line', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  await writeFile(sandbox.path('nobody'), '# later\n')
+  await writeFile(sandbox.path('wrong'), `${'ab'.repeat(32)}\nabc\n`)
+  for (const [args, fault] of [
+    [['--allow-file', sandbox.path('nobody')], /nobody could connect/],
+    [['--allow-file', sandbox.path('wrong')], /line 2: not a key/],
+    [['--allow-file', sandbox.path('none')], /ENOENT/],
+    [['--allow', 'abc'], /--allow: not a key/],
+    [['--max-peers', '0'], /1 or more/]
+  ] as const) {
+    const writer = await sandbox.writer({ args })
+    await writer.ends(2)
+    assert.match(writer.stderr.text, fault)
+    assert.doesNotMatch(writer.stderr.text, /\n {4}at /)
+  }
+})
+
+test('in a network, too, only those who are allowed are let in', { skip: whyNoNamespaces }, async (t) => {
+  const lan = openLan(t, 3)
+  const [here, there, elsewhere] = lan.machines
+  assert.ok(here !== undefined && there !== undefined && elsewhere !== undefined)
+  const sandbox = await Sandbox.open(t)
+  const friend = await idOf(sandbox, 'reader', 'friend')
+  const on = (namespace: string, run: string, options: StartOptions): StartOptions => ({
+    ...options,
+    namespace,
+    // machines of their own: no socket of one is seen by another
+    env: { XDG_RUNTIME_DIR: sandbox.path(run) }
+  })
+  const writer = await sandbox.writer(on(here, 'run-w', { args: ['--verbose', '--allow', friend] }))
+  const key = await keyOf(writer)
+  await writer.write('for friends\n')
+  const stranger = await sandbox.reader(
+    key,
+    on(there, 'run-s', { storage: 'stranger', args: ['--timeout', '5'] })
+  )
+  const reader = await sandbox.reader(
+    key,
+    on(elsewhere, 'run-f', {
+      storage: 'friend',
+      args: ['--raw', '--allow', await idOf(sandbox, 'writer', 'other')]
+    })
+  )
+  await stranger.ends(3)
+  assert.match(stranger.stderr.text, /a peer refuses this one, because it does not allow/)
+  // the reader itself allows somebody else than the writer
+  assert.equal(reader.stdout.text, '')
+  await reader.kill()
+  const same = await sandbox.reader(key, on(elsewhere, 'run-f', { storage: 'friend', args: ['--raw'] }))
+  assert.deepEqual(await same.stdout.firstLines(1), ['for friends'])
+})
+
+/** Whether another user can do `command` with `path`. */
+function canAnother(command: string, path: string): boolean {
+  const args = [
+    `--reuid=${NOBODY}`,
+    `--regid=${NOBODY}`,
+    '--clear-groups',
+    'sh',
+    '-c',
+    `${command} "$0"`,
+    path
+  ]
+  return spawnSync('setpriv', args, { stdio: 'ignore' }).status === 0
+}
+
+test('another user of the machine reaches neither stores nor sockets', {
+  skip: whyNoOtherUser
+}, async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.writer()
+  const key = await keyOf(writer)
+  const reader = await sandbox.reader(key, { args: ['--raw'] })
+  await writer.write('mine\n')
+  await reader.stdout.firstLines(1)
+  const socket = await socketOf(sandbox)
+  const rendezvous = join(socket, '..')
+  // what lies around them may be everybody's: it is they themselves that must keep others out
+  for (const directory of ['', 'run']) await chmod(sandbox.path(directory), 0o755)
+  assert.ok(canAnother('ls', sandbox.path('run')), 'the test itself would keep everybody out')
+  for (const directory of [
+    sandbox.path('writer'),
+    sandbox.path('reader'),
+    rendezvous,
+    join(rendezvous, '..')
+  ]) {
+    assert.equal((await stat(directory)).mode & 0o777, 0o700, directory)
+    assert.ok(!canAnother('ls', directory), directory)
+  }
+  for (const store of ['writer', 'reader'])
+    for (const file of await readdir(sandbox.path(store)))
+      assert.ok(!canAnother('cat', join(sandbox.path(store), file)), file)
+  const knock = `${process.execPath} -e 'require("net").connect(process.argv[1]).on("connect", () => process.exit(0)).on("error", () => process.exit(1))'`
+  execFileSync('sh', ['-c', `${knock} "$0"`, socket])
+  assert.ok(!canAnother(knock, socket), 'the socket answers somebody else')
+})
+
+test('the key can be kept out of the arguments, and nothing that is secret is said', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.writer({ args: ['--verbose'] })
+  const key = await keyOf(writer)
+  await writer.write('a secret line\n')
+  const reader: Program = await sandbox.run('reader', {
+    storage: 'reader',
+    args: ['--verbose', '--raw', '--count', '1', '--from', 'start'],
+    env: { MANY_CORES_KEY: key }
+  })
+  const [words] = await Promise.all([reader.commandLine(), reader.ends(0)])
+  assert.ok(!words.includes(key))
+  assert.equal(reader.stdout.text, 'a secret line\n')
+  await writer.stderr.says('has gone')
+  for (const { stderr } of [writer, reader]) {
+    assert.ok(!stderr.text.includes(key), 'the key is said')
+    assert.ok(!stderr.text.includes('secret line'), 'a line is said')
+  }
+})

@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict'
+import test, { type TestContext } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
+import b4a from 'b4a'
+import Corestore from 'corestore'
+import { atEnd } from '../at-end.ts'
+import type { Program } from '../program.ts'
+import { Sandbox } from '../sandbox.ts'
+import { serveAsWriter } from './neighbours.ts'
+
+const MEGABYTE = 1024 * 1024
+
+/** Of the reader, whatever it is served. */
+const MEMORY = 400 * MEGABYTE
+
+/** A log that anything can be appended to. */
+class HostileLog {
+  readonly sandbox: Sandbox
+  readonly store: Corestore
+  readonly bootstrap
+  readonly data
+
+  static async open(t: TestContext): Promise<HostileLog> {
+    const sandbox = await Sandbox.open(t)
+    const log = new HostileLog(sandbox)
+    atEnd(t, () => log.store.close())
+    await Promise.all([log.bootstrap.ready(), log.data.ready()])
+    await serveAsWriter(t, sandbox, {
+      store: log.store,
+      discoveryKey: log.bootstrap.discoveryKey as Uint8Array
+    })
+    return log
+  }
+
+  private constructor(sandbox: Sandbox) {
+    this.sandbox = sandbox
+    this.store = new Corestore(sandbox.path('hostile'))
+    this.bootstrap = this.store.get({ name: 'core-1' })
+    this.data = this.store.get({ name: 'core-2' })
+  }
+
+  get key(): string {
+    return b4a.toString(this.bootstrap.key as Uint8Array, 'hex')
+  }
+
+  /** A manifest with one core, and whatever it is to have beside. */
+  manifest(other: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
+    return {
+      otherKeys: [b4a.toString(this.data.key as Uint8Array, 'hex')],
+      version: 1,
+      cores: [{ name: 'all' }],
+      routing: { rule: 'hash', cores: 1 },
+      framing: 'newline',
+      ...other
+    }
+  }
+
+  async append(...blocks: readonly unknown[]): Promise<void> {
+    for (const block of blocks)
+      await this.bootstrap.append(block instanceof Uint8Array ? block : b4a.from(JSON.stringify(block)))
+  }
+
+  /** A reader with `args`, which ends with `code`; what it has said, and the most memory that it was seen to have. */
+  async read(code: number, ...args: readonly string[]): Promise<{ reader: Program; memory: number }> {
+    const reader = await this.sandbox.reader(this.key, { args: ['--timeout', '10', ...args] })
+    let memory = 0
+    const watch = async (): Promise<void> => {
+      while (reader.isRunning) {
+        memory = Math.max(memory, await reader.peakMemory())
+        await setTimeout(20)
+      }
+    }
+    const watching = watch()
+    await reader.ends(code)
+    await watching
+    return { reader, memory }
+  }
+}
+
+/** The last word is one sentence, after what a reader says while it looks; no stack. */
+function assertOneFault({ stderr }: Program, fault: RegExp): void {
+  const lines = stderr.lines.filter((line) => !/: (opening|finding|connect|alone|live|syncing)/.test(line))
+  assert.equal(lines.length, 1, stderr.text)
+  assert.match(lines[0] ?? '', fault)
+  assert.ok((lines[0] ?? '').length < 400, 'a fault is no copy of what was sent')
+}
+
+const OWN = Symbol('the key of the log itself')
+const hex = (number: number): string => number.toString(16).padStart(64, '0')
+
+const MANIFESTS: Readonly<Record<string, unknown>> = {
+  'is not JSON': b4a.from('{"otherKeys": ['),
+  'is not UTF-8': b4a.from([0xff, 0xfe, 0x00]),
+  'is empty': b4a.alloc(0),
+  'is null': null,
+  'is a list': [],
+  'is a number': 2 ** 53,
+  'has no keys': { otherKeys: undefined },
+  'has a key that is a number': { otherKeys: [7] },
+  'has a key that is no key': { otherKeys: ['../../etc/passwd'] },
+  'has a key twice': { otherKeys: [hex(1), hex(1)] },
+  'has its own key': { otherKeys: [OWN] },
+  'has 100,000 keys': { otherKeys: Array.from({ length: 100_000 }, (_, index) => hex(index)) },
+  'has a __proto__': b4a.from('{"__proto__": {"otherKeys": ["aa"], "version": 1}}'),
+  'has more names than keys': { cores: [{ name: 'a' }, { name: 'b' }] },
+  'has a name that moves the cursor': { cores: [{ name: '\u001b[2J' }] },
+  'has a rule for a billion cores': { routing: { rule: 'hash', cores: 1e9 } },
+  'has a rule that nobody knows': { routing: { rule: 'regex', pattern: '(a+)+$' } },
+  'has a version from the future': { version: 2 },
+  'is 15 MB of brackets': b4a.alloc(15_000_000, '['),
+  'is 15 MB of blanks': b4a.alloc(15_000_000, ' ')
+}
+
+for (const [fault, block] of Object.entries(MANIFESTS)) {
+  test(`a block 0 that ${fault}: 5, one line, and no memory to speak of`, async (t) => {
+    const log = await HostileLog.open(t)
+    const isPart =
+      typeof block === 'object' && block !== null && !(block instanceof Uint8Array) && !Array.isArray(block)
+    const whole = isPart ? log.manifest(block as Record<string, unknown>) : block
+    const text =
+      whole instanceof Uint8Array
+        ? whole
+        : JSON.stringify(whole, (_, value: unknown): unknown => (value === OWN ? log.key : value))
+    await log.append(typeof text === 'string' ? b4a.from(text) : text)
+    const { reader, memory } = await log.read(5)
+    assertOneFault(reader, /^reader: \S/)
+    assert.equal(reader.stdout.text, '')
+    assert.ok(memory < MEMORY, `${memory / MEGABYTE} MiB`)
+  })
+}
+
+test('a block 0 of 50 MB cannot even be written by Hypercore, nor sent', async (t) => {
+  const log = await HostileLog.open(t)
+  await assert.rejects(log.bootstrap.append(b4a.alloc(50_000_000, ' ')))
+})
+
+const RECORDS: Readonly<Record<string, unknown>> = {
+  'claims 2^53 lines': { seq: 0, time: 1, at: [[0, 0, 1]], order: [0, 2 ** 53] },
+  'claims 10^9 lines': { seq: 0, time: 1, at: [[0, 0, 1]], order: [0, 1e9] },
+  'claims 2^53 blocks': { seq: 0, time: 1, at: [[0, 0, 2 ** 53]], order: [0, 1] },
+  'claims 60,000 blocks at the end of the world': {
+    seq: 0,
+    time: 1,
+    at: [[0, 2 ** 52, 60_000]],
+    order: [0, 60_000]
+  },
+  'begins at 2^53': { seq: 2 ** 53, time: 1, at: [[0, 0, 1]], order: [0, 1] },
+  'names a core twice': {
+    seq: 0,
+    time: 1,
+    at: [
+      [0, 0, 1],
+      [0, 1, 1]
+    ],
+    order: [0, 2]
+  },
+  'is of a kind that nobody knows': { take: 'over' },
+  'is not JSON': b4a.from('{{'),
+  'is 10 MB': b4a.alloc(10_000_000, '1')
+}
+
+for (const [fault, record] of Object.entries(RECORDS)) {
+  test(`a journal record that ${fault}: 5, one line, and no memory to speak of`, async (t) => {
+    const log = await HostileLog.open(t)
+    await log.append(log.manifest(), record)
+    await log.data.append(b4a.from('a line\n'))
+    const { reader, memory } = await log.read(5, '--exit')
+    assertOneFault(reader, /^reader: \S/)
+    assert.ok(memory < MEMORY, `${memory / MEGABYTE} MiB`)
+  })
+}
+
+test('controls in lines are shown and not obeyed, and no line looks like another’s', async (t) => {
+  const log = await HostileLog.open(t)
+  const forged = `Block 7 in Core ${log.key}: forged`
+  const lines = [
+    '\u001b[2J\u001b[H',
+    `a\r${forged}`,
+    `b\u2028${forged}`,
+    '\u202egnihton',
+    '\u009b31m',
+    '\u0007\u0000'
+  ]
+  const block = b4a.from(lines.map((line) => `${line}\n`).join(''))
+  await log.append(log.manifest(), { seq: 0, time: 1, at: [[0, 0, 1]], order: [0, lines.length] })
+  await log.data.append(block)
+  const { reader } = await log.read(0, '--exit')
+  const prefix = `Block 0 in Core ${b4a.toString(log.data.key as Uint8Array, 'hex')}: `
+  const shown = reader.stdout.text.split('\n')
+  assert.equal(shown.pop(), '')
+  assert.equal(shown.length, lines.length)
+  for (const line of shown) {
+    assert.ok(line.startsWith(prefix), line)
+    assert.doesNotMatch(line, /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u)
+  }
+  const raw = await log.read(0, '--exit', '--raw', '--from', 'start')
+  assert.ok(raw.reader.stdout.bytes.equals(Buffer.from(block)))
+})
+
+test('a tutorial log’s block with newlines in it is one line of text', async (t) => {
+  const log = await HostileLog.open(t)
+  await log.append({ otherKeys: [b4a.toString(log.data.key as Uint8Array, 'hex')] })
+  await log.data.append(b4a.from('one\nBlock 7 in Core x: forged\n'))
+  const { reader } = await log.read(0, '--exit')
+  assert.equal(reader.stdout.lineCount, 1, reader.stdout.text)
+})

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'node:test'
+import { commonOptions } from './common-options.ts'
+import { type NetworkChoice, networkOf } from './network-options.ts'
+import { parseOptions } from './options.ts'
+
+const A = 'a1'.repeat(32)
+const B = 'b2'.repeat(32)
+
+async function choose(argv: readonly string[], env: Record<string, string> = {}): Promise<NetworkChoice> {
+  const parsed = parseOptions(commonOptions('reader'), { argv, env })
+  assert.equal(parsed.asks, 'run')
+  return await networkOf(parsed.values, env)
+}
+
+test('without --allow everybody may connect, and local beats that lan is the default', async () => {
+  assert.deepEqual(await choose([]), { bootstrap: [], local: false, lan: true })
+  assert.deepEqual(await choose(['--local', '--max-peers', '3']), {
+    bootstrap: [],
+    local: true,
+    lan: false,
+    maxPeers: 3
+  })
+})
+
+test('keys to allow come from flags, the environment and a file with comments', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'mc-'))
+  t.after(() => rm(directory, { recursive: true }))
+  const file = join(directory, 'allow')
+  await writeFile(file, `# mine\n\n${A.toUpperCase()} laptop\n  ${B} # the office\n`)
+  assert.deepEqual((await choose(['--allow', A, '--allow', B])).allow, [A, B])
+  assert.deepEqual((await choose([], { MANY_CORES_ALLOW: `${A},${B}` })).allow, [A, B])
+  assert.deepEqual((await choose(['--allow-file', file])).allow, [A, B])
+  assert.deepEqual((await choose(['--allow-file', 'allow'], { INIT_CWD: directory })).allow, [A, B])
+
+  const usage = { code: 'USAGE' } as const
+  await writeFile(file, `${A}\nnonsense\n`)
+  await assert.rejects(choose(['--allow-file', file]), {
+    ...usage,
+    message: /^--allow-file, line 2: not a key/
+  })
+  await writeFile(file, '# nobody\n')
+  await assert.rejects(choose(['--allow-file', file]), { ...usage, message: /nobody could connect/ })
+  await assert.rejects(choose(['--allow-file', join(directory, 'none')]), { ...usage, message: /ENOENT/ })
+  await assert.rejects(choose(['--allow', 'nonsense']), { ...usage, message: /^--allow: not a key/ })
+})

@@ -1,0 +1,74 @@
+import { readFile } from 'node:fs/promises'
+import type { CommonOptions } from './common-options.ts'
+import { UsageError } from './errors.ts'
+import type { Environment, OptionValues } from './option-table.ts'
+import { resolvePath } from './paths.ts'
+import { messageOf } from './text.ts'
+
+/** What the options say of networks and peers. */
+export type NetworkValues = Pick<
+  OptionValues<CommonOptions>,
+  'bootstrap' | 'local' | 'lan' | 'relay' | 'allow' | 'allow-file' | 'max-peers'
+>
+
+/** Where a node of `openNode` finds its peers, and whom it lets in. */
+export interface NetworkChoice {
+  readonly bootstrap: readonly string[]
+  readonly local: boolean
+  readonly lan: boolean
+  readonly relay?: string
+  readonly allow?: readonly string[]
+  readonly maxPeers?: number
+}
+
+/**
+ * The same for `openNode`; `--local` beats that `--lan` is the default.
+ *
+ * @throws UsageError for a file that cannot be read, or a key that is none
+ */
+export async function networkOf(values: NetworkValues, env: Environment): Promise<NetworkChoice> {
+  const { bootstrap, local, lan, relay, 'max-peers': maxPeers } = values
+  const allow = await allowedBy(values, env)
+  return {
+    bootstrap,
+    local,
+    lan: lan && !local,
+    ...(relay !== undefined && { relay }),
+    ...(allow !== null && { allow }),
+    ...(maxPeers !== undefined && { maxPeers })
+  }
+}
+
+/** Null: everybody. */
+async function allowedBy(
+  { allow, 'allow-file': file }: NetworkValues,
+  env: Environment
+): Promise<string[] | null> {
+  if (allow.length === 0 && file === undefined) return null
+  // loaded here: --help does not pay for it
+  const { parseKey } = await import('@many-cores/protocol')
+  const check = (where: string, text: string): string => {
+    try {
+      return parseKey(text)
+    } catch (error) {
+      throw new UsageError(`${where}: ${messageOf(error)}`, { cause: error })
+    }
+  }
+  const keys = allow.map((text) => check('--allow', text))
+  if (file === undefined) return keys
+  const lines = await readLines(resolvePath(file, env))
+  for (const [index, line] of lines.entries()) {
+    const [word = ''] = line.replace(/#.*/, '').trim().split(/\s+/)
+    if (word !== '') keys.push(check(`--allow-file, line ${index + 1}`, word))
+  }
+  if (keys.length === 0) throw new UsageError('--allow-file names no key: nobody could connect')
+  return keys
+}
+
+async function readLines(path: string): Promise<string[]> {
+  try {
+    return (await readFile(path, 'utf8')).split('\n')
+  } catch (error) {
+    throw new UsageError(`--allow-file: ${messageOf(error)}`, { cause: error })
+  }
+}

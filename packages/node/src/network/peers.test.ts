@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict'
+import { readdir } from 'node:fs/promises'
+import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import SecretStream from '@hyperswarm/secret-stream'
+import HyperDHT from 'hyperdht'
+import createTestnet from 'hyperdht/testnet.js'
+import { type Node, type NodeOptions, openReader, openWriter, type Status } from '../index.ts'
+import { createMachine, deadline, type Machine, take } from '../testing/support.ts'
+
+/** What a node reports, and a way to wait for some of it. */
+class Heard {
+  readonly all: Status[] = []
+  readonly onStatus = (status: Status): void => void this.all.push(status)
+
+  async until(what: string, isIt: (status: Status) => boolean): Promise<Status> {
+    const search = async (): Promise<Status> => {
+      for (;;) {
+        const found = this.all.find(isIt)
+        if (found !== undefined) return found
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    }
+    return await deadline(what, search())
+  }
+}
+
+/** How two nodes can meet. */
+const WAYS: Readonly<Record<string, (t: TestContext, machine: Machine) => Promise<Open>>> = {
+  'this machine': async (_, machine) => (name, options) => machine.open(name, options),
+  'a DHT': async (t, machine) => {
+    const testnet = await createTestnet(3, { host: '127.0.0.1' })
+    t.after(() => testnet.destroy())
+    const bootstrap = [`127.0.0.1:${testnet.bootstrap[0]?.port}`]
+    return (name, options) =>
+      machine.open(name, {
+        local: false,
+        bootstrap,
+        rendezvous: join(machine.directory, `meet-${name}`),
+        ...options
+      })
+  }
+}
+
+type Open = (name: string, options?: Partial<NodeOptions>) => Promise<Node>
+
+/** The id of a store. */
+async function idOf(open: Open, name: string): Promise<string> {
+  const node = await open(name)
+  await node.close()
+  return node.id
+}
+
+for (const [way, meet] of Object.entries(WAYS)) {
+  test(`only peers that a writer allows get anything from it, by ${way}; the others are told why`, async (t) => {
+    const open = await meet(t, await createMachine(t))
+    const heard = new Heard()
+    const allow = [(await idOf(open, 'friend')).toUpperCase()]
+    const writing = await open('w', { allow, onStatus: heard.onStatus })
+    const writer = await openWriter(writing)
+    await writer.publish(['for friends\n'])
+
+    const stranger = await open('stranger')
+    const error: unknown = await openReader(stranger, writer.key, { timeout: 2500 }).catch((e: unknown) => e)
+    assert.ok(error instanceof Error && 'code' in error && error.code === 'NOT_FOUND', String(error))
+    assert.match(
+      error.message,
+      /refuses this one, because it does not allow [0-9a-f]{64}|may .* not allow this peer/
+    )
+    await stranger.close()
+    assert.equal(writing.peers, 0)
+
+    const reader = await deadline('the reader', openReader(await open('friend'), writer.key))
+    assert.deepEqual(await take(reader.batches(), 1), ['for friends\n'])
+    assert.ok(heard.all.every((status) => status.state !== 'connected' || status.peer !== stranger.id))
+  })
+
+  test(`a reader that allows nobody but its writer asks nobody else, by ${way}`, async (t) => {
+    const open = await meet(t, await createMachine(t))
+    const id = await idOf(open, 'w')
+    const writer = await openWriter(await open('w'))
+    await writer.publish(['a\n'])
+    const other = await open('other')
+    const reader = await openReader(other, writer.key)
+    assert.deepEqual(await take(reader.batches(), 1), ['a\n'])
+
+    const heard = new Heard()
+    const careful = await open('careful', { allow: [id], onStatus: heard.onStatus })
+    const same = await deadline('the reader', openReader(careful, writer.key))
+    assert.deepEqual(await take(same.batches(), 1), ['a\n'])
+    assert.deepEqual(
+      new Set(heard.all.flatMap((status) => (status.state === 'connected' ? [status.peer] : []))),
+      new Set([id])
+    )
+  })
+}
+
+test('who is not allowed is named, to whoever finds nobody else', async (t) => {
+  const machine = await createMachine(t)
+  const writing = await machine.open('w')
+  const writer = await openWriter(writing)
+  const careful = await machine.open('r', { allow: ['ab'.repeat(32)] })
+  await assert.rejects(
+    openReader(careful, writer.key, { timeout: 1500 }),
+    new RegExp(`a peer came that is not allowed: ${writing.id}`)
+  )
+})
+
+test('a key that is none is refused, and an empty list lets nobody in', async (t) => {
+  const machine = await createMachine(t)
+  await assert.rejects(machine.open('w', { allow: ['nonsense'] }), { code: 'BAD_KEY' })
+  for (const maxPeers of [0, -1, 1.5, Number.NaN])
+    await assert.rejects(machine.open('w', { maxPeers }), { code: 'BAD_OPTION' })
+  const writer = await openWriter(await machine.open('w', { allow: [] }))
+  await assert.rejects(openReader(await machine.open('r'), writer.key, { timeout: 1500 }), {
+    code: 'NOT_FOUND'
+  })
+})
+
+test('a node has no more peers than it may have, and readers beyond that are served by readers', async (t) => {
+  const machine = await createMachine(t)
+  const writing = await machine.open('w', { maxPeers: 2 })
+  const writer = await openWriter(writing)
+  await writer.publish(['to all\n'])
+  for (const name of ['a', 'b', 'c', 'd']) {
+    const reader = await deadline('the reader', openReader(await machine.open(name), writer.key))
+    assert.deepEqual(await take(reader.batches(), 1), ['to all\n'])
+    assert.ok(writing.peers <= 2)
+  }
+  assert.equal(writing.peers, 2)
+})
+
+/** Less than anybody is given who does nothing wrong but wait. */
+const SOON_MS = 8000
+
+/** The socket of the only process that listens for a log on `machine`. */
+async function socketOf(machine: Machine): Promise<string> {
+  const root = join(machine.directory, 'meet')
+  const [place = ''] = await readdir(root)
+  const [socket = ''] = await readdir(join(root, place))
+  return join(root, place, socket)
+}
+
+/** A connection to a node's socket by somebody who knows who it is, and nothing else. */
+async function intrude(t: TestContext, path: string): Promise<{ socket: Socket; stream: SecretStream }> {
+  const socket = connect(path)
+  t.after(() => socket.destroy())
+  const stream = new SecretStream(true, socket, { keyPair: HyperDHT.keyPair() })
+  stream.on('error', () => {})
+  assert.equal(await deadline('the handshake', stream.opened), true)
+  return { socket, stream }
+}
+
+test('who shares no log makes room for who does', async (t) => {
+  const machine = await createMachine(t)
+  const heard = new Heard()
+  const writing = await machine.open('w', { maxPeers: 3, onStatus: heard.onStatus })
+  const writer = await openWriter(writing)
+  const path = await socketOf(machine)
+  for (let count = 0; count < 3; count++) await intrude(t, path)
+  await heard.until('three peers', (status) => status.state === 'connected' && status.peers === 3)
+  const reader = await deadline('the reader', openReader(await machine.open('r'), writer.key))
+  await writer.publish(['let in\n'])
+  assert.deepEqual(await take(reader.batches(), 1), ['let in\n'])
+})
+
+test('who shares no log and sends much is not listened to', async (t) => {
+  const machine = await createMachine(t)
+  await openWriter(await machine.open('w'))
+  const { socket, stream } = await intrude(t, await socketOf(machine))
+  const ended = new Promise<void>((resolve) => stream.once('close', () => resolve()))
+  // most of a message of 16 MiB, as it seems
+  socket.write(Buffer.concat([Buffer.from([0xff, 0xff, 0xff]), Buffer.alloc(4 * 1024 * 1024)]))
+  // long before it has had its time
+  await deadline('its end', ended, SOON_MS)
+})
+
+test('of those that are asked for a handshake and say nothing, the oldest goes; a long one ends', async (t) => {
+  const machine = await createMachine(t)
+  await openWriter(await machine.open('w'))
+  const path = await socketOf(machine)
+  const silent = Array.from({ length: 200 }, () => connect(path))
+  t.after(() => silent.forEach((socket) => void socket.destroy()))
+  const ends = silent.map(
+    (socket) => new Promise((resolve) => socket.on('error', () => {}).on('close', resolve))
+  )
+  await deadline('the end of the first', Promise.all(ends.slice(0, 200 - 128)), SOON_MS)
+
+  const talker = connect(path)
+  const ended = new Promise((resolve) => talker.on('error', () => {}).on('close', resolve))
+  // a message of 16 MiB, as it seems
+  talker.write(Buffer.concat([Buffer.from([0xff, 0xff, 0xff]), Buffer.alloc(1024 * 1024)]))
+  await deadline('the end of who sends no handshake', ended, SOON_MS)
+})
