@@ -26,6 +26,8 @@ declare module 'hypercore' {
     readonly remoteLength: number
     readonly remoteContiguousLength: number
     readonly remoteFork: number
+    /** Whether it has said how long the core is that it holds. */
+    readonly remoteSynced: boolean
     readonly stream: SecretStream
   }
 

@@ -142,6 +142,7 @@ test('two stores replicate over a pipe, and each core sees a peer', async () => 
       remoteLength: 'property',
       remoteContiguousLength: 'property',
       remoteFork: 'property',
+      remoteSynced: 'property',
       stream: 'property'
     })
     assertMembers<ProtocolStream>(near, { noiseStream: 'property', pipe: 'method', destroy: 'method' })

@@ -1,6 +1,7 @@
 import type Corestore from 'corestore'
 import { NodeError } from './errors.ts'
 import type { OnStatus } from './status.ts'
+import type { CleanEnd } from './writer/clean-end.ts'
 
 /** What writers and readers share of a node, and its user never sees: upstream types end here. */
 export interface Internals {
@@ -8,6 +9,10 @@ export interface Internals {
   readonly onStatus: OnStatus
   /** Finds peers of this log from now on; resolves when those of this machine can find us. */
   readonly join: (discoveryKey: Uint8Array) => Promise<void>
+  /** Resolves when whoever can be reached is connected, or after so many ms. */
+  readonly looked: (milliseconds: number, signal?: AbortSignal) => Promise<void>
+  /** How the store's last writer ended, and how this one does. */
+  readonly end: CleanEnd
   /** How many peers are connected now. */
   readonly peerCount: () => number
   /** Why nobody is connected, for people. */

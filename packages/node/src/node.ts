@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { keyToBytes, parseKey } from '@many-cores/protocol'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
@@ -11,6 +12,7 @@ import { createPeers } from './network/peers.ts'
 import { createSwarm } from './network/swarm.ts'
 import type { OnStatus } from './status.ts'
 import { openStore } from './store.ts'
+import { CleanEnd } from './writer/clean-end.ts'
 
 export interface NodeOptions {
   /** The directory of the store; made where there is none. One process at a time owns it. */
@@ -50,6 +52,8 @@ export interface Node {
   [Symbol.asyncDispose](): Promise<void>
 }
 
+const LOOK_POLL_MS = 10
+
 /** The alias of the key pair that peers see, derived from the store's own secret. */
 const PEER_KEY_NAME = 'many-cores/peer'
 
@@ -66,10 +70,17 @@ export async function openNode(options: NodeOptions): Promise<Node> {
     throw new NodeError('BAD_OPTION', 'local excludes bootstrap, relay and lan: it uses no network')
   for (const address of bootstrap) parseAddress(address)
   const relayKey = relay === undefined ? null : keyToBytes(parseKey(relay))
-  const store = await openStore(storage)
+  const { store, isNew } = await openStore(storage)
   try {
     signal?.throwIfAborted()
-    return await assemble(store, { ...options, bootstrap, local, lan, relayKey, onStatus })
+    return await assemble(store, new CleanEnd(storage, { isNew }), {
+      ...options,
+      bootstrap,
+      local,
+      lan,
+      relayKey,
+      onStatus
+    })
   } catch (error) {
     await store.close()
     throw error
@@ -81,7 +92,7 @@ type Settled = NodeOptions &
     readonly relayKey: Uint8Array | null
   }
 
-async function assemble(store: Corestore, settled: Settled): Promise<Node> {
+async function assemble(store: Corestore, end: CleanEnd, settled: Settled): Promise<Node> {
   const { storage, onStatus } = settled
   const keyPair = await store.createKeyPair(PEER_KEY_NAME)
   let closing: Promise<void> | null = null
@@ -107,19 +118,20 @@ async function assemble(store: Corestore, settled: Settled): Promise<Node> {
       return peers.count()
     },
     close: () => {
-      closing ??= end()
+      closing ??= closeAll()
       return closing
     },
     [Symbol.asyncDispose]: () => node.close()
   }
 
-  const end = async (): Promise<void> => {
+  const closeAll = async (): Promise<void> => {
     dropInternals(node)
     const steps = [
       async () => void (await Promise.all([...children].map((child) => child.close()))),
       async () => void (await Promise.all(networks.map((network) => network.close()))),
       () => peers.close(),
-      () => store.close()
+      () => store.close(),
+      () => end.finish()
     ]
     await runAll(steps)
   }
@@ -146,6 +158,12 @@ async function assemble(store: Corestore, settled: Settled): Promise<Node> {
       joined.set(topic, joining)
       return joining
     },
+    looked: async (milliseconds, stop) => {
+      const deadline = performance.now() + milliseconds
+      while (networks.some((network) => network.isLooking()) && performance.now() < deadline)
+        await setTimeout(LOOK_POLL_MS, undefined, { ...(stop && { signal: stop }) })
+    },
+    end,
     peerCount: peers.count,
     whyAlone: () => whyAlone(networks, settled.local),
     adopt: (child) => {

@@ -10,13 +10,19 @@ const MARK = 'CORESTORE'
 /** Whoever makes a mark just now has filled it by then. */
 const MARK_MS = 250
 
+/** An open store, and whether it was made just now. */
+export interface OpenStore {
+  readonly store: Corestore
+  readonly isNew: boolean
+}
+
 /** A Corestore on `directory`, made where there is none, readable by its owner alone. Throws NodeError `STORE_*`. */
-export async function openStore(directory: string): Promise<Corestore> {
+export async function openStore(directory: string): Promise<OpenStore> {
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 })
-    await refuseForeign(directory)
+    const isNew = await isEmptyOrOurs(directory)
     await removeEmptyMark(join(directory, MARK))
-    return await openCorestore(directory)
+    return { store: await openCorestore(directory), isNew }
   } catch (error) {
     const { code, message } = translate(error)
     throw new NodeError(isStoreCode(code) ? code : 'STORE_REFUSED', `${directory}: ${message}`, {
@@ -26,9 +32,10 @@ export async function openStore(directory: string): Promise<Corestore> {
 }
 
 // hypercore-storage 3.3.1 moves every file that it finds in a directory without its mark into a folder `db`.
-async function refuseForeign(directory: string): Promise<void> {
+async function isEmptyOrOurs(directory: string): Promise<boolean> {
   const files = await readdir(directory)
-  if (files.length === 0 || files.includes(MARK)) return
+  if (files.length === 0) return true
+  if (files.includes(MARK)) return false
   throw new NodeError(
     'STORE_REFUSED',
     'the directory holds other files and no store: name an empty or a new one'

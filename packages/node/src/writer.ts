@@ -17,6 +17,8 @@ import { internalsOf } from './internals.ts'
 import type { Node } from './node.ts'
 import { Appender } from './writer/appender.ts'
 import { checkCheckpointName, encodeCheckpoint, readCheckpoint } from './writer/checkpoints.ts'
+import type { CleanEnd } from './writer/clean-end.ts'
+import { compare } from './writer/compare.ts'
 import { type Lines, oneLine, splitLines } from './writer/lines.ts'
 import { openLog, type WritableLog } from './writer/log.ts'
 import { Packer } from './writer/packer.ts'
@@ -100,12 +102,21 @@ export interface Writer {
  */
 export async function openWriter(node: Node, options: WriterOptions = {}): Promise<Writer> {
   options.signal?.throwIfAborted()
-  const { store, join, adopt } = internalsOf(node)
-  const log = await openLog(store, { rule: DEFAULT_RULE, ...options })
+  const internals = internalsOf(node)
+  const { store, join, adopt, end } = internals
+  const log = await openLog(
+    store,
+    { rule: DEFAULT_RULE, ...options },
+    {
+      end,
+      compare: (cores) => compare(cores, internals, options.signal),
+      onRegained: (lines) => internals.onStatus({ state: 'regained', lines })
+    }
+  )
   try {
     options.signal?.throwIfAborted()
     await join(log.discoveryKey)
-    const writer: LogWriter = new LogWriter(log, new Appender(store, log.bootstrap, log.openCore), () =>
+    const writer: LogWriter = new LogWriter(log, new Appender(store, log.bootstrap, log.openCore), end, () =>
       release()
     )
     const release = adopt(writer)
@@ -121,6 +132,7 @@ class LogWriter implements Writer {
   readonly manifest: LogManifest
   readonly #log: WritableLog
   readonly #appender: Appender
+  readonly #cleanEnd: CleanEnd
   readonly #packer: Packer
   readonly #queue = new SubmissionQueue()
   readonly #release: () => void
@@ -130,11 +142,12 @@ class LogWriter implements Writer {
   #fault: Error | null = null
   #closing: Promise<void> | null = null
 
-  constructor(log: WritableLog, appender: Appender, release: () => void) {
+  constructor(log: WritableLog, appender: Appender, end: CleanEnd, release: () => void) {
     this.key = log.key
     this.manifest = log.manifest
     this.#log = log
     this.#appender = appender
+    this.#cleanEnd = end
     this.#packer = new Packer(createRouter(log.manifest.routing), log.manifest.framing, log.length)
     this.#length = log.length
     this.#time = log.time
@@ -250,6 +263,7 @@ class LogWriter implements Writer {
         await this.#commit(batch)
       } catch (error) {
         this.#fault = translate(error)
+        this.#cleanEnd.doubt()
         for (const submission of batch) submission.reject(this.#fault)
         this.#queue.rejectAll(this.#fault)
       }
@@ -263,7 +277,9 @@ class LogWriter implements Writer {
     const packed = this.#packer.take()
     // a clock that was set back must not make the journal's times descend
     this.#time = Math.max(this.#time, Date.now())
+    await this.#cleanEnd.begin()
     await this.#appender.append(packed, this.#time, checkpointsOf(batch))
+    this.#cleanEnd.note(this.key, this.#appender.journalLength)
     this.#length = packed.seq + packed.lines
     let position = packed.seq
     for (const submission of batch) {

@@ -58,6 +58,7 @@ export function createLocalNetwork({ keyPair, root, onconnection, onStatus }: Lo
     // every directory is looked through all the time
     lose: ignore,
     search: () => ({ found: 0, reason: fault ?? 'no other process on this machine has it open' }),
+    isLooking: () => meetings.some((meeting) => meeting.isCalling),
     close
   }
 }
@@ -110,6 +111,7 @@ class Meeting {
   readonly #name: string
   readonly #onsocket: OnSocket
   readonly #sockets = new Map<Socket, string | null>()
+  readonly #calls = new Set<Socket>()
   readonly #server: Server
   #timer: NodeJS.Timeout | null = null
   #closed = false
@@ -119,6 +121,11 @@ class Meeting {
     this.#name = name
     this.#onsocket = onsocket
     this.#server = createServer((socket) => this.#take(socket, null))
+  }
+
+  /** Whether somebody was called who has neither answered nor refused. */
+  get isCalling(): boolean {
+    return this.#calls.size > 0
   }
 
   async open(): Promise<void> {
@@ -165,6 +172,8 @@ class Meeting {
     const path = join(this.#directory, name)
     const socket = dial(path)
     this.#sockets.set(socket, name)
+    this.#calls.add(socket)
+    socket.once('close', () => this.#calls.delete(socket))
     socket.once('error', (error: NodeJS.ErrnoException) => {
       this.#sockets.delete(socket)
       // who listened once and refuses now is dead: its name goes, whoever meets it
@@ -182,6 +191,7 @@ class Meeting {
       this.#sockets.delete(socket)
     })
     this.#onsocket(socket, name !== null).then((peer) => {
+      this.#calls.delete(socket)
       if (this.#sockets.has(socket)) this.#sockets.set(socket, peer)
     }, ignore)
   }
