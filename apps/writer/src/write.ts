@@ -29,7 +29,7 @@ export async function write(values: Values, context: RunContext): Promise<void> 
   status.note(`${count} lines published, ${writer.length} in all`)
   if (!exit && !signal.aborted) {
     status.state('standard input has ended; serving until a signal')
-    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+    await writer.serve(signal)
   }
 }
 

@@ -5,6 +5,7 @@ import { ProtocolError } from '@many-cores/protocol'
  *
  * - `NOT_FOUND`: nobody, or nobody with this log, was found in time
  * - `INTEGRITY`: journal and cores disagree, or a peer's data do not verify
+ * - `REWRITTEN`: the owner of the log's key has signed two histories of one of its cores
  * - `GONE`: a block that the journal names did not come in time
  * - `STORE_IN_USE`: another process owns the store
  * - `STORE_REFUSED`: the directory cannot be used as a store: not writable, copied, damaged, other software's
@@ -17,6 +18,7 @@ import { ProtocolError } from '@many-cores/protocol'
 export type NodeErrorCode =
   | 'NOT_FOUND'
   | 'INTEGRITY'
+  | 'REWRITTEN'
   | 'GONE'
   | 'STORE_IN_USE'
   | 'STORE_REFUSED'

@@ -1,5 +1,6 @@
 import type Corestore from 'corestore'
 import { NodeError } from './errors.ts'
+import type { History } from './history.ts'
 import type { OnStatus } from './status.ts'
 import type { CleanEnd } from './writer/clean-end.ts'
 
@@ -11,6 +12,8 @@ export interface Internals {
   readonly join: (discoveryKey: Uint8Array) => Promise<void>
   /** Resolves when whoever can be reached is connected, or after so many ms. */
   readonly looked: (milliseconds: number, signal?: AbortSignal) => Promise<void>
+  /** Whether a core of the store has two. */
+  readonly history: History
   /** How the store's last writer ended, and how this one does. */
   readonly end: CleanEnd
   /** How many peers are connected now. */

@@ -3,6 +3,7 @@ import { keyToBytes, parseKey } from '@many-cores/protocol'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
 import { NodeError } from './errors.ts'
+import { History } from './history.ts'
 import { type Child, dropInternals, setInternals } from './internals.ts'
 import { parseAddress } from './network/address.ts'
 import { createLan } from './network/lan.ts'
@@ -164,6 +165,7 @@ async function assemble(store: Corestore, end: CleanEnd, settled: Settled): Prom
         await setTimeout(LOOK_POLL_MS, undefined, { ...(stop && { signal: stop }) })
     },
     end,
+    history: new History(store, storage),
     peerCount: peers.count,
     whyAlone: () => whyAlone(networks, settled.local),
     adopt: (child) => {

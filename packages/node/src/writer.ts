@@ -13,7 +13,8 @@ import {
 import b4a from 'b4a'
 import type { Checkpoint, StreamCheckpoint } from './checkpoint.ts'
 import { NodeError, translate } from './errors.ts'
-import { internalsOf } from './internals.ts'
+import { rewritten } from './history.ts'
+import { type Internals, internalsOf } from './internals.ts'
 import type { Node } from './node.ts'
 import { Appender } from './writer/appender.ts'
 import { checkCheckpointName, encodeCheckpoint, readCheckpoint } from './writer/checkpoints.ts'
@@ -72,7 +73,7 @@ export interface Writer {
    * is under way share the next one, in their order. Without lines, a checkpoint is stored alone.
    *
    * @throws ProtocolError `BAD_LINE`, `LINE_TOO_LONG` or `BATCH_TOO_LARGE`, NodeError `BAD_OPTION`, and nothing is published;
-   * `STORE_FULL` or the like, after which the writer accepts nothing more; `CLOSED`.
+   * `STORE_FULL`, `REWRITTEN` or the like, after which the writer accepts nothing more; `CLOSED`.
    */
   publish(lines: Iterable<Line>, options?: PublishOptions): Promise<Published>
   /** Publishes line by line, in batches as they come, never waiting for more. Resolves when all are durable. */
@@ -87,6 +88,11 @@ export interface Writer {
    * @throws as `publish`; what stands before the fault is durable. NodeError `BAD_OPTION` for a log of framing `none`.
    */
   publishBytes(source: AsyncIterable<Uint8Array>, options?: PublishStreamOptions): Promise<Published>
+  /**
+   * Resolves at `signal`, or when the writer is closed; until then it has nothing to do but to serve. Rejects with NodeError
+   * `REWRITTEN` as soon as a second history of the log turns up: somebody else has its keys, or the store is an old copy.
+   */
+  serve(signal: AbortSignal): Promise<void>
   /** The checkpoint of this name as it was last made durable, or null. Throws NodeError `BAD_OPTION`. */
   checkpoint(name: string): Promise<Uint8Array | null>
   /** Makes durable what was published, then closes. Idempotent. The node stays open and goes on serving the log. */
@@ -116,8 +122,11 @@ export async function openWriter(node: Node, options: WriterOptions = {}): Promi
   try {
     options.signal?.throwIfAborted()
     await join(log.discoveryKey)
-    const writer: LogWriter = new LogWriter(log, new Appender(store, log.bootstrap, log.openCore), end, () =>
-      release()
+    const writer: LogWriter = new LogWriter(
+      log,
+      new Appender(store, log.bootstrap, log.openCore),
+      internals,
+      () => release()
     )
     const release = adopt(writer)
     return writer
@@ -140,9 +149,13 @@ class LogWriter implements Writer {
   #time: number
   #flushing: Promise<void> | null = null
   #fault: Error | null = null
+  /** Aborted with the fault. */
+  readonly #failing = new AbortController()
+  readonly #closed = new AbortController()
+  readonly #unwatch: () => void
   #closing: Promise<void> | null = null
 
-  constructor(log: WritableLog, appender: Appender, end: CleanEnd, release: () => void) {
+  constructor(log: WritableLog, appender: Appender, { end, history }: Internals, release: () => void) {
     this.key = log.key
     this.manifest = log.manifest
     this.#log = log
@@ -152,6 +165,12 @@ class LogWriter implements Writer {
     this.#length = log.length
     this.#time = log.time
     this.#release = release
+    const names = new Map<CoreKey, string>(log.manifest.cores.map(({ key, name }) => [key, name]))
+    names.set(log.key, 'bootstrap')
+    this.#unwatch = history.watch((rewriting) => {
+      const name = names.get(rewriting.key)
+      if (name !== undefined) this.#fail(rewritten(name, rewriting))
+    })
   }
 
   get length(): number {
@@ -187,7 +206,16 @@ class LogWriter implements Writer {
       )
     }
     const takesRest = (): boolean => checkpoint === undefined || signal?.aborted !== true
-    return await this.#publishAll(splitLines(until(source, signal), takesRest), checkpoint)
+    const stop = signal === undefined ? this.#failing.signal : AbortSignal.any([signal, this.#failing.signal])
+    const published = await this.#publishAll(splitLines(until(source, stop), takesRest), checkpoint)
+    if (this.#fault !== null) throw this.#fault
+    return published
+  }
+
+  async serve(signal: AbortSignal): Promise<void> {
+    const end = AbortSignal.any([signal, this.#failing.signal, this.#closed.signal])
+    if (!end.aborted) await new Promise((resolve) => end.addEventListener('abort', resolve, { once: true }))
+    if (!signal.aborted && this.#fault !== null) throw this.#fault
   }
 
   checkpoint(name: string): Promise<Uint8Array | null> {
@@ -205,6 +233,8 @@ class LogWriter implements Writer {
 
   async #end(): Promise<void> {
     await this.#flushing
+    this.#unwatch()
+    this.#closed.abort()
     this.#release()
     await this.#appender.close()
     await this.#log.close()
@@ -247,6 +277,13 @@ class LogWriter implements Writer {
     return { position: (await (first as Submission | null)?.durable) ?? this.#length, count: taken.lines }
   }
 
+  /** Nothing is accepted any more, for the first reason that there was. */
+  #fail(error: unknown): void {
+    this.#fault ??= translate(error)
+    this.#cleanEnd.doubt()
+    this.#failing.abort(this.#fault)
+  }
+
   #submit(submission: Submission): void {
     this.#checkOpen()
     this.#queue.push(submission)
@@ -262,10 +299,10 @@ class LogWriter implements Writer {
       try {
         await this.#commit(batch)
       } catch (error) {
-        this.#fault = translate(error)
-        this.#cleanEnd.doubt()
-        for (const submission of batch) submission.reject(this.#fault)
-        this.#queue.rejectAll(this.#fault)
+        this.#fail(error)
+        const fault = this.#fault ?? translate(error)
+        for (const submission of batch) submission.reject(fault)
+        this.#queue.rejectAll(fault)
       }
     }
     // at once with the last look at the queue: what is submitted from here on starts a flush of its own
