@@ -24,6 +24,7 @@ declare module 'corestore' {
   interface CorestoreStorage {
     readonly path: string
     createAtom(): Atom
+    close(): Promise<void>
   }
 
   /** One of `name`, `key`, `keyPair` and `discoveryKey`. */

@@ -63,7 +63,7 @@ test('corestore has what is declared', () => {
     watch: 'method',
     replicate: 'method'
   })
-  assertMembers<CorestoreStorage>(store.storage, { path: 'property', createAtom: 'method' })
+  assertMembers<CorestoreStorage>(store.storage, { path: 'property', createAtom: 'method', close: 'method' })
   assertMembers<Atom>(store.storage.createAtom(), { flush: 'method' })
 })
 

@@ -67,6 +67,8 @@ async function openCorestore(directory: string): Promise<Corestore> {
   } catch (error) {
     // the failed open is what the caller must hear of
     await store.close().catch(ignore)
+    // a store that failed to open does not close what it opened (ready-resource), and RocksDB would keep its lock
+    await store.storage.close().catch(ignore)
     throw error
   }
 }
