@@ -58,6 +58,8 @@ declare module 'hypercore' {
     /** Null until ready, where the core was asked for by its discovery key. */
     readonly key: Uint8Array | null
     readonly replicator: Replicator
+    /** Verifies what a peer sent, and stores it. */
+    verify(proof: unknown, from: unknown): Promise<boolean>
     /** Takes over a verified history of another fork, and truncates to what it has in common with the one that is here. */
     reorg(batch: { readonly ancestors: number }): Promise<boolean>
     /** Closes everything once two signatures of one length were found and verified. */

@@ -17,6 +17,8 @@ export interface ProgramOptions {
   readonly env: Readonly<Record<string, string>>
   /** The network namespace that it runs in, without a way out. Default: this process's. */
   readonly namespace?: string
+  /** The user that it runs as. Default: this process's. */
+  readonly uid?: number
   /** A descriptor, which stays the caller's to close. Default: what `write` and `end` are given. */
   readonly stdin?: number
   /** A descriptor, which stays the caller's to close. Default: what `Program.stdout` has. */
@@ -40,7 +42,7 @@ export class Program {
   #signalledAt = 0
 
   /** Starts it; throws before that if it could reach a public network. */
-  constructor({ name, main, args, env, namespace, stdin, stdout }: ProgramOptions) {
+  constructor({ name, main, args, env, namespace, uid, stdin, stdout }: ProgramOptions) {
     if (namespace === undefined) refusePublicNetwork(args)
     this.name = name
     // ip becomes the program: signals reach it, and its exit code is the program's
@@ -48,6 +50,7 @@ export class Program {
     const [command = '', ...rest] = [...within, process.execPath, '--enable-source-maps', main, ...args]
     this.#child = spawn(command, rest, {
       env,
+      ...(uid !== undefined && { uid, gid: uid }),
       stdio: [stdin ?? 'pipe', stdout ?? 'pipe', 'pipe']
     })
     this.stdout = new Output(`${name}'s stdout`, this.#child.stdout ?? Readable.from([]))

@@ -25,6 +25,8 @@ export interface StartOptions {
   readonly bootstrap?: string
   /** A network namespace without a way out; the network is then used as it is by default. */
   readonly namespace?: string
+  /** The user that it runs as. Default: this process's. */
+  readonly uid?: number
   /** Beside `PATH`, `HOME` and `XDG_RUNTIME_DIR`. */
   readonly env?: Readonly<Record<string, string>>
   /** A file to read, or a descriptor, which becomes the program's. Default: what `write` and `end` are given. */
@@ -113,7 +115,7 @@ export class Sandbox {
   }
 
   async #start(name: string, main: string, options: StartOptions): Promise<Program> {
-    const { command, args = [], storage = name, namespace, stdin, stdout, env } = options
+    const { command, args = [], storage = name, namespace, stdin, stdout, env, uid } = options
     const store = storage === null ? [] : ['--storage', this.path(storage)]
     const [input, output] = [await this.#open(stdin, 'r'), await this.#open(stdout, 'w')]
     const program = new Program({
@@ -122,6 +124,7 @@ export class Sandbox {
       args: [...(command === undefined ? [] : [command]), ...store, ...networkOf(options), ...args],
       env: { ...this.#env, ...env },
       ...(namespace !== undefined && { namespace }),
+      ...(uid !== undefined && { uid }),
       ...(input !== undefined && { stdin: input }),
       ...(output !== undefined && { stdout: output })
     })

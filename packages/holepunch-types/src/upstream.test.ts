@@ -102,6 +102,7 @@ test('hypercore has what is declared', () => {
     audit: 'method',
     key: 'property',
     replicator: 'property',
+    verify: 'method',
     reorg: 'method',
     _onconflict: 'method'
   })

@@ -2,6 +2,7 @@ import type Corestore from 'corestore'
 import { NodeError } from './errors.ts'
 import type { History } from './history.ts'
 import type { OnStatus } from './status.ts'
+import type { StorageFaults } from './storage-faults.ts'
 import type { CleanEnd } from './writer/clean-end.ts'
 
 /** What writers and readers share of a node, and its user never sees: upstream types end here. */
@@ -14,6 +15,8 @@ export interface Internals {
   readonly looked: (milliseconds: number, signal?: AbortSignal) => Promise<void>
   /** Whether a core of the store has two. */
   readonly history: History
+  /** Whether what peers send can be stored. */
+  readonly faults: StorageFaults
   /** How the store's last writer ended, and how this one does. */
   readonly end: CleanEnd
   /** How many peers are connected now. */

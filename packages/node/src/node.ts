@@ -12,6 +12,7 @@ import type { Network, NetworkEvents, PeerKeyPair } from './network/network.ts'
 import { createPeers } from './network/peers.ts'
 import { createSwarm } from './network/swarm.ts'
 import type { OnStatus } from './status.ts'
+import { StorageFaults } from './storage-faults.ts'
 import { openStore } from './store.ts'
 import { CleanEnd } from './writer/clean-end.ts'
 
@@ -166,6 +167,7 @@ async function assemble(store: Corestore, end: CleanEnd, settled: Settled): Prom
     },
     end,
     history: new History(store, storage),
+    faults: new StorageFaults(store),
     peerCount: peers.count,
     whyAlone: () => whyAlone(networks, settled.local),
     adopt: (child) => {

@@ -81,7 +81,8 @@ export interface Reader {
    * Every line once, in the order it was written, history first and then live. Lines are pulled: a slow consumer slows the
    * download, not the memory. Ends at `break`, at `signal`, at `close`, or (with `live: false`) at the end.
    *
-   * @throws NodeError `BAD_OPTION`; `REWRITTEN` once the log has two histories; `GONE` for a block that did not come; `NOT_FOUND` at the end, with `live: false`, where
+   * @throws NodeError `BAD_OPTION`; `REWRITTEN` once the log has two histories; `STORE_FULL` where nothing
+   * more can be stored, after which the node must be opened anew; `GONE` for a block that did not come; `NOT_FOUND` at the end, with `live: false`, where
    * no peer could be asked for more; ProtocolError where journal and cores disagree.
    */
   follow(options?: FollowOptions): AsyncGenerator<Entry, void, undefined>
@@ -144,6 +145,10 @@ export async function openReader(node: Node, key: string, options: ReaderOptions
     if (rewriting.key === parsed && !rewriting.isOld) fault = rewritten('bootstrap', rewriting)
     if (fault !== null) giveUp()
   })
+  const unwatchFaults = internals.faults.watch((found) => {
+    fault = found
+    giveUp()
+  })
   signal?.addEventListener('abort', giveUp, { once: true })
   try {
     await bootstrap.ready()
@@ -159,6 +164,7 @@ export async function openReader(node: Node, key: string, options: ReaderOptions
     throw fault ?? translate(error)
   } finally {
     unwatch()
+    unwatchFaults()
     signal?.removeEventListener('abort', giveUp)
   }
 }
@@ -195,8 +201,8 @@ class LogReader implements Reader {
   readonly #internals: Internals
   readonly #release: () => void
   readonly #ending = new AbortController()
-  /** Aborted with the reason once the log turns out to have two histories. */
-  readonly #rewritten = new AbortController()
+  /** Aborted with the reason once the log turns out to have two histories, or nothing can be stored any more. */
+  readonly #failing = new AbortController()
   readonly #unwatch: () => void
   /** Two histories were found before this start: what is stored can still be read, and nothing else. */
   #foundBefore: NodeError | null = null
@@ -210,12 +216,17 @@ class LogReader implements Reader {
     this.#release = release
     const names = new Map<CoreKey, string>(log.manifest.cores.map(({ key, name }) => [key, name]))
     names.set(log.key, 'bootstrap')
-    this.#unwatch = internals.history.watch((rewriting) => {
+    const unwatchFaults = internals.faults.watch((fault) => this.#failing.abort(fault))
+    const unwatchHistory = internals.history.watch((rewriting) => {
       const name = names.get(rewriting.key)
       if (name === undefined) return
       if (rewriting.isOld) this.#foundBefore ??= rewritten(name, rewriting)
-      else this.#rewritten.abort(rewritten(name, rewriting))
+      else this.#failing.abort(rewritten(name, rewriting))
     })
+    this.#unwatch = () => {
+      unwatchFaults()
+      unwatchHistory()
+    }
   }
 
   async *follow(options: FollowOptions = {}): AsyncGenerator<Entry, void, undefined> {
@@ -227,9 +238,9 @@ class LogReader implements Reader {
     try {
       yield* this.#batches(known === null ? options : { ...options, live: false, timeout: STORED_MS })
     } catch (error) {
-      throw this.#historyFault() ?? error
+      throw this.#fault() ?? error
     }
-    const fault = this.#historyFault()
+    const fault = this.#fault()
     if (fault !== null && options.signal?.aborted !== true && this.#closing === null) throw fault
   }
 
@@ -286,11 +297,11 @@ class LogReader implements Reader {
       { ...this.#log, manifest },
       { signal, timeout, onStatus: this.#internals.onStatus, ...(onProgress && { onProgress }) }
     ).catch((error: unknown) => {
-      throw this.#historyFault() ?? error
+      throw this.#fault() ?? error
     })
     options.signal?.throwIfAborted()
     this.#checkOpen()
-    const fault = this.#historyFault()
+    const fault = this.#fault()
     if (fault !== null) throw fault
     return verification
   }
@@ -381,12 +392,12 @@ class LogReader implements Reader {
   }
 
   #signal(signal: AbortSignal | undefined): AbortSignal {
-    const own = [this.#ending.signal, this.#rewritten.signal]
+    const own = [this.#ending.signal, this.#failing.signal]
     return AbortSignal.any(signal === undefined ? own : [...own, signal])
   }
 
-  #historyFault(): NodeError | null {
-    const { aborted, reason } = this.#rewritten.signal
+  #fault(): NodeError | null {
+    const { aborted, reason } = this.#failing.signal
     return aborted ? (reason as NodeError) : this.#foundBefore
   }
 

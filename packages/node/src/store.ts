@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import Corestore from 'corestore'
 import { NodeError, translate } from './errors.ts'
+import { holderOf } from './holder.ts'
 
 /** What Corestore 7 puts first into a directory of its own. */
 const MARK = 'CORESTORE'
@@ -25,7 +26,9 @@ export async function openStore(directory: string): Promise<OpenStore> {
     return { store: await openCorestore(directory), isNew }
   } catch (error) {
     const { code, message } = translate(error)
-    throw new NodeError(isStoreCode(code) ? code : 'STORE_REFUSED', `${directory}: ${message}`, {
+    const holder = code === 'STORE_IN_USE' ? await holderOf(join(directory, MARK)) : null
+    const text = holder === null ? message : `the store is in use by process ${holder}`
+    throw new NodeError(isStoreCode(code) ? code : 'STORE_REFUSED', `${directory}: ${text}`, {
       cause: error
     })
   }
@@ -73,8 +76,8 @@ async function openCorestore(directory: string): Promise<Corestore> {
   }
 }
 
-function isStoreCode(code: string): code is 'STORE_IN_USE' | 'STORE_FULL' {
-  return code === 'STORE_IN_USE' || code === 'STORE_FULL'
+function isStoreCode(code: string): code is 'STORE_IN_USE' | 'STORE_FULL' | 'STORE_DAMAGED' {
+  return ['STORE_IN_USE', 'STORE_FULL', 'STORE_DAMAGED'].includes(code)
 }
 
 function ignore(): void {}

@@ -31,6 +31,13 @@ export class CleanEnd {
     return this.#trusted === markOf(key, journal) || (this.#trusted === '' && journal === 0)
   }
 
+  /** By how many records the journal is shorter than it was at the last clean end. */
+  async missing(key: string, journal: number): Promise<number> {
+    await this.isTrusted(key, journal)
+    const [, ofKey, had] = MARK_TEXT.exec(this.#trusted ?? '') ?? []
+    return ofKey === key ? Math.max(0, Number(had) - journal) : 0
+  }
+
   /** From now on the end is not clean, whatever happens. */
   begin(): Promise<void> {
     this.#begun ??= this.#remove()
@@ -71,6 +78,8 @@ export class CleanEnd {
     await sync(this.#directory)
   }
 }
+
+const MARK_TEXT = /^{"key":"([0-9a-f]{64})","journal":(\d+)}\n$/
 
 function markOf(key: string, journal: number): string {
   return `${JSON.stringify({ key, journal })}\n`

@@ -79,6 +79,11 @@ export async function openLog(
       const countCores = async (): Promise<number> => (await readManifest()).cores.length
       await compare({ bootstrap, countCores, openCore: openAlias })
     }
+    const missing = await end.missing(key, bootstrap.length)
+    if (missing > 0)
+      throw damaged(
+        `its journal had ${missing} records more when it was closed, and nobody who is connected has them`
+      )
     if (bootstrap.length === 0) {
       await end.begin()
       await bootstrap.append(encodeManifest(await newManifest(store, options), key))
