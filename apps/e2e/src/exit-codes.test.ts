@@ -126,6 +126,8 @@ test('a store that is in use: 7, and who uses it is not disturbed', async (t) =>
   const second = await sandbox.writer()
   await second.ends(7)
   assertOneSentence(second)
+  if (process.platform === 'linux')
+    assert.match(second.stderr.text, new RegExp(`in use by process ${writer.pid}$`, 'm'))
   const guest = await sandbox.reader(key, { storage: 'writer' })
   await guest.ends(7)
   assertOneSentence(guest)

@@ -64,6 +64,10 @@ export class Program {
     this.#closed.catch(ignore)
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
   get isRunning(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null
   }
@@ -101,6 +105,20 @@ export class Program {
     clearTimeout(timer)
     assert.equal(actual, expected, `${this.name} ended with ${actual}, not ${expected}; ${this.#said()}`)
     return milliseconds
+  }
+
+  /** Resolves to its exit code, whichever it is, or the signal that killed it; `what` is for the message where it does not end. */
+  async leaves(what: string, deadline: number = DEADLINE_MS): Promise<number | string> {
+    let timer: NodeJS.Timeout | undefined
+    const tooLate = new Promise<never>((_resolve, reject) => {
+      const fault = (): void => reject(new Error(`${what}: ${this.name} still runs; ${this.#said()}`))
+      timer = setTimeout(fault, deadline)
+    })
+    try {
+      return await Promise.race([this.#closed, tooLate])
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   /** Leaves nothing of it behind. */

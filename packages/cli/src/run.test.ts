@@ -237,6 +237,14 @@ test('what libraries say on the console does not come between the data', async (
   assert.deepEqual(await result(t, 'chatty'), { code: 0, stdout: 'data\n', stderr: '' })
 })
 
+test('of an error and what closing failed with because of it, the first is said and is the exit code', async (t) => {
+  assert.deepEqual(await result(t, 'unclosable'), {
+    code: 8,
+    stdout: '',
+    stderr: 'program: no space is left\n'
+  })
+})
+
 test('the arguments come without node and the script', async (t) => {
   const { stdout } = await result(t, 'arguments', '--', '--local', 'KEY')
   assert.deepEqual(JSON.parse(stdout), ['arguments', '--', '--local', 'KEY'])
