@@ -11,8 +11,11 @@ import {
   type RoutingRule
 } from '@many-cores/protocol'
 import b4a from 'b4a'
+import type Corestore from 'corestore'
 import type { Checkpoint, StreamCheckpoint } from './checkpoint.ts'
 import { NodeError, translate } from './errors.ts'
+import { createReadableLog } from './follow/log.ts'
+import { followOrdered } from './follow/ordered.ts'
 import { rewritten } from './history.ts'
 import { type Internals, internalsOf } from './internals.ts'
 import type { Node } from './node.ts'
@@ -24,9 +27,13 @@ import { type Lines, oneLine, splitLines } from './writer/lines.ts'
 import { openLog, type WritableLog } from './writer/log.ts'
 import { Packer } from './writer/packer.ts'
 import { checkpointsOf, Submission, SubmissionQueue, type SubmittedCheckpoint } from './writer/queue.ts'
+import { Regained } from './writer/regained.ts'
 
 /** What is published: bytes, terminator included; a text stands for its UTF-8. */
 export type Line = Uint8Array | string
+
+/** What is stored comes within this time. */
+const STORED_MS = 1000
 
 export interface WriterOptions {
   /** Used when the log is created; another than the log's own is an error. Default: the log's own, else `byte-length:5`. */
@@ -48,7 +55,8 @@ export interface PublishStreamOptions {
   /** Takes nothing more from the source; what was taken is made durable. */
   readonly signal?: AbortSignal
   /**
-   * Becomes durable in the same atom as each batch. A byte stream that has one can be gone on with: where it is aborted in
+   * Becomes durable in the same atom as each batch. Lines that the store had lost, with the checkpoint that stood behind them,
+   * and that came back from peers, are not published again where the stream begins with them; they count as published. A byte stream that has one can be gone on with: where it is aborted in
    * the midst of a line, that line is left to whoever goes on.
    */
   readonly checkpoint?: StreamCheckpoint
@@ -122,12 +130,7 @@ export async function openWriter(node: Node, options: WriterOptions = {}): Promi
   try {
     options.signal?.throwIfAborted()
     await join(log.discoveryKey)
-    const writer: LogWriter = new LogWriter(
-      log,
-      new Appender(store, log.bootstrap, log.openCore),
-      internals,
-      () => release()
-    )
+    const writer: LogWriter = new LogWriter(log, new Appender(store, log), internals, () => release())
     const release = adopt(writer)
     return writer
   } catch (error) {
@@ -145,6 +148,7 @@ class LogWriter implements Writer {
   readonly #packer: Packer
   readonly #queue = new SubmissionQueue()
   readonly #release: () => void
+  readonly #regained: Regained | null
   #length: number
   #time: number
   #flushing: Promise<void> | null = null
@@ -155,12 +159,13 @@ class LogWriter implements Writer {
   readonly #unwatch: () => void
   #closing: Promise<void> | null = null
 
-  constructor(log: WritableLog, appender: Appender, { end, history }: Internals, release: () => void) {
+  constructor(log: WritableLog, appender: Appender, { store, end, history }: Internals, release: () => void) {
     this.key = log.key
     this.manifest = log.manifest
     this.#log = log
     this.#appender = appender
     this.#cleanEnd = end
+    this.#regained = log.regainedFrom === null ? null : new Regained(linesFrom(store, log, log.regainedFrom))
     this.#packer = new Packer(createRouter(log.manifest.routing), log.manifest.framing, log.length)
     this.#length = log.length
     this.#time = log.time
@@ -235,6 +240,7 @@ class LogWriter implements Writer {
     await this.#flushing
     this.#unwatch()
     this.#closed.abort()
+    await this.#regained?.close()
     this.#release()
     await this.#appender.close()
     await this.#log.close()
@@ -262,7 +268,10 @@ class LogWriter implements Writer {
     }
     try {
       for await (const lines of source) {
-        for (let from = 0; from < lines.ends.length; ) {
+        const again = checkpoint === undefined ? 0 : ((await this.#regained?.skip(lines, 0)) ?? 0)
+        taken.lines += again
+        taken.bytes += lines.ends[again - 1] ?? 0
+        for (let from = again; from < lines.ends.length; ) {
           const topped = top(lines, from)
           const next = topped > from ? topped : await begin(lines, from)
           taken.lines += next - from
@@ -372,6 +381,20 @@ function orAbort<T>(next: Promise<T>, signal: AbortSignal): Promise<T | null> {
     const forget = (): void => signal.removeEventListener('abort', onabort)
     next.finally(forget).then(resolve, reject)
   })
+}
+
+/** The lines of the log from a position on, as they are stored. */
+async function* linesFrom(store: Corestore, log: WritableLog, from: number): AsyncGenerator<Uint8Array> {
+  const { key, manifest } = log
+  const stored = createReadableLog(store, key, log.bootstrap.session(), manifest)
+  const context = { from, until: null, live: false, wants: () => true, onStatus: ignore, timeout: STORED_MS }
+  try {
+    const signal = new AbortController().signal
+    for await (const batch of followOrdered(stored, { ...context, signal }))
+      for (const { line } of batch) yield line
+  } finally {
+    await stored.close()
+  }
 }
 
 /** A checkpoint whose value is known already. */

@@ -4,7 +4,9 @@ import type { Atom } from 'corestore'
 import type Hypercore from 'hypercore'
 import { NodeError } from '../errors.ts'
 import { type Checkpoints, writeCheckpoints } from './checkpoints.ts'
+import type { WritableLog } from './log.ts'
 import type { PackedBatch } from './packer.ts'
+import { writeRegained } from './regained.ts'
 
 /** Opens the data core with this index. */
 export type OpenCore = (index: number) => Promise<Hypercore>
@@ -20,12 +22,15 @@ export class Appender {
   readonly #atom: Atom
   readonly #bootstrap: Hypercore
   readonly #openCore: OpenCore
+  /** Whether lines came back that no checkpoint stands behind: the next one does. */
+  #hasRegained: boolean
   /** How long the journal is, by what was appended. */
   journalLength: number
   readonly #sessions = new Map<number, Promise<Hypercore>>()
   #journal: Promise<Hypercore> | null = null
 
-  constructor(store: Corestore, bootstrap: Hypercore, openCore: OpenCore) {
+  constructor(store: Corestore, { bootstrap, openCore, regainedFrom }: WritableLog) {
+    this.#hasRegained = regainedFrom !== null
     this.#atom = store.storage.createAtom()
     this.#bootstrap = bootstrap
     this.journalLength = bootstrap.length
@@ -54,8 +59,10 @@ export class Appender {
     await Promise.all(appends)
     // hypercore 11.37: user data of an atom's session goes into the atom's view, like its blocks
     await writeCheckpoints(journal, checkpoints)
+    if (checkpoints.size > 0 && this.#hasRegained) await writeRegained(journal, null)
     await this.#atom.flush()
     this.journalLength = journal.length
+    if (checkpoints.size > 0) this.#hasRegained = false
   }
 
   async close(): Promise<void> {

@@ -19,6 +19,7 @@ import { NodeError, translate } from '../errors.ts'
 import type { OpenCore } from './appender.ts'
 import type { CleanEnd } from './clean-end.ts'
 import type { ComparedLog } from './compare.ts'
+import { readRegained, writeRegained } from './regained.ts'
 
 /** The log of a store, ready to be appended to. */
 export interface WritableLog {
@@ -29,6 +30,8 @@ export interface WritableLog {
   readonly openCore: OpenCore
   /** Lines published so far. */
   readonly length: number
+  /** From here on lines came back from peers, and no checkpoint stands behind them; null: there are none. */
+  readonly regainedFrom: number | null
   /** The time of the last journal record, 0 if there is none. */
   readonly time: number
   close(): Promise<void>
@@ -77,6 +80,8 @@ export async function openLog(
     const before = isTrusted ? null : await storedLength(bootstrap, key)
     if (!isTrusted) {
       const countCores = async (): Promise<number> => (await readManifest()).cores.length
+      // first: whoever is killed while lines come back still knows which they are
+      if (before !== null && (await readRegained(bootstrap)) === null) await writeRegained(bootstrap, before)
       await compare({ bootstrap, countCores, openCore: openAlias })
     }
     const missing = await end.missing(key, bootstrap.length)
@@ -99,6 +104,9 @@ export async function openLog(
     const tail = await readTail(bootstrap, manifest, { open: openCore, all: !isTrusted })
     end.note(key, bootstrap.length)
     if (before !== null && tail.length > before) onRegained(tail.length - before)
+    const regainedFrom = await readRegained(bootstrap)
+    const isRegained = regainedFrom !== null && regainedFrom < tail.length
+    if (regainedFrom !== null && !isRegained) await writeRegained(bootstrap, null)
     return {
       key,
       discoveryKey: bootstrap.discoveryKey as Uint8Array,
@@ -106,6 +114,7 @@ export async function openLog(
       bootstrap,
       openCore,
       ...tail,
+      regainedFrom: isRegained ? regainedFrom : null,
       close
     }
   } catch (error) {

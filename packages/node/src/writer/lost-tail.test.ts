@@ -122,3 +122,40 @@ test('a writer that is killed while it gets back what it lost does not append be
   assert.equal(writer.length, 20)
   await writer.publish(['after\n'])
 })
+
+test('a source that goes on at its checkpoint does not publish again what was lost together with it and came back', async (t) => {
+  const machine = await createMachine(t)
+  const name = 'source'
+  const at = ({ lines: published }: { lines: number }): string => `${start + published}`
+  let start = 0
+  const source = async function* (from: number, to: number): AsyncGenerator<Uint8Array> {
+    for (const line of lines(0, to).slice(from)) yield Buffer.from(line)
+  }
+  const before = await machine.open('w')
+  const writer = await openWriter(before)
+  await writer.publishBytes(source(0, 10), { checkpoint: { name, at } })
+  const kept = await logSize(before.storage)
+  start = 10
+  await writer.publishBytes(source(10, 20), { checkpoint: { name, at } })
+  const reader = await openReader(await machine.open('r'), writer.key)
+  await deadline('the reader to have all', collect(reader.batches({ until: 20 })))
+  await before.close()
+  await loseTail(before.storage, kept)
+  // twice: it is killed before it has a new checkpoint
+  for (const isLast of [false, true]) {
+    const node = await machine.open('w')
+    const again = await openWriter(node)
+    assert.equal(again.length, 20)
+    start = Number(Buffer.from((await again.checkpoint(name)) ?? []).toString())
+    assert.equal(start, 10)
+    const to = isLast ? 25 : 20
+    await again.publishBytes(source(start, to), { checkpoint: { name, at } })
+    assert.equal(again.length, to)
+    const all = await deadline('the reader', collect(reader.batches({ until: to })))
+    assert.equal(all.toString(), lines(0, to).join(''))
+    await node.close()
+    if (!isLast) await rm(join(node.storage, MARK))
+  }
+  const last = await openWriter(await machine.open('w'))
+  assert.equal(Buffer.from((await last.checkpoint(name)) ?? []).toString(), '25')
+})
