@@ -89,7 +89,10 @@ function noteFound(file: string, { key, length }: Rewriting): void {
 function readFound(file: string): Rewriting[] {
   try {
     const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean)
-    return lines.map((line) => ({ ...JSON.parse(line), isOld: true }))
+    return lines.map((line) => {
+      const { key, length } = JSON.parse(line) as Pick<Rewriting, 'key' | 'length'>
+      return { key, length, isOld: true }
+    })
   } catch {
     return []
   }

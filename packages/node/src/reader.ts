@@ -397,8 +397,8 @@ class LogReader implements Reader {
   }
 
   #fault(): NodeError | null {
-    const { aborted, reason } = this.#failing.signal
-    return aborted ? (reason as NodeError) : this.#foundBefore
+    const { signal } = this.#failing
+    return signal.aborted ? (signal.reason as NodeError) : this.#foundBefore
   }
 
   #notAsked(what: string): NodeError {

@@ -63,6 +63,19 @@ for (const isClean of [false, true]) {
   })
 }
 
+test('a writer that knows of lost lines, and meets nobody who has them, refuses to append', async (t) => {
+  const machine = await createMachine(t)
+  await loseHalf(machine, { isClean: true })
+  for (const _ of ['first', 'and again']) {
+    const node = await machine.open('w')
+    await assert.rejects(openWriter(node), {
+      code: 'STORE_REFUSED',
+      message: /had 10 records more .*: start again while a reader that has everything is connected/
+    })
+    await node.close()
+  }
+})
+
 test('a writer that was killed goes on at once where nobody can be reached, and asks nobody after a clean end', async (t) => {
   const machine = await createMachine(t)
   const asked: Status['state'][] = []

@@ -50,7 +50,7 @@ export class Regained {
   }
 
   async #take(): Promise<Uint8Array | null> {
-    const { value, done } = await this.#lines.next()
-    return done === true ? null : value
+    const next = await this.#lines.next()
+    return next.done === true ? null : next.value
   }
 }
