@@ -2,6 +2,7 @@ declare module 'corestore' {
   import type { EventEmitter } from 'node:events'
   import type SecretStream from '@hyperswarm/secret-stream'
   import type Hypercore from 'hypercore'
+  import type { SharedCore } from 'hypercore'
   import type { KeyPair } from 'hyperdht'
 
   interface CorestoreOptions {
@@ -23,6 +24,7 @@ declare module 'corestore' {
   interface CorestoreStorage {
     readonly path: string
     createAtom(): Atom
+    close(): Promise<void>
   }
 
   /** One of `name`, `key`, `keyPair` and `discoveryKey`. */
@@ -61,6 +63,8 @@ declare module 'corestore' {
     get(options: CoreOptions): Hypercore
     createKeyPair(name: string): Promise<KeyPair>
     findingPeers(): () => void
+    /** Calls `listener` with each core that is opened from now on, before it is. */
+    watch(listener: (core: SharedCore) => void): void
     replicate(stream: SecretStream): SecretStream
     replicate(isInitiator: boolean): ProtocolStream
   }

@@ -26,6 +26,8 @@ declare module 'hypercore' {
     readonly remoteLength: number
     readonly remoteContiguousLength: number
     readonly remoteFork: number
+    /** Whether it has said how long the core is that it holds. */
+    readonly remoteSynced: boolean
     readonly stream: SecretStream
   }
 
@@ -53,6 +55,20 @@ declare module 'hypercore' {
     }): AsyncIterable<{ readonly key: string; readonly value: Uint8Array }>
     /** Compares what is stored with its hashes; with `dryRun` nothing is changed. */
     audit(options: { readonly dryRun: true }): Promise<Audit | null>
+    /** Null until ready, where the core was asked for by its discovery key. */
+    readonly key: Uint8Array | null
+    readonly replicator: Replicator
+    /** Verifies what a peer sent, and stores it. */
+    verify(proof: unknown, from: unknown): Promise<boolean>
+    /** Takes over a verified history of another fork, and truncates to what it has in common with the one that is here. */
+    reorg(batch: { readonly ancestors: number }): Promise<boolean>
+    /** Closes everything once two signatures of one length were found and verified. */
+    _onconflict(proof: { readonly upgrade: { readonly length: number } }): Promise<void>
+  }
+
+  interface Replicator {
+    /** Whether histories of other forks are asked for. */
+    allowFork: boolean
   }
 
   interface Audit {
@@ -100,6 +116,8 @@ declare module 'hypercore' {
     append(
       blocks: Value | readonly Value[]
     ): Promise<{ readonly length: number; readonly byteLength: number }>
+    /** Throws away what lies behind `length`, and begins another fork. */
+    truncate(length: number): Promise<void>
     clear(start: number, end?: number): Promise<unknown>
     download(range: { readonly start?: number; readonly end?: number; readonly linear?: boolean }): Download
 
@@ -120,6 +138,16 @@ declare module 'hypercore' {
     setUserData(key: string, value: Uint8Array): Promise<void>
   }
 
-  export type { Audit, Download, GetOptions, HypercoreEvents, Manifest, Peer, SessionOptions, SharedCore }
+  export type {
+    Audit,
+    Download,
+    GetOptions,
+    HypercoreEvents,
+    Manifest,
+    Peer,
+    Replicator,
+    SessionOptions,
+    SharedCore
+  }
   export default Hypercore
 }

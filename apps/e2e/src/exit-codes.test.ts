@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import test, { type TestContext } from 'node:test'
@@ -126,6 +126,8 @@ test('a store that is in use: 7, and who uses it is not disturbed', async (t) =>
   const second = await sandbox.writer()
   await second.ends(7)
   assertOneSentence(second)
+  if (process.platform === 'linux')
+    assert.match(second.stderr.text, new RegExp(`in use by process ${writer.pid}$`, 'm'))
   const guest = await sandbox.reader(key, { storage: 'writer' })
   await guest.ends(7)
   assertOneSentence(guest)
@@ -182,6 +184,21 @@ async function contents(directory: string): Promise<Record<string, string>> {
   }
   return found
 }
+
+test('a copied store: 8, and the original goes on', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const key = await sandbox.publish('original\n')
+  await cp(sandbox.path('writer'), sandbox.path('copy'), { recursive: true })
+  for (const program of [
+    await sandbox.writer({ storage: 'copy' }),
+    await sandbox.reader(key, { storage: 'copy' })
+  ]) {
+    await program.ends(8)
+    assertOneSentence(program)
+    assert.match(program.stderr.text, /copied/)
+  }
+  assert.equal(await sandbox.publish('goes on\n'), key)
+})
 
 test('another rule than the log’s: 2, naming both; its own rule is welcome', async (t) => {
   const sandbox = await Sandbox.open(t)

@@ -20,6 +20,8 @@ export interface ProgramOptions {
   readonly namespace?: string
   /** Standard streams that it does not even have, as a shell's `<&-` leaves it. Default: none. */
   readonly closed?: readonly Stream[]
+  /** The user that it runs as. Default: this process's. */
+  readonly uid?: number
   /** A descriptor, which stays the caller's to close. Default: what `write` and `end` are given. */
   readonly stdin?: number
   /** A descriptor, which stays the caller's to close. Default: what `Program.stdout` has. */
@@ -46,7 +48,7 @@ export class Program {
   #signalledAt = 0
 
   /** Starts it; throws before that if it could reach a public network. */
-  constructor({ name, main, args, env, namespace, closed = [], stdin, stdout }: ProgramOptions) {
+  constructor({ name, main, args, env, namespace, uid, closed = [], stdin, stdout }: ProgramOptions) {
     if (namespace === undefined) refusePublicNetwork(args)
     this.name = name
     // ip becomes the program: signals reach it, and its exit code is the program's
@@ -55,6 +57,7 @@ export class Program {
     const [command = '', ...rest] = [...within, process.execPath, main, ...args]
     this.#child = spawn(command, rest, {
       env,
+      ...(uid !== undefined && { uid, gid: uid }),
       stdio: [stdin ?? 'pipe', stdout ?? 'pipe', 'pipe']
     })
     this.stdout = new Output(`${name}'s stdout`, this.#child.stdout ?? Readable.from([]))
@@ -66,6 +69,10 @@ export class Program {
       this.#child.once('close', (code, signal) => resolve(code ?? signal ?? 'nothing'))
     })
     this.#closed.catch(ignore)
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid
   }
 
   get isRunning(): boolean {
@@ -116,6 +123,20 @@ export class Program {
     clearTimeout(timer)
     assert.equal(actual, expected, `${this.name} ended with ${actual}, not ${expected}; ${this.#said()}`)
     return milliseconds
+  }
+
+  /** Resolves to its exit code, whichever it is, or the signal that killed it; `what` is for the message where it does not end. */
+  async leaves(what: string, deadline: number = DEADLINE_MS): Promise<number | string> {
+    let timer: NodeJS.Timeout | undefined
+    const tooLate = new Promise<never>((_resolve, reject) => {
+      const fault = (): void => reject(new Error(`${what}: ${this.name} still runs; ${this.#said()}`))
+      timer = setTimeout(fault, deadline)
+    })
+    try {
+      return await Promise.race([this.#closed, tooLate])
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   /** Leaves nothing of it behind. */

@@ -27,6 +27,8 @@ export interface StartOptions {
   readonly namespace?: string
   /** Standard streams that the program is started without. Default: none. */
   readonly closed?: readonly Stream[]
+  /** The user that it runs as. Default: this process's. */
+  readonly uid?: number
   /** Beside `PATH`, `HOME` and `XDG_RUNTIME_DIR`. */
   readonly env?: Readonly<Record<string, string>>
   /** A file to read, or a descriptor, which becomes the program's. Default: what `write` and `end` are given. */
@@ -120,7 +122,7 @@ export class Sandbox {
   }
 
   async #start(name: string, main: string, options: StartOptions): Promise<Program> {
-    const { command, args = [], storage = name, namespace, closed, stdin, stdout, env } = options
+    const { command, args = [], storage = name, namespace, closed, stdin, stdout, env, uid } = options
     const store = storage === null ? [] : ['--storage', this.path(storage)]
     const [input, output] = [await this.#open(stdin, 'r'), await this.#open(stdout, 'w')]
     const program = new Program({
@@ -130,6 +132,7 @@ export class Sandbox {
       env: { ...this.#env, ...env },
       ...(namespace !== undefined && { namespace }),
       ...(closed !== undefined && { closed }),
+      ...(uid !== undefined && { uid }),
       ...(input !== undefined && { stdin: input }),
       ...(output !== undefined && { stdout: output })
     })

@@ -1,12 +1,6 @@
-import {
-  defaultStorage,
-  type NetworkValues,
-  networkOf,
-  type RunContext,
-  reportTo,
-  resolvePath
-} from '@many-cores/cli'
+import { type NetworkValues, networkOf, type RunContext, reportTo } from '@many-cores/cli'
 import { type Node, openNode } from '@many-cores/node'
+import { storageOf } from './recover.ts'
 
 /** What the common options say about the node. */
 export interface NodeValues extends NetworkValues {
@@ -14,10 +8,10 @@ export interface NodeValues extends NetworkValues {
 }
 
 /** The reader's node, as its common options want it. */
-export async function openReaderNode(values: NodeValues, { env, signal, status }: RunContext): Promise<Node> {
-  const { storage } = values
+export async function openReaderNode(values: NodeValues, context: RunContext): Promise<Node> {
+  const { env, signal, status } = context
   const node = await openNode({
-    storage: storage === undefined ? defaultStorage('reader', env) : resolvePath(storage, env),
+    storage: storageOf(values.storage, context),
     ...(await networkOf(values, env)),
     onStatus: reportTo(status),
     signal

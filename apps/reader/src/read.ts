@@ -1,5 +1,13 @@
 import { type RunContext, resolvePath } from '@many-cores/cli'
-import { type Batch, type FollowOptions, openReader, type Reader } from '@many-cores/node'
+import {
+  type Batch,
+  type Cursor,
+  type FollowOptions,
+  type Node,
+  openReader,
+  type Place,
+  type Reader
+} from '@many-cores/node'
 import { createPaint, hasColors } from './colors.ts'
 import { selectCores } from './cores.ts'
 import { openFileSink } from './file-sink.ts'
@@ -7,19 +15,72 @@ import { createTemplateFormat, createTextFormat, type Format, formatJson, format
 import { openReaderNode } from './open.ts'
 import type { ReadValues } from './options.ts'
 import type { From } from './place.ts'
+import { moveAside, storageOf, untilSpace } from './recover.ts'
 import { createStdoutSink, type Sink } from './sink.ts'
 
-/** Delivers the log of `key` until `signal`, or its end where the options name one. */
+/**
+ * Delivers the log of `key` until `signal`, or its end where the options name one. Waits where the disk is full, and makes a
+ * damaged store anew from peers.
+ */
 export async function read(key: string, values: ReadValues, context: RunContext): Promise<void> {
+  const delivery: Delivery = { place: null, cursors: [], isRebuilt: false }
+  const storage = storageOf(values.storage, context)
+  while (true) {
+    try {
+      return await deliver(key, { values, delivery }, context)
+    } catch (error) {
+      // which lines are left of a count is not known here
+      if (context.signal.aborted || values.count !== undefined) throw error
+      const { code, message } = error as { code?: unknown; message: string }
+      if (code === 'STORE_FULL') {
+        await untilSpace({ storage, reason: message }, context)
+      } else if (code === 'STORE_DAMAGED' && !delivery.isRebuilt) {
+        delivery.isRebuilt = true
+        if (!(await moveAside(storage, context, message))) throw error
+      } else throw error
+    }
+  }
+}
+
+/** What outlives the store that it was delivered from. */
+interface Delivery {
+  /** Behind the last line that was printed. */
+  place: Place | null
+  /** What the damaged store still gave of its cursors. */
+  cursors: readonly Cursor[]
+  isRebuilt: boolean
+}
+
+interface Attempt {
+  readonly values: ReadValues
+  readonly delivery: Delivery
+}
+
+async function deliver(key: string, { values, delivery }: Attempt, context: RunContext): Promise<void> {
+  const node = await openReaderNode(values, context)
+  try {
+    await deliverFrom(node, key, { values, delivery }, context)
+  } finally {
+    // what went wrong while it was read is what the user must hear of; a store that is full or damaged does not close well
+    await node.close().catch(ignore)
+  }
+}
+
+async function deliverFrom(
+  node: Node,
+  key: string,
+  { values, delivery }: Attempt,
+  context: RunContext
+): Promise<void> {
   const { signal } = context
-  await using node = await openReaderNode(values, context)
   const timeout = values.timeout * 1000
-  await using reader = await openReader(node, key, { timeout, signal })
+  const reader = await openReader(node, key, { timeout, signal })
+  await restore(reader, { values, delivery }, context)
   const cores = selectCores(
     reader.manifest.cores.map((core) => core.name),
     values
   )
-  const sink = await openSink(reader, values, context)
+  const sink = await openSink(reader, { values, delivery }, context)
   try {
     const { until, exit: ends } = values
     const batches = reader.batches({
@@ -31,20 +92,43 @@ export async function read(key: string, values: ReadValues, context: RunContext)
       ...(cores !== undefined && { cores })
     } satisfies FollowOptions)
     for await (const batch of limited(batches, values.count)) await sink.take(batch)
-  } finally {
-    await sink.close()
+  } catch (error) {
+    if (isDamaged(error)) delivery.cursors = await reader.cursors().catch(() => [])
+    await sink.close().catch(ignore)
+    throw error
   }
+  await sink.close()
 }
 
-async function openSink(reader: Reader, values: ReadValues, context: RunContext): Promise<Sink> {
+/** Gives a store that was made anew the cursors of the one before, as far as it still had them. */
+async function restore(reader: Reader, { values, delivery }: Attempt, { status }: RunContext): Promise<void> {
+  if (!delivery.isRebuilt) return
+  for (const { name, place, state } of delivery.cursors)
+    if (place !== null) await (await reader.cursor(name)).commit(place, state ?? undefined)
+  const isPlaceLost = delivery.place === null && delivery.cursors.length === 0
+  if (isPlaceLost && values.output === undefined && fromOf(values) === 'stored')
+    status.note(
+      'how far it had delivered is lost with it: beginning at the start, so that lines that were delivered before come again'
+    )
+  delivery.cursors = []
+}
+
+function isDamaged(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'STORE_DAMAGED'
+}
+
+async function openSink(reader: Reader, { values, delivery }: Attempt, context: RunContext): Promise<Sink> {
   const { output, group, timeout } = values
   const format = formatOf(reader, values, context)
   const from = fromOf(values)
   if (output === undefined)
     return createStdoutSink(context.print, format, {
       cursor: await reader.cursor(group),
-      from,
-      signal: context.signal
+      from: delivery.place ?? from,
+      signal: context.signal,
+      ondelivered: (place) => {
+        delivery.place = place
+      }
     })
   return await openFileSink(reader, {
     path: resolvePath(output, context.env),
@@ -82,3 +166,5 @@ async function* limited(batches: AsyncIterable<Batch>, count: number | undefined
     if (left <= 0) return
   }
 }
+
+function ignore(): void {}

@@ -19,13 +19,15 @@ interface StdoutSinkOptions {
   readonly cursor: Cursor
   readonly from: Bound | 'stored'
   readonly signal: AbortSignal
+  /** Hears of what is printed, whether it can be remembered or not. */
+  readonly ondelivered: (place: Place) => void
 }
 
 /** Standard output. `from` beats the cursor, which says how far was delivered. */
 export function createStdoutSink(
   print: (bytes: Uint8Array) => Promise<void>,
   format: Format,
-  { cursor, from, signal }: StdoutSinkOptions
+  { cursor, from, signal, ondelivered }: StdoutSinkOptions
 ): Sink {
   const bookmark = new Bookmark<{ readonly place: Place }>(({ place }) => cursor.commit(place))
   return {
@@ -36,6 +38,7 @@ export function createStdoutSink(
         if (signal.aborted) return
         const slice = batch.slice(first, Math.min(batch.count, first + SLICE_LINES))
         await print(format(slice))
+        ondelivered(slice.next)
         await bookmark.move({ place: slice.next })
       }
     },

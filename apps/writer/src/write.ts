@@ -19,7 +19,7 @@ export async function write(values: Values, context: RunContext): Promise<void> 
   if (acks !== undefined) await writer.acknowledged(acks, { signal })
   if (!exit && !signal.aborted) {
     status.state('standard input has ended; serving until a signal')
-    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+    await writer.serve(signal)
   }
 }
 

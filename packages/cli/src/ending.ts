@@ -57,7 +57,7 @@ export class Ending {
   async follow(main: () => Promise<number | void>): Promise<number> {
     const code = await main().then(
       (code) => (this.signal.aborted ? EXIT.done : (code ?? EXIT.done)),
-      (error: unknown) => this.#judge(error)
+      (error: unknown) => this.#judge(firstError(error))
     )
     clearTimeout(this.#deadline)
     this.#isOver = true
@@ -143,4 +143,12 @@ export class Ending {
     this.#status.close()
     process.exit(code)
   }
+}
+
+/** `await using` wraps what went wrong first, if closing goes wrong because of it: the first is what the user must hear of. */
+function firstError(error: unknown): unknown {
+  let first = error
+  while (first instanceof Error && first.name === 'SuppressedError' && 'suppressed' in first)
+    first = first.suppressed
+  return first
 }

@@ -37,6 +37,7 @@ const CODES: ReadonlyMap<unknown, number> = new Map([
   ['GONE', EXIT.gone],
   ['STORE_IN_USE', EXIT.storeInUse],
   ['STORE_REFUSED', EXIT.storeRefused],
+  ['STORE_DAMAGED', EXIT.storeRefused],
   ['STORE_FULL', EXIT.storeRefused],
   ['OUTPUT_REFUSED', EXIT.storeRefused],
   ['RULE_MISMATCH', EXIT.usage],

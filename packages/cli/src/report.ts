@@ -84,6 +84,14 @@ class Report {
         this.#phase = acknowledging(event)
         this.#sayState()
         break
+      case 'comparing':
+        this.#status.state(
+          `not closed last time: asking peers whether they hold more, ${event.patience / 1000} s at most if there are none`
+        )
+        break
+      case 'regained':
+        this.#status.note(`got ${grouped(event.lines)} lines back from peers, which this store had lost`)
+        break
       case 'failed':
       case 'spare':
       // details only
@@ -166,6 +174,8 @@ function detailOf(event: NodeStatus): string | undefined {
       return event.via === 'lan' ? `cannot look for peers by lan: ${event.reason}` : undefined
     case 'finding':
     case 'reachable':
+    case 'comparing':
+    case 'regained':
     case 'syncing':
     case 'live':
     case 'waiting':

@@ -234,7 +234,15 @@ test('another user of graceful-goodbye can end the program', async (t) => {
 })
 
 test('what libraries say on the console does not come between the data', async (t) => {
-  assert.deepEqual(await result(t, 'chatty'), { code: 0, stdout: 'data\n', stderr: 'program: conflict 1\n' })
+  assert.deepEqual(await result(t, 'chatty'), { code: 0, stdout: 'data\n', stderr: '' })
+})
+
+test('of an error and what closing failed with because of it, the first is said and is the exit code', async (t) => {
+  assert.deepEqual(await result(t, 'unclosable'), {
+    code: 8,
+    stdout: '',
+    stderr: 'program: no space is left\n'
+  })
 })
 
 test('the arguments come without node and the script', async (t) => {

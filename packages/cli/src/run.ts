@@ -63,8 +63,13 @@ function contextOf(status: Status, signal: AbortSignal): RunContext {
 
 /** Standard output is for data, but Hypercore says `console.log` when it finds a conflict. */
 function divertConsole(status: Status): void {
-  const say = (...values: unknown[]): void => {
-    for (const line of format(...values).split('\n')) status.note(line)
-  }
-  Object.assign(console, { log: say, info: say, debug: say, warn: say, error: say })
+  const sayBy =
+    (say: (line: string) => void) =>
+    (...values: unknown[]): void => {
+      for (const line of format(...values).split('\n')) say(line)
+    }
+  // what it was about is said in our own words where it matters
+  const log = sayBy((line) => status.detail(line))
+  const warn = sayBy((line) => status.note(line))
+  Object.assign(console, { log, info: log, debug: log, warn, error: warn })
 }

@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test'
 import SecretStream from '@hyperswarm/secret-stream'
 import Corestore, { type Atom, type CorestoreStorage, type ProtocolStream } from 'corestore'
 import goodbye from 'graceful-goodbye'
-import Hypercore, { type Download, type Peer, type SharedCore } from 'hypercore'
+import Hypercore, { type Download, type Peer, type Replicator, type SharedCore } from 'hypercore'
 import HyperDHT from 'hyperdht'
 import createTestnet, { type Testnet } from 'hyperdht/testnet.js'
 import Hyperswarm, { type Discovery, type PeerInfo, type Server } from 'hyperswarm'
@@ -61,9 +61,10 @@ test('corestore has what is declared', () => {
     get: 'method',
     createKeyPair: 'method',
     findingPeers: 'method',
+    watch: 'method',
     replicate: 'method'
   })
-  assertMembers<CorestoreStorage>(store.storage, { path: 'property', createAtom: 'method' })
+  assertMembers<CorestoreStorage>(store.storage, { path: 'property', createAtom: 'method', close: 'method' })
   assertMembers<Atom>(store.storage.createAtom(), { flush: 'method' })
 })
 
@@ -86,6 +87,7 @@ test('hypercore has what is declared', () => {
     get: 'method',
     has: 'method',
     append: 'method',
+    truncate: 'method',
     clear: 'method',
     download: 'method',
     update: 'method',
@@ -96,8 +98,17 @@ test('hypercore has what is declared', () => {
     setUserData: 'method',
     core: 'property'
   })
-  assertMembers<SharedCore>(core.core, { createUserDataStream: 'method', audit: 'method' })
   assert.equal(typeof Hypercore.defaultStorage, 'function')
+  assertMembers<SharedCore>(core.core, {
+    createUserDataStream: 'method',
+    audit: 'method',
+    key: 'property',
+    replicator: 'property',
+    verify: 'method',
+    reorg: 'method',
+    _onconflict: 'method'
+  })
+  assertMembers<Replicator>(core.core.replicator, { allowFork: 'property' })
   const download = core.download({ start: 0, end: 0 })
   assertMembers<Download>(download, { done: 'method', destroy: 'method' })
   download.destroy()
@@ -144,6 +155,7 @@ test('two stores replicate over a pipe, and each core sees a peer', async () => 
       remoteLength: 'property',
       remoteContiguousLength: 'property',
       remoteFork: 'property',
+      remoteSynced: 'property',
       stream: 'property'
     })
     assertMembers<ProtocolStream>(near, { noiseStream: 'property', pipe: 'method', destroy: 'method' })

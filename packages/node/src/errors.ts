@@ -5,9 +5,11 @@ import { ProtocolError } from '@many-cores/protocol'
  *
  * - `NOT_FOUND`: nobody, or nobody with this log, was found in time
  * - `INTEGRITY`: journal and cores disagree, or a peer's data do not verify
+ * - `REWRITTEN`: the owner of the log's key has signed two histories of one of its cores
  * - `GONE`: a block that the journal names did not come in time
  * - `STORE_IN_USE`: another process owns the store
- * - `STORE_REFUSED`: the directory cannot be used as a store: not writable, copied, damaged, other software's
+ * - `STORE_REFUSED`: the directory cannot be used as a store: not writable, copied, other software's, or not to be appended to
+ * - `STORE_DAMAGED`: files of the store are missing or are not what was written
  * - `STORE_FULL`: no space is left for the store
  * - `RULE_MISMATCH`: the log exists already, with another routing rule, names or framing
  * - `BAD_OPTION`: an argument that cannot be used
@@ -17,9 +19,11 @@ import { ProtocolError } from '@many-cores/protocol'
 export type NodeErrorCode =
   | 'NOT_FOUND'
   | 'INTEGRITY'
+  | 'REWRITTEN'
   | 'GONE'
   | 'STORE_IN_USE'
   | 'STORE_REFUSED'
+  | 'STORE_DAMAGED'
   | 'STORE_FULL'
   | 'RULE_MISMATCH'
   | 'BAD_OPTION'
@@ -80,14 +84,19 @@ const TRANSLATIONS: readonly Translation[] = [
   },
   {
     code: 'STORE_REFUSED',
-    test: ({ code }) =>
-      ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'ENAMETOOLONG', 'EIO'].includes(code),
+    test: ({ code, message }) =>
+      ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'ENAMETOOLONG'].includes(code) ||
+      /read-only file system|permission denied|not permitted|not a directory|too many open files/i.test(
+        message
+      ),
     message: ({ message }) => `the store cannot be used: ${message}`
   },
   {
-    code: 'STORE_REFUSED',
-    test: ({ message }) => /^(corruption|io error|not supported|invalid argument)\b/i.test(message),
-    message: ({ message }) => `the store cannot be read: ${message}`
+    code: 'STORE_DAMAGED',
+    // rocksdb-native has no code for what is wrong: EIO, or ENOENT for a file that it misses
+    test: ({ code, message }) =>
+      code === 'EIO' || (code === 'ENOENT' && /^while /i.test(message)) || /^corruption\b/i.test(message),
+    message: ({ message }) => `the store is damaged: ${message.trim().replaceAll(/\s+/g, ' ')}`
   },
   {
     code: 'CLOSED',

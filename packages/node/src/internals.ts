@@ -1,7 +1,10 @@
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import { NodeError } from './errors.ts'
+import type { History } from './history.ts'
 import type { OnStatus } from './status.ts'
+import type { StorageFaults } from './storage-faults.ts'
+import type { CleanEnd } from './writer/clean-end.ts'
 
 /** What writers and readers share of a node, and its user never sees: upstream types end here. */
 export interface Internals {
@@ -9,6 +12,14 @@ export interface Internals {
   readonly onStatus: OnStatus
   /** Finds peers of the log of this core from now on; resolves when those of this machine can find us. */
   readonly join: (bootstrap: Hypercore) => Promise<void>
+  /** Resolves when whoever can be reached is connected, or after so many ms. */
+  readonly looked: (milliseconds: number, signal?: AbortSignal) => Promise<void>
+  /** Whether a core of the store has two. */
+  readonly history: History
+  /** Whether what peers send can be stored. */
+  readonly faults: StorageFaults
+  /** How the store's last writer ended, and how this one does. */
+  readonly end: CleanEnd
   /** How many peers are connected now. */
   readonly peerCount: () => number
   /** Why nobody is connected, for people. */

@@ -1,8 +1,10 @@
+import { setTimeout } from 'node:timers/promises'
 import { keyToBytes, parseKey } from '@many-cores/protocol'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import { NodeError } from './errors.ts'
+import { History } from './history.ts'
 import { type Child, dropInternals, setInternals } from './internals.ts'
 import { parseAddress } from './network/address.ts'
 import { createLan } from './network/lan.ts'
@@ -11,7 +13,9 @@ import type { Network, NetworkEvents, PeerKeyPair } from './network/network.ts'
 import { createPeers } from './network/peers.ts'
 import { createSwarm } from './network/swarm.ts'
 import type { OnStatus } from './status.ts'
+import { StorageFaults } from './storage-faults.ts'
 import { openStore } from './store.ts'
+import { CleanEnd } from './writer/clean-end.ts'
 
 export interface NodeOptions {
   /** The directory of the store; made where there is none. One process at a time owns it. */
@@ -63,6 +67,7 @@ export interface Node {
 
 /** Hyperswarm's are 64; so many readers of one machine are to get everything from one writer, and others beside. */
 const DEFAULT_MAX_PEERS = 128
+const LOOK_POLL_MS = 10
 
 /** The alias of the key pair that peers see, derived from the store's own secret. */
 const PEER_KEY_NAME = 'many-cores/peer'
@@ -83,11 +88,11 @@ export async function openNode(options: NodeOptions): Promise<Node> {
   const allowed = allow === undefined ? null : new Set<string>(allow.map(parseKey))
   if (!Number.isSafeInteger(maxPeers) || maxPeers < 1)
     throw new NodeError('BAD_OPTION', `maxPeers is ${maxPeers}; it is a whole number of 1 or more`)
-  const store = await openStore(storage)
+  const { store, isNew } = await openStore(storage)
   try {
     signal?.throwIfAborted()
     const settled = { ...options, bootstrap, local, lan, relayKey, onStatus, allowed, maxPeers }
-    return await assemble(store, settled)
+    return await assemble(store, new CleanEnd(storage, { isNew }), settled)
   } catch (error) {
     await store.close()
     throw error
@@ -100,7 +105,7 @@ type Settled = NodeOptions &
     readonly allowed: ReadonlySet<string> | null
   }
 
-async function assemble(store: Corestore, settled: Settled): Promise<Node> {
+async function assemble(store: Corestore, end: CleanEnd, settled: Settled): Promise<Node> {
   const { storage, onStatus, allowed, maxPeers } = settled
   const keyPair = await store.createKeyPair(PEER_KEY_NAME)
   const id = b4a.toString(keyPair.publicKey, 'hex')
@@ -132,19 +137,20 @@ async function assemble(store: Corestore, settled: Settled): Promise<Node> {
       return peers.count()
     },
     close: () => {
-      closing ??= end()
+      closing ??= closeAll()
       return closing
     },
     [Symbol.asyncDispose]: () => node.close()
   }
 
-  const end = async (): Promise<void> => {
+  const closeAll = async (): Promise<void> => {
     dropInternals(node)
     const steps = [
       async () => void (await Promise.all([...children].map((child) => child.close()))),
       async () => void (await Promise.all(networks.map((network) => network.close()))),
       () => peers.close(),
-      () => store.close()
+      () => store.close(),
+      () => end.finish()
     ]
     await runAll(steps)
   }
@@ -171,6 +177,14 @@ async function assemble(store: Corestore, settled: Settled): Promise<Node> {
       joined.set(topic, joining)
       return joining
     },
+    looked: async (milliseconds, stop) => {
+      const deadline = performance.now() + milliseconds
+      while (networks.some((network) => network.isLooking()) && performance.now() < deadline)
+        await setTimeout(LOOK_POLL_MS, undefined, { ...(stop && { signal: stop }) })
+    },
+    end,
+    history: new History(store, storage),
+    faults: new StorageFaults(store),
     peerCount: peers.count,
     whyAlone: () => peers.whyRefused() ?? whyAlone(networks, settled.local),
     adopt: (child) => {

@@ -28,6 +28,7 @@ import { Progress } from './follow/progress.ts'
 import { refresh, type Wait } from './follow/refresh.ts'
 import { positionOf, storedEndPosition } from './follow/seek.ts'
 import { verify } from './follow/verify.ts'
+import { rewritten } from './history.ts'
 import { type Internals, internalsOf } from './internals.ts'
 import type { Node } from './node.ts'
 import type { Verification, VerifyOptions } from './verification.ts'
@@ -80,7 +81,8 @@ export interface Reader {
    * Every line once, in the order it was written, history first and then live. Lines are pulled: a slow consumer slows the
    * download, not the memory. Ends at `break`, at `signal`, at `close`, or (with `live: false`) at the end.
    *
-   * @throws NodeError `BAD_OPTION`; `GONE` for a block that did not come; `NOT_FOUND` at the end, with `live: false`, where
+   * @throws NodeError `BAD_OPTION`; `REWRITTEN` once the log has two histories; `STORE_FULL` where nothing
+   * more can be stored, after which the node must be opened anew; `GONE` for a block that did not come; `NOT_FOUND` at the end, with `live: false`, where
    * no peer could be asked for more; ProtocolError where journal and cores disagree.
    */
   follow(options?: FollowOptions): AsyncGenerator<Entry, void, undefined>
@@ -118,6 +120,9 @@ export interface Reader {
 
 const DEFAULT_TIMEOUT_MS = 30_000
 
+/** What is stored comes within this time. */
+const STORED_MS = 1000
+
 /** A live reader that wants the end goes on without having found a peer after so long. */
 const LIVE_PATIENCE_MS = 10_000
 
@@ -135,6 +140,15 @@ export async function openReader(node: Node, key: string, options: ReaderOptions
   const internals = internalsOf(node)
   const bootstrap = internals.store.get({ key: keyToBytes(parsed) })
   const giveUp = (): void => void bootstrap.close()
+  let fault: NodeError | null = null
+  const unwatch = internals.history.watch((rewriting) => {
+    if (rewriting.key === parsed && !rewriting.isOld) fault = rewritten('bootstrap', rewriting)
+    if (fault !== null) giveUp()
+  })
+  const unwatchFaults = internals.faults.watch((found) => {
+    fault = found
+    giveUp()
+  })
   signal?.addEventListener('abort', giveUp, { once: true })
   try {
     await bootstrap.ready()
@@ -147,8 +161,10 @@ export async function openReader(node: Node, key: string, options: ReaderOptions
   } catch (error) {
     await bootstrap.close()
     signal?.throwIfAborted()
-    throw translate(error)
+    throw fault ?? translate(error)
   } finally {
+    unwatch()
+    unwatchFaults()
     signal?.removeEventListener('abort', giveUp)
   }
 }
@@ -186,6 +202,11 @@ class LogReader implements Reader {
   readonly #internals: Internals
   readonly #release: () => void
   readonly #ending = new AbortController()
+  /** Aborted with the reason once the log turns out to have two histories, or nothing can be stored any more. */
+  readonly #failing = new AbortController()
+  readonly #unwatch: () => void
+  /** Two histories were found before this start: what is stored can still be read, and nothing else. */
+  #foundBefore: NodeError | null = null
   #closing: Promise<void> | null = null
 
   constructor(log: ReadableLog, internals: Internals, release: () => void) {
@@ -194,6 +215,19 @@ class LogReader implements Reader {
     this.#log = log
     this.#internals = internals
     this.#release = release
+    const names = new Map<CoreKey, string>(log.manifest.cores.map(({ key, name }) => [key, name]))
+    names.set(log.key, 'bootstrap')
+    const unwatchFaults = internals.faults.watch((fault) => this.#failing.abort(fault))
+    const unwatchHistory = internals.history.watch((rewriting) => {
+      const name = names.get(rewriting.key)
+      if (name === undefined) return
+      if (rewriting.isOld) this.#foundBefore ??= rewritten(name, rewriting)
+      else this.#failing.abort(rewritten(name, rewriting))
+    })
+    this.#unwatch = () => {
+      unwatchFaults()
+      unwatchHistory()
+    }
   }
 
   async *follow(options: FollowOptions = {}): AsyncGenerator<Entry, void, undefined> {
@@ -201,6 +235,17 @@ class LogReader implements Reader {
   }
 
   async *batches(options: FollowOptions = {}): AsyncGenerator<Batch, void, undefined> {
+    const known = this.#foundBefore
+    try {
+      yield* this.#batches(known === null ? options : { ...options, live: false, timeout: STORED_MS })
+    } catch (error) {
+      throw this.#fault() ?? error
+    }
+    const fault = this.#fault()
+    if (fault !== null && options.signal?.aborted !== true && this.#closing === null) throw fault
+  }
+
+  async *#batches(options: FollowOptions): AsyncGenerator<Batch, void, undefined> {
     const { live = true, timeout = DEFAULT_TIMEOUT_MS } = options
     this.#checkOpen()
     const signal = this.#signal(options.signal)
@@ -247,13 +292,18 @@ class LogReader implements Reader {
     const { manifest } = this.#log
     if (manifest.version !== 1)
       throw new NodeError('BAD_OPTION', 'a tutorial log has no journal to be verified by')
+    if (this.#foundBefore !== null) throw this.#foundBefore
     const signal = this.#signal(options.signal)
     const verification = await verify(
       { ...this.#log, manifest },
       { signal, timeout, onStatus: this.#internals.onStatus, ...(onProgress && { onProgress }) }
-    )
+    ).catch((error: unknown) => {
+      throw this.#fault() ?? error
+    })
     options.signal?.throwIfAborted()
     this.#checkOpen()
+    const fault = this.#fault()
+    if (fault !== null) throw fault
     return verification
   }
 
@@ -278,6 +328,7 @@ class LogReader implements Reader {
 
   async #end(): Promise<void> {
     this.#ending.abort()
+    this.#unwatch()
     this.#release()
     await this.#log.close()
   }
@@ -342,7 +393,13 @@ class LogReader implements Reader {
   }
 
   #signal(signal: AbortSignal | undefined): AbortSignal {
-    return signal === undefined ? this.#ending.signal : AbortSignal.any([this.#ending.signal, signal])
+    const own = [this.#ending.signal, this.#failing.signal]
+    return AbortSignal.any(signal === undefined ? own : [...own, signal])
+  }
+
+  #fault(): NodeError | null {
+    const { signal } = this.#failing
+    return signal.aborted ? (signal.reason as NodeError) : this.#foundBefore
   }
 
   #notAsked(what: string): NodeError {

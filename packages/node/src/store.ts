@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises'
 import Corestore from 'corestore'
 import Hypercore from 'hypercore'
 import { NodeError, translate } from './errors.ts'
+import { holderOf } from './holder.ts'
 
 /** What Corestore 7 puts first into a directory of its own. */
 const MARK = 'CORESTORE'
@@ -17,25 +18,34 @@ const WRITE_BUFFER_BYTES = 16 * 1024 * 1024
 /** Whoever makes a mark just now has filled it by then. */
 const MARK_MS = 250
 
+/** An open store, and whether it was made just now. */
+export interface OpenStore {
+  readonly store: Corestore
+  readonly isNew: boolean
+}
+
 /** A Corestore on `directory`, made where there is none, readable by its owner alone. Throws NodeError `STORE_*`. */
-export async function openStore(directory: string): Promise<Corestore> {
+export async function openStore(directory: string): Promise<OpenStore> {
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 })
-    await refuseForeign(directory)
+    const isNew = await isEmptyOrOurs(directory)
     await removeEmptyMark(join(directory, MARK))
-    return await openCorestore(directory)
+    return { store: await openCorestore(directory), isNew }
   } catch (error) {
     const { code, message } = translate(error)
-    throw new NodeError(isStoreCode(code) ? code : 'STORE_REFUSED', `${directory}: ${message}`, {
+    const holder = code === 'STORE_IN_USE' ? await holderOf(join(directory, MARK)) : null
+    const text = holder === null ? message : `the store is in use by process ${holder}`
+    throw new NodeError(isStoreCode(code) ? code : 'STORE_REFUSED', `${directory}: ${text}`, {
       cause: error
     })
   }
 }
 
 // hypercore-storage 3.3.1 moves every file that it finds in a directory without its mark into a folder `db`.
-async function refuseForeign(directory: string): Promise<void> {
+async function isEmptyOrOurs(directory: string): Promise<boolean> {
   const files = await readdir(directory)
-  if (files.length === 0 || files.includes(MARK)) return
+  if (files.length === 0) return true
+  if (files.includes(MARK)) return false
   throw new NodeError(
     'STORE_REFUSED',
     'the directory holds other files and no store: name an empty or a new one'
@@ -68,12 +78,14 @@ async function openCorestore(directory: string): Promise<Corestore> {
   } catch (error) {
     // the failed open is what the caller must hear of
     await store.close().catch(ignore)
+    // a store that failed to open does not close what it opened (ready-resource), and RocksDB would keep its lock
+    await store.storage.close().catch(ignore)
     throw error
   }
 }
 
-function isStoreCode(code: string): code is 'STORE_IN_USE' | 'STORE_FULL' {
-  return code === 'STORE_IN_USE' || code === 'STORE_FULL'
+function isStoreCode(code: string): code is 'STORE_IN_USE' | 'STORE_FULL' | 'STORE_DAMAGED' {
+  return ['STORE_IN_USE', 'STORE_FULL', 'STORE_DAMAGED'].includes(code)
 }
 
 function ignore(): void {}

@@ -11,14 +11,20 @@ import {
   type RoutingRule
 } from '@many-cores/protocol'
 import b4a from 'b4a'
+import type Corestore from 'corestore'
 import type { Checkpoint, StreamCheckpoint } from './checkpoint.ts'
 import { NodeError, translate } from './errors.ts'
-import { internalsOf } from './internals.ts'
+import { createReadableLog } from './follow/log.ts'
+import { followOrdered } from './follow/ordered.ts'
+import { rewritten } from './history.ts'
+import { type Internals, internalsOf } from './internals.ts'
 import type { Node } from './node.ts'
 import type { OnStatus } from './status.ts'
 import { untilHeld } from './writer/acknowledgements.ts'
 import { Appender } from './writer/appender.ts'
 import { checkCheckpointName, encodeCheckpoint, readCheckpoint } from './writer/checkpoints.ts'
+import type { CleanEnd } from './writer/clean-end.ts'
+import { compare } from './writer/compare.ts'
 import { type Lines, oneLine, splitLines } from './writer/lines.ts'
 import { openLog, type WritableLog } from './writer/log.ts'
 import { Packer } from './writer/packer.ts'
@@ -29,9 +35,13 @@ import {
   SubmissionQueue,
   type SubmittedCheckpoint
 } from './writer/queue.ts'
+import { Regained } from './writer/regained.ts'
 
 /** What is published: bytes, terminator included; a text stands for its UTF-8. */
 export type Line = Uint8Array | string
+
+/** What is stored comes within this time. */
+const STORED_MS = 1000
 
 export interface WriterOptions {
   /** Used when the log is created; another than the log's own is an error. Default: the log's own, else `byte-length:5`. */
@@ -53,7 +63,8 @@ export interface PublishStreamOptions {
   /** Takes nothing more from the source; what was taken is made durable. */
   readonly signal?: AbortSignal
   /**
-   * Becomes durable in the same atom as each batch. A byte stream that has one can be gone on with: where it is aborted in
+   * Becomes durable in the same atom as each batch. Lines that the store had lost, with the checkpoint that stood behind them,
+   * and that came back from peers, are not published again where the stream begins with them; they count as published. A byte stream that has one can be gone on with: where it is aborted in
    * the midst of a line, that line is left to whoever goes on.
    */
   readonly checkpoint?: StreamCheckpoint
@@ -83,7 +94,7 @@ export interface Writer {
    * is under way share the next one, in their order. Without lines, a checkpoint is stored alone.
    *
    * @throws ProtocolError `BAD_LINE`, `LINE_TOO_LONG` or `BATCH_TOO_LARGE`, NodeError `BAD_OPTION`, and nothing is published;
-   * `STORE_FULL` or the like, after which the writer accepts nothing more; `CLOSED`.
+   * `STORE_FULL`, `REWRITTEN` or the like, after which the writer accepts nothing more; `CLOSED`.
    */
   publish(lines: Iterable<Line>, options?: PublishOptions): Promise<Published>
   /** Publishes line by line, in batches as they come, never waiting for more. Resolves when all are durable. */
@@ -111,6 +122,11 @@ export interface Writer {
    * @throws NodeError `BAD_OPTION` where `peers` is no number of peers; `CLOSED`.
    */
   acknowledged(peers: number, options?: AcknowledgedOptions): Promise<readonly string[]>
+  /**
+   * Resolves at `signal`, or when the writer is closed; until then it has nothing to do but to serve. Rejects with NodeError
+   * `REWRITTEN` as soon as a second history of the log turns up: somebody else has its keys, or the store is an old copy.
+   */
+  serve(signal: AbortSignal): Promise<void>
   /** The checkpoint of this name as it was last made durable, or null. Throws NodeError `BAD_OPTION`. */
   checkpoint(name: string): Promise<Uint8Array | null>
   /** Makes durable what was published, then closes. Idempotent. The node stays open and goes on serving the log. */
@@ -126,13 +142,21 @@ export interface Writer {
  */
 export async function openWriter(node: Node, options: WriterOptions = {}): Promise<Writer> {
   options.signal?.throwIfAborted()
-  const { store, join, adopt, onStatus } = internalsOf(node)
-  const log = await openLog(store, { rule: DEFAULT_RULE, ...options })
+  const internals = internalsOf(node)
+  const { store, join, adopt, end } = internals
+  const log = await openLog(
+    store,
+    { rule: DEFAULT_RULE, ...options },
+    {
+      end,
+      compare: (cores) => compare(cores, internals, options.signal),
+      onRegained: (lines) => internals.onStatus({ state: 'regained', lines })
+    }
+  )
   try {
     options.signal?.throwIfAborted()
     await join(log.bootstrap)
-    const appender = new Appender(store, log.bootstrap, log.openCore)
-    const writer: LogWriter = new LogWriter(log, appender, { onStatus, release: () => release() })
+    const writer: LogWriter = new LogWriter(log, new Appender(store, log), internals, () => release())
     const release = adopt(writer)
     return writer
   } catch (error) {
@@ -141,37 +165,46 @@ export async function openWriter(node: Node, options: WriterOptions = {}): Promi
   }
 }
 
-/** What a writer tells its node. */
-interface WriterEvents {
-  readonly onStatus: OnStatus
-  /** The writer is closed, and the node need not do it. */
-  readonly release: () => void
-}
-
 class LogWriter implements Writer {
   readonly key: CoreKey
   readonly manifest: LogManifest
   readonly #log: WritableLog
   readonly #appender: Appender
+  readonly #cleanEnd: CleanEnd
   readonly #packer: Packer
   readonly #queue = new SubmissionQueue()
-  readonly #events: WriterEvents
+  readonly #onStatus: OnStatus
   readonly #ending = new AbortController()
+  readonly #release: () => void
+  readonly #regained: Regained | null
   #length: number
   #time: number
   #flushing: Promise<void> | null = null
   #fault: Error | null = null
+  /** Aborted with the fault. */
+  readonly #failing = new AbortController()
+  readonly #unwatch: () => void
   #closing: Promise<void> | null = null
 
-  constructor(log: WritableLog, appender: Appender, events: WriterEvents) {
+  constructor(log: WritableLog, appender: Appender, internals: Internals, release: () => void) {
+    const { store, end, history, onStatus } = internals
     this.key = log.key
     this.manifest = log.manifest
     this.#log = log
     this.#appender = appender
+    this.#cleanEnd = end
+    this.#regained = log.regainedFrom === null ? null : new Regained(linesFrom(store, log, log.regainedFrom))
     this.#packer = new Packer(createRouter(log.manifest.routing), log.manifest.framing, log.length)
     this.#length = log.length
     this.#time = log.time
-    this.#events = events
+    this.#onStatus = onStatus
+    this.#release = release
+    const names = new Map<CoreKey, string>(log.manifest.cores.map(({ key, name }) => [key, name]))
+    names.set(log.key, 'bootstrap')
+    this.#unwatch = history.watch((rewriting) => {
+      const name = names.get(rewriting.key)
+      if (name !== undefined) this.#fail(rewritten(name, rewriting))
+    })
   }
 
   get length(): number {
@@ -207,7 +240,16 @@ class LogWriter implements Writer {
       )
     }
     const takesRest = (): boolean => checkpoint === undefined || signal?.aborted !== true
-    return await this.#publishAll(splitLines(until(source, signal), takesRest), checkpoint)
+    const stop = signal === undefined ? this.#failing.signal : AbortSignal.any([signal, this.#failing.signal])
+    const published = await this.#publishAll(splitLines(until(source, stop), takesRest), checkpoint)
+    if (this.#fault !== null) throw this.#fault
+    return published
+  }
+
+  async serve(signal: AbortSignal): Promise<void> {
+    const end = AbortSignal.any([signal, this.#failing.signal, this.#ending.signal])
+    if (!end.aborted) await new Promise((resolve) => end.addEventListener('abort', resolve, { once: true }))
+    if (!signal.aborted && this.#fault !== null) throw this.#fault
   }
 
   async acknowledged(peers: number, { signal }: AcknowledgedOptions = {}): Promise<readonly string[]> {
@@ -223,7 +265,7 @@ class LogWriter implements Writer {
       {
         peers,
         signal: signal === undefined ? ending : AbortSignal.any([ending, signal]),
-        onHolding: (holding) => this.#events.onStatus({ state: 'acknowledging', holding, peers })
+        onHolding: (holding) => this.#onStatus({ state: 'acknowledging', holding, peers })
       }
     )
   }
@@ -244,7 +286,9 @@ class LogWriter implements Writer {
   async #end(): Promise<void> {
     this.#ending.abort(closed())
     await this.#flushing
-    this.#events.release()
+    this.#unwatch()
+    await this.#regained?.close()
+    this.#release()
     await this.#appender.close()
     await this.#log.close()
   }
@@ -271,7 +315,10 @@ class LogWriter implements Writer {
     }
     try {
       for await (const lines of source) {
-        for (let from = 0; from < lines.ends.length; ) {
+        const again = checkpoint === undefined ? 0 : ((await this.#regained?.skip(lines, 0)) ?? 0)
+        taken.lines += again
+        taken.bytes += lines.ends[again - 1] ?? 0
+        for (let from = again; from < lines.ends.length; ) {
           const topped = top(lines, from)
           const next = topped > from ? topped : await begin(lines, from)
           taken.lines += next - from
@@ -284,6 +331,13 @@ class LogWriter implements Writer {
     }
     await Promise.all(pending.map((submission) => submission.durable))
     return { position: (await (first as Submission | null)?.durable) ?? this.#length, count: taken.lines }
+  }
+
+  /** Nothing is accepted any more, for the first reason that there was. */
+  #fail(error: unknown): void {
+    this.#fault ??= translate(error)
+    this.#cleanEnd.doubt()
+    this.#failing.abort(this.#fault)
   }
 
   #submit(submission: Submission): void {
@@ -301,9 +355,10 @@ class LogWriter implements Writer {
       try {
         await this.#commit(batch)
       } catch (error) {
-        this.#fault = translate(error)
-        for (const submission of batch) submission.reject(this.#fault)
-        this.#queue.rejectAll(this.#fault)
+        this.#fail(error)
+        const fault = this.#fault ?? translate(error)
+        for (const submission of batch) submission.reject(fault)
+        this.#queue.rejectAll(fault)
       }
     }
     // at once with the last look at the queue: what is submitted from here on starts a flush of its own
@@ -315,7 +370,9 @@ class LogWriter implements Writer {
     const packed = this.#packer.take()
     // a clock that was set back must not make the journal's times descend
     this.#time = Math.max(this.#time, Date.now())
+    await this.#cleanEnd.begin()
     await this.#appender.append(packed, this.#time, checkpointsOf(batch))
+    this.#cleanEnd.note(this.key, this.#appender.journalLength)
     this.#length = packed.seq + packed.lines
     let position = packed.seq
     for (const submission of batch) {
@@ -371,6 +428,20 @@ function orAbort<T>(next: Promise<T>, signal: AbortSignal): Promise<T | null> {
     const forget = (): void => signal.removeEventListener('abort', onabort)
     next.finally(forget).then(resolve, reject)
   })
+}
+
+/** The lines of the log from a position on, as they are stored. */
+async function* linesFrom(store: Corestore, log: WritableLog, from: number): AsyncGenerator<Uint8Array> {
+  const { key, manifest } = log
+  const stored = createReadableLog(store, key, log.bootstrap.session(), manifest)
+  const context = { from, until: null, live: false, wants: () => true, onStatus: ignore, timeout: STORED_MS }
+  try {
+    const signal = new AbortController().signal
+    for await (const batch of followOrdered(stored, { ...context, signal }))
+      for (const { line } of batch) yield line
+  } finally {
+    await stored.close()
+  }
 }
 
 /** A checkpoint whose value is known already. */

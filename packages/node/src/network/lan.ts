@@ -17,6 +17,9 @@ const KEEP_ALIVE_MS = 5000
 /** … and after so long without, it is gone. */
 const SILENCE_TIMEOUT_MS = 15_000
 
+/** Whoever is there and listens has answered the first question by then, and been called. */
+const FIRST_LOOK_MS = 1000
+
 /** Anybody in the network can announce peers that there are not: so many are called at once … */
 const MAX_CALLS = 64
 
@@ -37,6 +40,7 @@ export function createLan(options: LanOptions): Network {
     join: (discoveryKey) => lan.join(discoveryKey),
     lose: () => lan.look(),
     search: () => lan.search(),
+    isLooking: () => lan.isLooking(),
     close: () => lan.close()
   }
 }
@@ -57,6 +61,7 @@ class Lan {
   readonly #calling = new Set<string>()
   readonly #found = new Set<string>()
   readonly #beacon: Beacon
+  readonly #began = performance.now()
   #listening: Promise<number> | null = null
   #server: Server | null = null
   #fault: string | null = null
@@ -69,6 +74,12 @@ class Lan {
       onfound: (service) => this.#meet(service),
       onfault: (reason) => this.#say(reason)
     })
+  }
+
+  isLooking(): boolean {
+    return (
+      this.#closing === null && (performance.now() - this.#began < FIRST_LOOK_MS || this.#calling.size > 0)
+    )
   }
 
   async join(discoveryKey: Uint8Array): Promise<void> {

@@ -78,6 +78,7 @@ export function createLocalNetwork(options: LocalOptions): Network {
     // every directory is looked through all the time
     lose: ignore,
     search: () => ({ found: 0, reason: fault ?? 'no other process on this machine has it open' }),
+    isLooking: () => meetings.some((meeting) => meeting.isCalling),
     close
   }
 }
@@ -145,6 +146,7 @@ class Meeting {
   readonly #sockets = new Map<Socket, string | null>()
   /** Whom not to call, until when. */
   readonly #resting = new Map<string, number>()
+  readonly #calls = new Set<Socket>()
   readonly #server: Server
   #timer: NodeJS.Timeout | null = null
   #closed = false
@@ -153,6 +155,11 @@ class Meeting {
     this.#options = options
     this.#name = `${options.id}${options.isWriter ? WRITER_SUFFIX : '.sock'}`
     this.#server = createServer((socket) => this.#take(socket, null))
+  }
+
+  /** Whether somebody was called who has neither answered nor refused. */
+  get isCalling(): boolean {
+    return this.#calls.size > 0
   }
 
   async open(): Promise<void> {
@@ -230,6 +237,8 @@ class Meeting {
     const { id, path } = neighbour
     const socket = dial(path)
     this.#sockets.set(socket, id)
+    this.#calls.add(socket)
+    socket.once('close', () => this.#calls.delete(socket))
     socket.once('error', (error: NodeJS.ErrnoException) => {
       this.#sockets.delete(socket)
       // who listened once and refuses now is dead: its name goes, whoever meets it
@@ -252,6 +261,7 @@ class Meeting {
       if (![...this.#sockets.values()].includes(called.id)) this.#resting.set(called.id, now + REST_MS)
     })
     this.#options.onsocket(socket, called).then((peer) => {
+      this.#calls.delete(socket)
       // who was called keeps the name that it was called by
       if (called === null && this.#sockets.has(socket)) this.#sockets.set(socket, peer)
     }, ignore)

@@ -45,6 +45,8 @@ export interface Network {
   /** A peer that was connected is not any more, by any way: it may be worth a look. */
   lose(peer: string): void
   search(): Search
+  /** Whether whoever is there may turn up at any moment: the first look after `join` has not come to its end. */
+  isLooking(): boolean
   /** Ends everything that `join` began. Bounded; call it as often as you like. */
   close(): Promise<void>
 }

@@ -36,6 +36,7 @@ export function createSwarm(options: SwarmOptions): Network {
   const watch = new Watch(options)
   let swarm: Promise<Hyperswarm> | null = null
   let closing: Promise<void> | null = null
+  let isLooking = true
 
   const join = async (discoveryKey: Uint8Array): Promise<void> => {
     if (closing !== null) return
@@ -44,6 +45,9 @@ export function createSwarm(options: SwarmOptions): Network {
     if (closing !== null) return
     // not awaited: without a network it takes 12 s, and being found here must not hold up being found on this machine
     opened.join(discoveryKey, { server: true, client: true })
+    opened.flush().then(() => {
+      isLooking = false
+    }, ignore)
   }
 
   const end = async (): Promise<void> => {
@@ -60,7 +64,13 @@ export function createSwarm(options: SwarmOptions): Network {
     return closing
   }
 
-  return { join, lose: (peer) => watch.lose(peer), search: () => watch.search(), close }
+  return {
+    join,
+    lose: (peer) => watch.lose(peer),
+    search: () => watch.search(),
+    isLooking: () => isLooking && closing === null,
+    close
+  }
 }
 
 /** What goes on around a swarm: who is called, whether the DHT answers, when to look again. */

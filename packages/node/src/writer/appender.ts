@@ -2,8 +2,11 @@ import { type CoreExtent, encodeJournalRecord } from '@many-cores/protocol'
 import type Corestore from 'corestore'
 import type { Atom } from 'corestore'
 import type Hypercore from 'hypercore'
+import { NodeError } from '../errors.ts'
 import { type Checkpoints, writeCheckpoints } from './checkpoints.ts'
+import type { WritableLog } from './log.ts'
 import type { PackedBatch } from './packer.ts'
+import { writeRegained } from './regained.ts'
 
 /** Opens the data core with this index. */
 export type OpenCore = (index: number) => Promise<Hypercore>
@@ -19,12 +22,18 @@ export class Appender {
   readonly #atom: Atom
   readonly #bootstrap: Hypercore
   readonly #openCore: OpenCore
+  /** Whether lines came back that no checkpoint stands behind: the next one does. */
+  #hasRegained: boolean
+  /** How long the journal is, by what was appended. */
+  journalLength: number
   readonly #sessions = new Map<number, Promise<Hypercore>>()
   #journal: Promise<Hypercore> | null = null
 
-  constructor(store: Corestore, bootstrap: Hypercore, openCore: OpenCore) {
+  constructor(store: Corestore, { bootstrap, openCore, regainedFrom }: WritableLog) {
+    this.#hasRegained = regainedFrom !== null
     this.#atom = store.storage.createAtom()
     this.#bootstrap = bootstrap
+    this.journalLength = bootstrap.length
     this.#openCore = openCore
   }
 
@@ -37,6 +46,7 @@ export class Appender {
     const sessions = await Promise.all(cores.map((core) => this.#dataSession(core)))
     this.#journal ??= this.#session(this.#bootstrap)
     const journal = await this.#journal
+    if (journal.length !== this.journalLength) throw overtaken(journal.length, this.journalLength)
     const blocks = cores.map((core) => batch.blocks.get(core) ?? [])
     const at = cores.map(
       (core, slot): CoreExtent => [core, sessions[slot]?.length ?? 0, blocks[slot]?.length ?? 0]
@@ -49,7 +59,10 @@ export class Appender {
     await Promise.all(appends)
     // hypercore 11.37: user data of an atom's session goes into the atom's view, like its blocks
     await writeCheckpoints(journal, checkpoints)
+    if (checkpoints.size > 0 && this.#hasRegained) await writeRegained(journal, null)
     await this.#atom.flush()
+    this.journalLength = journal.length
+    if (checkpoints.size > 0) this.#hasRegained = false
   }
 
   async close(): Promise<void> {
@@ -73,4 +86,11 @@ export class Appender {
     await session.ready()
     return session
   }
+}
+
+function overtaken(length: number, own: number): NodeError {
+  return new NodeError(
+    'STORE_REFUSED',
+    `a peer brought ${length - own} records of this log that its writer had lost: start the writer again, and it goes on behind them`
+  )
 }

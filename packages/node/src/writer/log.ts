@@ -17,6 +17,9 @@ import type Corestore from 'corestore'
 import Hypercore from 'hypercore'
 import { NodeError, translate } from '../errors.ts'
 import type { OpenCore } from './appender.ts'
+import type { CleanEnd } from './clean-end.ts'
+import type { ComparedLog } from './compare.ts'
+import { readRegained, writeRegained } from './regained.ts'
 
 /** The log of a store, ready to be appended to. */
 export interface WritableLog {
@@ -26,6 +29,8 @@ export interface WritableLog {
   readonly openCore: OpenCore
   /** Lines published so far. */
   readonly length: number
+  /** From here on lines came back from peers, and no checkpoint stands behind them; null: there are none. */
+  readonly regainedFrom: number | null
   /** The time of the last journal record, 0 if there is none. */
   readonly time: number
   close(): Promise<void>
@@ -39,8 +44,21 @@ export interface LogOptions {
   readonly framing?: Framing
 }
 
+/** Whom a log is compared with before it is appended to. */
+export interface LogHooks {
+  readonly end: CleanEnd
+  /** Gets back what others hold of the log and this store has lost. */
+  readonly compare: (log: ComparedLog) => Promise<void>
+  /** So many lines were got back. */
+  readonly onRegained: (lines: number) => void
+}
+
 /** Opens the log of `store`, and creates it, as `options` say, where there is none. */
-export async function openLog(store: Corestore, options: LogOptions): Promise<WritableLog> {
+export async function openLog(
+  store: Corestore,
+  options: LogOptions,
+  { end, compare, onRegained }: LogHooks
+): Promise<WritableLog> {
   const bootstrap = store.get({ name: 'core-1' })
   const cores = new Map<number, Hypercore>()
   const close = async (): Promise<void> => {
@@ -49,30 +67,76 @@ export async function openLog(store: Corestore, options: LogOptions): Promise<Wr
   try {
     await bootstrap.ready()
     const key = keyOf(bootstrap)
-    if (bootstrap.length === 0) await bootstrap.append(encodeManifest(await newManifest(store, options), key))
-    const manifest = loggable(decodeManifest(await bootstrap.get(0), key))
-    refuseMismatch(manifest, options)
-    const openCore: OpenCore = async (index) => {
+    const openAlias: OpenCore = async (index) => {
       const core = cores.get(index) ?? store.get({ name: alias(index) })
       cores.set(index, core)
       await core.ready()
+      return core
+    }
+    const readManifest = async (): Promise<LogManifest> =>
+      loggable(decodeManifest(await firstBlock(bootstrap), key))
+    const isTrusted = await end.isTrusted(key, bootstrap.length)
+    const before = isTrusted ? null : await storedLength(bootstrap, key)
+    if (!isTrusted) {
+      const countCores = async (): Promise<number> => (await readManifest()).cores.length
+      // first: whoever is killed while lines come back still knows which they are
+      if (before !== null && (await readRegained(bootstrap)) === null) await writeRegained(bootstrap, before)
+      await compare({ bootstrap, countCores, openCore: openAlias })
+    }
+    const missing = await end.missing(key, bootstrap.length)
+    if (missing > 0)
+      throw damaged(
+        `its journal had ${missing} records more when it was closed, and nobody who is connected has them`
+      )
+    if (bootstrap.length === 0) {
+      await end.begin()
+      await bootstrap.append(encodeManifest(await newManifest(store, options), key))
+    }
+    const manifest = await readManifest()
+    refuseMismatch(manifest, options)
+    const openCore: OpenCore = async (index) => {
+      const core = await openAlias(index)
       if (keyOf(core) !== manifest.cores[index]?.key)
         throw refused(`its data core ${index} is not the one that block 0 names`)
       return core
     }
-    const tail = await readTail(bootstrap, manifest, openCore)
+    const tail = await readTail(bootstrap, manifest, { open: openCore, all: !isTrusted })
+    end.note(key, bootstrap.length)
+    if (before !== null && tail.length > before) onRegained(tail.length - before)
+    const regainedFrom = await readRegained(bootstrap)
+    const isRegained = regainedFrom !== null && regainedFrom < tail.length
+    if (regainedFrom !== null && !isRegained) await writeRegained(bootstrap, null)
     return {
       key,
       manifest,
       bootstrap,
       openCore,
       ...tail,
+      regainedFrom: isRegained ? regainedFrom : null,
       close
     }
   } catch (error) {
     await close()
     throw translate(error)
   }
+}
+
+/** How many lines the journal counts, of which anything may be missing; null where it does not tell. */
+async function storedLength(bootstrap: Hypercore, key: CoreKey): Promise<number | null> {
+  if (bootstrap.length < 2) return 0
+  const [first, last] = await Promise.all(
+    [0, bootstrap.length - 1].map((index) => bootstrap.get(index, { wait: false }))
+  )
+  if (first === null || first === undefined || last === null || last === undefined) return null
+  const { cores, framing } = loggable(decodeManifest(first, key))
+  const record = decodeJournalRecord(last, { cores: cores.length, framing })
+  return record.seq + lineCount(record)
+}
+
+async function firstBlock(bootstrap: Hypercore): Promise<Uint8Array> {
+  const block = await bootstrap.get(0, { wait: false })
+  if (block === null) throw damaged('block 0 of its journal is missing')
+  return block
 }
 
 /** A data core's name in the writer's store, as the tutorial calls it. */
@@ -114,26 +178,55 @@ function refuseMismatch(manifest: LogManifest, { routing, names, framing }: LogO
     throw mismatch(`the log has framing ${manifest.framing}, not ${framing}`)
 }
 
-/** Where the log ends, by its last journal record. */
+/**
+ * Where the log ends, by its last journal record. With `all`, every core is compared with the last record that names it; else
+ * those that the last record names.
+ */
 async function readTail(
   bootstrap: Hypercore,
   manifest: LogManifest,
-  openCore: OpenCore
+  cores: { readonly open: OpenCore; readonly all: boolean }
 ): Promise<{ length: number; time: number }> {
-  if (bootstrap.length < 2) return { length: 0, time: 0 }
-  const block = await bootstrap.get(bootstrap.length - 1, { wait: false })
-  if (block === null) throw refused('the end of its journal is missing')
-  const record = decodeJournalRecord(block, { cores: manifest.cores.length, framing: manifest.framing })
-  await checkTail(record, openCore)
-  return { length: record.seq + lineCount(record), time: record.time }
+  const last = bootstrap.length - 1
+  const record = last < 1 ? null : await readRecord(bootstrap, last, manifest)
+  if (cores.all) await checkAll(bootstrap, manifest, cores.open)
+  else if (record !== null) await checkExtents(record, cores.open)
+  return record === null
+    ? { length: 0, time: 0 }
+    : { length: record.seq + lineCount(record), time: record.time }
+}
+
+async function readRecord(
+  bootstrap: Hypercore,
+  index: number,
+  manifest: LogManifest
+): Promise<JournalRecord> {
+  const block = await bootstrap.get(index, { wait: false })
+  if (block === null) throw damaged(`block ${index} of its journal is missing`)
+  return decodeJournalRecord(block, { cores: manifest.cores.length, framing: manifest.framing })
+}
+
+async function checkAll(bootstrap: Hypercore, manifest: LogManifest, open: OpenCore): Promise<void> {
+  const unnamed = new Set<number>()
+  for (const index of manifest.cores.keys()) if ((await open(index)).length > 0) unnamed.add(index)
+  for (let index = bootstrap.length - 1; index > 0 && unnamed.size > 0; index--) {
+    const record = await readRecord(bootstrap, index, manifest)
+    const at = record.at.filter(([core]) => index === bootstrap.length - 1 || unnamed.has(core))
+    await checkExtents({ at }, open)
+    for (const [core] of at) unnamed.delete(core)
+  }
+  for (const index of unnamed) {
+    const { length } = await open(index)
+    throw damaged(`its journal names no block of core ${index}, which has ${length}`)
+  }
 }
 
 // An atom leaves the two in step; a store where they are not was damaged, and appending would rewrite its history.
-async function checkTail(record: JournalRecord, openCore: OpenCore): Promise<void> {
-  for (const [index, length, blocks] of record.at) {
-    const core = await openCore(index)
+async function checkExtents({ at }: Pick<JournalRecord, 'at'>, open: OpenCore): Promise<void> {
+  for (const [index, length, blocks] of at) {
+    const core = await open(index)
     if (core.length === length + blocks) continue
-    throw refused(
+    throw damaged(
       `its journal ends with ${length + blocks} blocks in core ${index}, which has ${core.length}`
     )
   }
@@ -145,6 +238,12 @@ function keyOf(core: Hypercore): CoreKey {
 
 function refused(fault: string): NodeError {
   return new NodeError('STORE_REFUSED', `the store cannot be written to: ${fault}`)
+}
+
+function damaged(fault: string): NodeError {
+  return refused(
+    `${fault}, and appending would rewrite what readers have: start again while a reader that has everything is connected, or use a new --storage for a new log`
+  )
 }
 
 function mismatch(fault: string): NodeError {

@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict'
+import { open, readdir, readFile, rename, rm, stat, truncate, unlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import test, { type TestContext } from 'node:test'
+import type { Program } from './program.ts'
+import { keyOf, Sandbox } from './sandbox.ts'
+
+/** Which damages each file gets. `DAMAGE=all` for all of them. */
+function kindsFor(name: string): string[] {
+  if (process.env.DAMAGE === 'all') return ['flipped', 'cut in half', 'empty', 'gone', 'zeroed']
+  return name.endsWith('.log') ? ['flipped', 'cut in half'] : ['flipped']
+}
+
+/** A file of each kind that a store has; what is behind the last one is of no use to anybody. */
+const FILES = [
+  /^db\/\d+\.sst$/,
+  /^db\/\d+\.blob$/,
+  /^db\/\d+\.log$/,
+  /^db\/CURRENT$/,
+  /^db\/MANIFEST-/,
+  /^db\/OPTIONS-/,
+  /^db\/IDENTITY$/,
+  /^WRITER-CLOSED$/
+]
+
+/** Its own file system knows it again by this one, which cannot be put back. */
+const MARK = 'CORESTORE'
+
+const ROUNDS = 3
+
+/** Short lines, and some that are so long that RocksDB puts their blocks into a file of their own. */
+function linesOf(round: number): string {
+  return Array.from(
+    { length: 60 },
+    (_, line) => `${round} ${line} ${'x'.repeat(line % 20 === 7 ? 9000 : line % 50)}\n`
+  ).join('')
+}
+
+const ALL = Array.from({ length: ROUNDS }, (_, round) => linesOf(round)).join('')
+
+/** The files of a store that is not in use, to be put back as they were. */
+class Snapshot {
+  readonly #directory: string
+  readonly files = new Map<string, Buffer>()
+
+  static async of(directory: string): Promise<Snapshot> {
+    const snapshot = new Snapshot(directory)
+    for (const name of await plainFiles(directory))
+      snapshot.files.set(name, await readFile(join(directory, name)))
+    return snapshot
+  }
+
+  private constructor(directory: string) {
+    this.#directory = directory
+  }
+
+  async restore(): Promise<void> {
+    for (const name of await plainFiles(this.#directory))
+      if (name !== MARK) await unlink(join(this.#directory, name))
+    for (const [name, bytes] of this.files)
+      if (name !== MARK) await writeFile(join(this.#directory, name), bytes, { mode: 0o600 })
+  }
+
+  /** Which files there are to be damaged: the newest of each kind, and the oldest. */
+  targets(): string[] {
+    const names = [...this.files.keys()].sort()
+    const found = FILES.flatMap((kind) => {
+      const own = names.filter((name) => kind.test(name))
+      return [own[0], own.at(-1)]
+    })
+    return [...new Set(found)].filter((name) => name !== undefined)
+  }
+
+  async damage(name: string, kind: string): Promise<void> {
+    const path = join(this.#directory, name)
+    const { size } = await stat(path)
+    if (kind === 'gone') return await unlink(path)
+    if (kind === 'empty') return await truncate(path, 0)
+    if (kind === 'cut in half') return await truncate(path, size >> 1)
+    const bytes = Buffer.from(this.files.get(name) ?? '')
+    if (kind === 'flipped') bytes.writeUInt8(bytes.readUInt8(size >> 1) ^ 0x10, size >> 1)
+    if (kind === 'zeroed') bytes.fill(0, size >> 2, size >> 1)
+    await using file = await open(path, 'r+')
+    await file.write(bytes, 0, size, 0)
+  }
+}
+
+async function plainFiles(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true })
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(directory.length + 1))
+}
+
+interface Stores {
+  readonly sandbox: Sandbox
+  readonly key: string
+  readonly writer: Snapshot
+  readonly reader: Snapshot
+}
+
+/** A writer's and a reader's store, with the same lines, each in tables, blobs and the log of the database. */
+async function openStores(t: TestContext): Promise<Stores> {
+  const sandbox = await Sandbox.open(t)
+  let key = ''
+  for (let round = 0; round < ROUNDS; round++) {
+    key = await sandbox.publish(linesOf(round))
+    const writer = await sandbox.writer()
+    await keyOf(writer)
+    await (await sandbox.reader(key, { args: ['--exit'] })).ends(0)
+    writer.signal('SIGTERM')
+    await writer.ends(143)
+  }
+  return {
+    sandbox,
+    key,
+    writer: await Snapshot.of(sandbox.path('writer')),
+    reader: await Snapshot.of(sandbox.path('reader'))
+  }
+}
+
+function assertInWords(program: Program, what: string): void {
+  assert.doesNotMatch(program.stderr.text, /^(writer: |reader: )? +at |Suppressed/m, what)
+}
+
+test('whatever file of a writer’s store is damaged, it says so and leaves with 8, or goes on without a fork', async (t) => {
+  const { sandbox, key, writer: stored, reader: copied } = await openStores(t)
+  const codes = { 0: 0, 8: 0 }
+  for (const name of stored.targets()) {
+    for (const kind of kindsFor(name)) {
+      const what = `${name} ${kind}`
+      await Promise.all([stored.restore(), copied.restore()])
+      await stored.damage(name, kind)
+      const reader = await sandbox.reader(key, { args: ['--raw', '--from', 'start'] })
+      await reader.stdout.until(`all lines: ${what}`, () => reader.stdout.length >= ALL.length)
+      const writer = await sandbox.writer({ args: ['--exit'] })
+      writer.end('more\n')
+      const code = await writer.leaves(what)
+      assert.ok(code === 0 || code === 8, `${what}: ${code} ${writer.stderr.text}`)
+      codes[code]++
+      assertInWords(writer, what)
+      if (code === 0) {
+        // it left: another serves what the first one may not have handed over
+        const server = await sandbox.writer()
+        await reader.stdout.until(`the new line: ${what}`, () => reader.stdout.length > ALL.length)
+        await server.kill()
+      }
+      assert.ok(reader.stdout.text === (code === 0 ? `${ALL}more\n` : ALL), `${what}: other lines arrived`)
+      await reader.kill()
+    }
+  }
+  t.diagnostic(`${codes[8]} refused, ${codes[0]} went on`)
+})
+
+test('whatever file of a reader’s store is damaged, it is made anew from peers, and every line comes out', async (t) => {
+  const { sandbox, key, reader: stored } = await openStores(t)
+  const writer = await sandbox.writer()
+  await keyOf(writer)
+  let rebuilt = 0
+  for (const name of stored.targets()) {
+    for (const kind of kindsFor(name)) {
+      const what = `${name} ${kind}`
+      await stored.restore()
+      await stored.damage(name, kind)
+      const reader = await sandbox.reader(key, { args: ['--raw', '--exit', '--from', 'start'] })
+      await reader.ends(0).catch((error: unknown) => assert.fail(`${what}: ${String(error)}`))
+      assert.ok(reader.stdout.text === ALL, `${what}: ${reader.stdout.length} of ${ALL.length} bytes`)
+      assertInWords(reader, what)
+      if (/made anew from peers/.test(reader.stderr.text)) {
+        rebuilt++
+        await putBack(sandbox)
+      }
+    }
+  }
+  t.diagnostic(`${rebuilt} made anew`)
+  assert.ok(rebuilt > 0)
+})
+
+/** The damaged store was put aside: it takes its place again, because of its mark. */
+async function putBack(sandbox: Sandbox): Promise<void> {
+  const aside = (await readdir(sandbox.path('.'))).filter((name) => name.startsWith('reader.damaged-'))
+  assert.equal(aside.length, 1)
+  await rm(sandbox.path('reader'), { recursive: true })
+  await rename(sandbox.path(aside[0] ?? ''), sandbox.path('reader'))
+}

@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict'
+import { chmod, chown, mkdir, readFile, stat } from 'node:fs/promises'
+import test from 'node:test'
+import { cannotMount, mountReadOnly, SmallDisk } from './disk.ts'
+import { underLoad } from './patience.ts'
+import type { Program } from './program.ts'
+import { numberedLines } from './samples.ts'
+import { keyOf, Sandbox } from './sandbox.ts'
+import { readInput } from './stored-log.ts'
+
+const skip = cannotMount
+const NOBODYS_KEY = '0123456789abcdef'.repeat(4)
+
+/** 1 KiB each, numbered. */
+function wideLines(from: number, count: number): string {
+  return Array.from({ length: count }, (_, index) => `${String(from + index).padEnd(1023, '.')}\n`).join('')
+}
+
+function assertNoStack(program: Program): void {
+  assert.doesNotMatch(program.stderr.text, /^(writer|reader): +at |SuppressedError|^ +at /m)
+}
+
+test('a writer whose disk is full: 8 and the cause, every line before it is whole, and with space it goes on', {
+  skip
+}, async (t) => {
+  const sandbox = await Sandbox.open(t)
+  await mkdir(sandbox.path('disk'))
+  const disk = SmallDisk.mount(t, sandbox.path('disk'), 12)
+  const writer = await sandbox.writer({ storage: 'disk/w' })
+  const key = await keyOf(writer)
+  const reader = await sandbox.reader(key, { args: ['--raw'] })
+  await writer.write(wideLines(0, 500))
+  await reader.stdout.until('500 lines', () => reader.stdout.lineCount >= 500)
+  await disk.fill()
+  writer.end(wideLines(500, 20_000))
+  await writer.ends(8)
+  assert.match(writer.stderr.text, /^writer: no space is left for the store/m)
+  assertNoStack(writer)
+
+  disk.resize(80)
+  const again = await sandbox.writer({ storage: 'disk/w' })
+  assert.equal(await keyOf(again), key)
+  await again.write('after\n')
+  await reader.stdout.until('the line after', () => reader.stdout.text.endsWith('\nafter\n'))
+  again.signal('SIGTERM')
+  await again.ends(143)
+  const had = (await readInput(sandbox.path('disk/w'))).toString()
+  const published = had.slice(0, -'after\n'.length)
+  // whatever it took is whole and in order; what it was told to be delivered is there
+  assert.ok(wideLines(0, 20_500).startsWith(published))
+  assert.ok(published.endsWith('\n') && published.length >= 500 * 1024)
+  assert.equal(reader.stdout.text, had)
+})
+
+for (const output of [false, true]) {
+  test(`a reader whose disk is full says so, waits, and goes on by itself when there is space${output ? ' (--output)' : ''}`, {
+    skip
+  }, async (t) => {
+    const sandbox = await Sandbox.open(t)
+    await mkdir(sandbox.path('disk'))
+    const disk = SmallDisk.mount(t, sandbox.path('disk'), 8)
+    const writer = await sandbox.writer()
+    const key = await keyOf(writer)
+    const file = sandbox.path('copy')
+    const reader = await sandbox.reader(key, {
+      storage: 'disk/r',
+      args: output ? ['--output', file] : ['--raw']
+    })
+    const got = async (): Promise<string> => (output ? await readFile(file, 'utf8') : reader.stdout.text)
+    const lines = wideLines(0, 6000)
+    const began = performance.now()
+    await writer.write(lines)
+    await reader.stderr.says('no space is left for the store')
+    const took = performance.now() - began
+    assert.ok(took < underLoad(4000), `said after ${took} ms`)
+    t.diagnostic(`said after ${Math.round(took)} ms, the 6 MB before it included`)
+    assert.ok((await got()).length < lines.length)
+    assert.ok(reader.isRunning)
+    disk.resize(200)
+    const deadline = Date.now() + underLoad(30_000)
+    while ((await got()).length < lines.length) {
+      assert.ok(Date.now() < deadline && reader.isRunning, reader.stderr.text)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    await writer.write('after\n')
+    while (!(await got()).endsWith('after\n')) {
+      assert.ok(Date.now() < deadline && reader.isRunning, reader.stderr.text)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    assert.ok((await got()) === `${lines}after\n`, 'a line is missing, or came twice')
+    reader.signal('SIGTERM')
+    await reader.ends(143)
+    assertNoStack(reader)
+  })
+}
+
+test('--output on a full disk: 8 and the cause; with space, each line is there once', { skip }, async (t) => {
+  const sandbox = await Sandbox.open(t)
+  await mkdir(sandbox.path('disk'))
+  const disk = SmallDisk.mount(t, sandbox.path('disk'), 1)
+  const lines = wideLines(0, 3000)
+  const key = await sandbox.publish(lines)
+  const writer = await sandbox.writer()
+  await keyOf(writer)
+  const read = (): Promise<Program> =>
+    sandbox.reader(key, { args: ['--exit', '--output', sandbox.path('disk/copy')] })
+  const reader = await read()
+  await reader.ends(8)
+  assert.match(reader.stderr.text, /disk\/copy: .*(ENOSPC|no space)/i)
+  assertNoStack(reader)
+  disk.resize(10)
+  await (await read()).ends(0)
+  assert.equal(await readFile(sandbox.path('disk/copy'), 'utf8'), lines)
+})
+
+test('a read-only store or directory: 8 in one sentence', { skip }, async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const key = await sandbox.publish(numberedLines(0, 3))
+  await mkdir(sandbox.path('empty'))
+  for (const name of ['writer', 'empty']) {
+    await mkdir(sandbox.path(`ro-${name}`))
+    mountReadOnly(t, sandbox.path(name), sandbox.path(`ro-${name}`))
+    for (const storage of [`ro-${name}`, `ro-${name}/new`])
+      for (const program of [
+        await sandbox.writer({ storage }),
+        await sandbox.reader(key, { storage, args: ['--exit', '--timeout', '1'] })
+      ]) {
+        await program.ends(8)
+        assertOneSentence(program)
+      }
+  }
+})
+
+test('a store of another user: 8 in one sentence', { skip }, async (t) => {
+  const sandbox = await Sandbox.open(t)
+  await sandbox.publish(numberedLines(0, 3))
+  await chmod(sandbox.path('.'), 0o755)
+  await mkdir(sandbox.path('run-nobody'), { mode: 0o700 })
+  await chown(sandbox.path('run-nobody'), 65534, 65534)
+  const env = { XDG_RUNTIME_DIR: sandbox.path('run-nobody') }
+  for (const storage of ['writer', 'writer/db', 'new']) {
+    for (const program of [
+      await sandbox.writer({ storage, uid: 65534, env }),
+      await sandbox.reader(NOBODYS_KEY, { storage, uid: 65534, env })
+    ]) {
+      await program.ends(8)
+      assertOneSentence(program)
+    }
+  }
+  assert.equal((await stat(sandbox.path('writer'))).mode & 0o777, 0o700)
+})
+
+/** One line of reason. */
+function assertOneSentence(program: Program): void {
+  const lines = program.stderr.lines.filter((line) => !/: (opening the store|finding peers)$/.test(line))
+  assert.equal(lines.length, 1, lines.join('\n'))
+  assert.match(lines[0] ?? '', new RegExp(`^${program.name}: \\S`))
+  assert.equal(program.stdout.text, '')
+  assertNoStack(program)
+}

@@ -1,0 +1,45 @@
+// The long runs in full, one after the other: `pnpm soak`, or `pnpm soak NAME…` for some. CI runs the same tests in a smaller
+// size. What each shows, and its last result, stands in docs/reliability.md.
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+
+/** By name: where the test is, and what makes it long. */
+const SOAKS = {
+  'writer-kills': { in: 'packages/node', test: 'crash.test.js', env: { KILLS: '1000' } },
+  'file-kills': { in: 'apps/writer', test: 'crash.test.js', env: { KILLS: '200' } },
+  'both-kills': { in: 'apps/e2e', test: 'kills.test.js', env: { KILLS: '200' } },
+  damage: { in: 'apps/e2e', test: 'damage.test.js', env: { DAMAGE: 'all' } }
+}
+
+const asked = process.argv.slice(2)
+const unknown = asked.filter((name) => !Object.hasOwn(SOAKS, name))
+if (unknown.length > 0) {
+  console.error(`no soak ${unknown.join(', ')}; there are ${Object.keys(SOAKS).join(', ')}`)
+  process.exit(2)
+}
+console.log(
+  `${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${availableParallelism()} cores`
+)
+let failed = 0
+for (const [name, soak] of Object.entries(SOAKS)) {
+  if (asked.length > 0 && !asked.includes(name)) continue
+  const began = performance.now()
+  const ended = await run(soak)
+  const seconds = Math.round((performance.now() - began) / 1000)
+  console.log(`${ended ? 'passed' : 'FAILED'} ${name} ${JSON.stringify(soak.env)} in ${seconds} s`)
+  if (!ended) failed++
+}
+process.exitCode = failed === 0 ? 0 : 1
+
+async function run({ in: folder, test, env }) {
+  const child = spawn(process.execPath, ['--test', '--enable-source-maps', test], {
+    cwd: join(import.meta.dirname, '..', folder, 'dist'),
+    env: { ...process.env, ...env },
+    stdio: 'inherit'
+  })
+  const [code] = await once(child, 'close')
+  return code === 0
+}
