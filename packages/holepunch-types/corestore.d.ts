@@ -24,6 +24,11 @@ declare module 'corestore' {
   interface CorestoreStorage {
     readonly path: string
     createAtom(): Atom
+    /** Of each core, whether it is open or not; null where there is none. `head` is null where nothing was appended. */
+    getInfos(
+      discoveryKeys: readonly Uint8Array[],
+      options: { readonly auth: false; readonly hints: false }
+    ): Promise<({ readonly head: { readonly length: number } | null } | null)[]>
     close(): Promise<void>
   }
 

@@ -81,6 +81,7 @@ declare module 'hypercore' {
   class Hypercore<Value = Uint8Array> extends EventEmitter<HypercoreEvents> {
     /** The key of a core whose manifest this is. */
     static key(manifest: Manifest): Uint8Array
+    static discoveryKey(key: Uint8Array): Uint8Array
     /** The storage that a Corestore makes by itself, with options that it does not hand on. */
     static defaultStorage(directory: string, options: { readonly writeBufferSize: number }): CorestoreStorage
 

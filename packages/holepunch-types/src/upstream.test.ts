@@ -64,7 +64,12 @@ test('corestore has what is declared', () => {
     watch: 'method',
     replicate: 'method'
   })
-  assertMembers<CorestoreStorage>(store.storage, { path: 'property', createAtom: 'method', close: 'method' })
+  assertMembers<CorestoreStorage>(store.storage, {
+    path: 'property',
+    createAtom: 'method',
+    getInfos: 'method',
+    close: 'method'
+  })
   assertMembers<Atom>(store.storage.createAtom(), { flush: 'method' })
 })
 
@@ -99,6 +104,7 @@ test('hypercore has what is declared', () => {
     core: 'property'
   })
   assert.equal(typeof Hypercore.defaultStorage, 'function')
+  assert.equal(typeof Hypercore.discoveryKey, 'function')
   assertMembers<SharedCore>(core.core, {
     createUserDataStream: 'method',
     audit: 'method',

@@ -9,6 +9,7 @@ import {
   formatRule,
   type JournalRecord,
   keyFromBytes,
+  keyToBytes,
   type LogManifest,
   lineCount,
   type RoutingRule
@@ -100,7 +101,10 @@ export async function openLog(
         throw refused(`its data core ${index} is not the one that block 0 names`)
       return core
     }
-    const tail = await readTail(bootstrap, manifest, { open: openCore, all: !isTrusted })
+    const tail = await readTail(bootstrap, manifest, {
+      lengths: await storedLengths(store, manifest),
+      all: !isTrusted
+    })
     end.note(key, bootstrap.length)
     if (before !== null && tail.length > before) onRegained(tail.length - before)
     const regainedFrom = await readRegained(bootstrap)
@@ -185,12 +189,12 @@ function refuseMismatch(manifest: LogManifest, { routing, names, framing }: LogO
 async function readTail(
   bootstrap: Hypercore,
   manifest: LogManifest,
-  cores: { readonly open: OpenCore; readonly all: boolean }
+  cores: { readonly lengths: readonly number[]; readonly all: boolean }
 ): Promise<{ length: number; time: number }> {
   const last = bootstrap.length - 1
   const record = last < 1 ? null : await readRecord(bootstrap, last, manifest)
-  if (cores.all) await checkAll(bootstrap, manifest, cores.open)
-  else if (record !== null) await checkExtents(record, cores.open)
+  if (cores.all) await checkAll(bootstrap, manifest, cores.lengths)
+  else if (record !== null) checkExtents(record, cores.lengths)
   return record === null
     ? { length: 0, time: 0 }
     : { length: record.seq + lineCount(record), time: record.time }
@@ -206,28 +210,37 @@ async function readRecord(
   return decodeJournalRecord(block, { cores: manifest.cores.length, framing: manifest.framing })
 }
 
-async function checkAll(bootstrap: Hypercore, manifest: LogManifest, open: OpenCore): Promise<void> {
-  const unnamed = new Set<number>()
-  for (const index of manifest.cores.keys()) if ((await open(index)).length > 0) unnamed.add(index)
+/** How many blocks each data core has here, without opening it: that takes milliseconds, and a log may have 16,384. */
+async function storedLengths(store: Corestore, { cores }: LogManifest): Promise<number[]> {
+  const infos = await store.storage.getInfos(
+    cores.map(({ key }) => Hypercore.discoveryKey(keyToBytes(key))),
+    { auth: false, hints: false }
+  )
+  return infos.map((info) => info?.head?.length ?? 0)
+}
+
+async function checkAll(
+  bootstrap: Hypercore,
+  manifest: LogManifest,
+  lengths: readonly number[]
+): Promise<void> {
+  const unnamed = new Map([...lengths.entries()].filter(([, length]) => length > 0))
   for (let index = bootstrap.length - 1; index > 0 && unnamed.size > 0; index--) {
     const record = await readRecord(bootstrap, index, manifest)
     const at = record.at.filter(([core]) => index === bootstrap.length - 1 || unnamed.has(core))
-    await checkExtents({ at }, open)
+    checkExtents({ at }, lengths)
     for (const [core] of at) unnamed.delete(core)
   }
-  for (const index of unnamed) {
-    const { length } = await open(index)
+  for (const [index, length] of unnamed)
     throw damaged(`its journal names no block of core ${index}, which has ${length}`)
-  }
 }
 
 // An atom leaves the two in step; a store where they are not was damaged, and appending would rewrite its history.
-async function checkExtents({ at }: Pick<JournalRecord, 'at'>, open: OpenCore): Promise<void> {
+function checkExtents({ at }: Pick<JournalRecord, 'at'>, lengths: readonly number[]): void {
   for (const [index, length, blocks] of at) {
-    const core = await open(index)
-    if (core.length === length + blocks) continue
+    if (lengths[index] === length + blocks) continue
     throw damaged(
-      `its journal ends with ${length + blocks} blocks in core ${index}, which has ${core.length}`
+      `its journal ends with ${length + blocks} blocks in core ${index}, which has ${lengths[index]}`
     )
   }
 }
