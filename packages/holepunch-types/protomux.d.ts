@@ -30,6 +30,9 @@ declare module 'protomux' {
 
     readonly stream: SecretStream
     /** Whether the stream takes more; Hypercore answers requests while it does. */
+    /** What is gathered while it is corked, and its length; null while it is not. */
+    protected readonly _batch: readonly unknown[] | null
+    protected readonly _batchState: { readonly end: number } | null
     get drained(): boolean
     set drained(value: boolean)
     /** Null where the stream is destroyed, or this side has opened such a channel. */

@@ -4,6 +4,9 @@ import Protomux, { type Channel, type ChannelOptions } from 'protomux'
 /** A block has up to 1 MiB, or 15 where one line is longer. */
 const MAX_ANSWERS = 16
 
+/** What one write gathers: Protomux itself goes to 8 MiB, which 64 slow readers make gigabytes of. */
+const MAX_GATHERED_BYTES = 256 * 1024
+
 /** Hypercore 11 itself has at most 512 requests under way. */
 const MAX_REQUESTS = 4096
 
@@ -34,12 +37,17 @@ class ServingMux extends Protomux {
   readonly #waiting = new Set<Channel>()
 
   override get drained(): boolean {
-    return this.isStreamDrained && this.#answers < MAX_ANSWERS
+    return this.isStreamDrained && this.#answers < MAX_ANSWERS && !this.#hasGathered
   }
 
   // called by the constructor, too, before there are fields
   override set drained(value: boolean) {
     this.isStreamDrained = value
+  }
+
+  /** Enough for a write: whatever waits goes on once the stream has taken it. */
+  get #hasGathered(): boolean {
+    return this._batch !== null && (this._batchState?.end ?? 0) > MAX_GATHERED_BYTES
   }
 
   override createChannel(options: ChannelOptions): Channel | null {
