@@ -24,6 +24,8 @@ export interface Internals {
   readonly peerCount: () => number
   /** Why nobody is connected, for people. */
   readonly whyAlone: () => string
+  /** Who refused whom, for people; null if nobody did. */
+  readonly whyRefused: () => string | null
   /** Closes `child` before the store when the node closes; returns what takes it off again. */
   readonly adopt: (child: Child) => () => void
 }

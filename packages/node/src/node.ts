@@ -126,6 +126,7 @@ async function assemble(store: Corestore, end: CleanEnd, settled: Settled): Prom
     onStatus: report,
     isReached: peers.isReached,
     isAllowed: peers.isAllowed,
+    isRefusing: peers.isRefusing,
     isFull: peers.isFull
   })
   const children = new Set<Child>()
@@ -186,6 +187,7 @@ async function assemble(store: Corestore, end: CleanEnd, settled: Settled): Prom
     history: new History(store, storage),
     faults: new StorageFaults(store),
     peerCount: peers.count,
+    whyRefused: peers.whyRefused,
     whyAlone: () => peers.whyRefused() ?? whyAlone(networks, settled.local),
     adopt: (child) => {
       children.add(child)

@@ -180,10 +180,17 @@ async function firstBlock(bootstrap: Hypercore, timeout: number, internals: Inte
   }
 }
 
-function whyNotFound(bootstrap: Hypercore, timeout: number, { peerCount, whyAlone }: Internals): string {
+function whyNotFound(
+  bootstrap: Hypercore,
+  timeout: number,
+  { peerCount, whyAlone, whyRefused }: Internals
+): string {
   const seconds = `after ${timeout / 1000} s`
   const peers = peerCount()
   if (peers === 0) return `${whyAlone()} (${seconds})`
+  const refused = whyRefused()
+  // who has just been called again has not refused again yet
+  if (refused !== null && bootstrap.peers.length === 0) return `${refused} (${seconds})`
   const answered = peers === 1 ? 'one peer answered' : `${peers} peers answered`
   if (bootstrap.peers.length === 0)
     return `${answered}, but none has this log: is the key right? (${seconds})`

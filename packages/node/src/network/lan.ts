@@ -134,8 +134,9 @@ class Lan {
   #meet(service: FoundService): void {
     const { log, peer } = service
     if (peer === this.#peer || !this.#logs.has(log) || this.#calling.has(peer)) return
-    const { isReached, isAllowed, isFull } = this.#options
+    const { isReached, isAllowed, isRefusing, isFull } = this.#options
     if (this.#closing !== null || isReached(peer, 'lan') || !isAllowed(peer) || isFull()) return
+    if (isRefusing(peer)) return
     if (this.#calling.size >= MAX_CALLS) return
     if (this.#found.size < MAX_FOUND) this.#found.add(peer)
     this.#calling.add(peer)

@@ -17,6 +17,8 @@ export interface NetworkEvents {
   readonly isReached: (peer: string, via: Via) => boolean
   /** Whether this peer may be connected: who may not need not be called. */
   readonly isAllowed: (peer: string) => boolean
+  /** Whether `peer` has refused this one a moment ago, and need not be called again yet. */
+  readonly isRefusing: (peer: string) => boolean
   /** Whether nobody else need be called. */
   readonly isFull: () => boolean
 }

@@ -16,6 +16,8 @@ export interface Peers {
   readonly isReached: (peer: string, via: Via) => boolean
   /** Whether `peer`, a public key in hex, may be connected at all. */
   readonly isAllowed: (peer: string) => boolean
+  /** Whether `peer` has refused this one a moment ago, and need not be called again yet. */
+  readonly isRefusing: (peer: string) => boolean
   /** Whether nobody else need be called. */
   readonly isFull: () => boolean
   /** Who refused whom, in words that go on from a colon; null if nobody did. */
@@ -46,6 +48,9 @@ const RANK: Readonly<Record<Via, number>> = { local: 3, lan: 2, dht: 1, relay: 0
 /** Whoever has not shown by then that it shares a log makes room for others. */
 const GRACE_MS = 2000
 
+/** Whoever refuses this one is asked again after so long. */
+const REST_MS = 5000
+
 /** A way through a NAT is forgotten after half a minute or so. */
 const KEEP_ALIVE_MS = 5000
 
@@ -63,7 +68,7 @@ export function createPeers(store: Corestore, options: PeersOptions): Peers {
   const handshakes = new Handshakes()
   const open = new Map<string, Peer>()
   const refusing = new Set<SecretStream>()
-  const refusedUs = new Map<string, Refusal>()
+  const refusedUs = new Map<string, { readonly reason: Refusal; readonly at: number }>()
   let notAllowed: string | null = null
 
   const isAllowed = (peer: string): boolean => allow === null || allow.has(peer)
@@ -109,7 +114,7 @@ export function createPeers(store: Corestore, options: PeersOptions): Peers {
     let refusal: Refusal | null = null
     onRefusal(stream, (reason) => {
       refusal = reason
-      refusedUs.set(id, reason)
+      refusedUs.set(id, { reason, at: performance.now() })
       onStatus({ state: 'refused', via, peer: id, by: 'them', reason: REASONS[reason] })
     })
     const peer: Peer = { stream, via, probation: new Probation(stream) }
@@ -152,8 +157,13 @@ export function createPeers(store: Corestore, options: PeersOptions): Peers {
     return existing !== undefined && RANK[existing.via] >= RANK[via]
   }
 
+  const isRefusing = (peer: string): boolean => {
+    const refusal = refusedUs.get(peer)
+    return refusal !== undefined && performance.now() - refusal.at < REST_MS
+  }
+
   const whyRefused = (): string | null => {
-    const reasons = [...refusedUs.values()]
+    const reasons = [...refusedUs.values()].map(({ reason }) => reason)
     if (reasons.includes('not-allowed')) return `a peer refuses this one, because it does not allow ${self}`
     if (reasons.includes('full')) return 'a peer refuses this one, because it has as many as it may have'
     return notAllowed === null ? null : `a peer came that is not allowed: ${notAllowed}`
@@ -165,7 +175,7 @@ export function createPeers(store: Corestore, options: PeersOptions): Peers {
   }
 
   const isFull = (): boolean => open.size >= maxPeers
-  return { add, count: () => open.size, isReached, isAllowed, isFull, whyRefused, close }
+  return { add, count: () => open.size, isReached, isAllowed, isRefusing, isFull, whyRefused, close }
 }
 
 /**
