@@ -10,6 +10,7 @@ import { sync } from './benchmarks/sync.ts'
 import { openLab } from './lab.ts'
 import { PLANS, type Plan } from './plan.ts'
 import { type Figure, formatJson, formatText } from './report.ts'
+import type { WorkloadName } from './workloads.ts'
 
 const BENCHMARKS: ReadonlyMap<string, readonly Benchmark[]> = new Map(
   Object.entries({
@@ -22,11 +23,12 @@ const BENCHMARKS: ReadonlyMap<string, readonly Benchmark[]> = new Map(
   })
 )
 
-const USAGE = `pnpm bench [NAME…] [--json] [--rounds N] [--size small|full]
+const USAGE = `pnpm bench [NAME…] [--json] [--rounds N] [--workload W…] [--size small|full]
 
   NAME           ${[...BENCHMARKS.keys()].join(', ')}; all of them where none is given
   --json         one object a line (pnpm -s bench --json keeps pnpm's banner away)
   --rounds N     how often each contender runs; the figures are medians (full: 5, small: 1)
+  --workload W   some of W1, W2, W3, W4, with commas between them; all where it is not given
   --size SIZE    full, or small: whether it runs, nothing about how fast
 `
 
@@ -87,12 +89,13 @@ function parse(argv: readonly string[]): Asked | null {
     options: {
       json: { type: 'boolean', default: false },
       rounds: { type: 'string' },
+      workload: { type: 'string' },
       size: { type: 'string', default: 'full' },
       help: { type: 'boolean', short: 'h', default: false }
     }
   })
   if (values.help) return null
-  const plan = planOf(values.size)
+  const plan = taking(planOf(values.size), values.workload)
   const names = positionals.length === 0 ? [...BENCHMARKS.keys()] : positionals
   return {
     benchmarks: names.flatMap(benchmarksOf),
@@ -110,6 +113,17 @@ function benchmarksOf(name: string): readonly Benchmark[] {
 function planOf(size: string): Plan {
   if (size === 'full' || size === 'small') return PLANS[size]
   throw new Error(`--size takes small or full, not ${size}`)
+}
+
+/** The plan with these workloads alone. */
+function taking(plan: Plan, names: string | undefined): Plan {
+  if (names === undefined) return plan
+  const workloads = names.split(',').map((name): [WorkloadName, number] => {
+    const [entry] = Object.entries(plan.workloads).filter(([own]) => own === name)
+    if (entry === undefined) throw new Error(`there is no workload ${name} in this size`)
+    return entry as [WorkloadName, number]
+  })
+  return { ...plan, workloads: Object.fromEntries(workloads) }
 }
 
 function parseRounds(text: string): number {

@@ -31,8 +31,8 @@ export const PLANS: Readonly<Record<PlanName, Plan>> = {
     rounds: 5,
     judges: true,
     workloads: { W1: 1_000_000, W2: 100_000, W3: 16_384, W4: 1_000_000 },
-    syncLines: 200_000,
-    tutorialLines: 20_000,
+    syncLines: 50_000,
+    tutorialLines: 10_000,
     live: { warmup: 50, lines: 500 },
     startLines: 100_000,
     scale: {
