@@ -35,9 +35,11 @@ test(`a writer killed in a burst ${KILLS} times has each batch in all its cores,
   assert.ok(writer.length >= log.length, `${writer.length} lines are there, ${log.length} were acknowledged`)
   const witness = await deadline('the reader', opening)
   const stored = new Witness(await openReader(node, writer.key), { live: false })
-  await deadline('what is stored', stored.ended)
+  // a million lines in ten seconds, on a machine that is busy with other tests
+  const patience = 20_000 + writer.length / 100
+  await deadline('what is stored', stored.ended, patience)
   assert.equal(stored.position, writer.length)
-  await deadline('the reader to have all', witness.reaches(writer.length))
+  await deadline('the reader to have all', witness.reaches(writer.length), patience)
   t.diagnostic(`${writer.length} lines`)
 })
 
