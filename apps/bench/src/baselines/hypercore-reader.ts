@@ -2,7 +2,7 @@
 
 import Corestore from 'corestore'
 import { parseArguments } from './arguments.ts'
-import { openLink } from './link.ts'
+import { replicate } from './link.ts'
 import { endWith, print, printLive } from './words.ts'
 
 /** With a download of the whole range beside them: reading streams and awaited gets are four times slower. */
@@ -13,17 +13,7 @@ const store = new Corestore(storage)
 const core = store.get({ key: Buffer.from(key, 'hex') })
 await core.ready()
 if (core.discoveryKey === null) throw new Error('the core has no key')
-const unlink = await openLink({
-  bootstrap,
-  socket,
-  topic: core.discoveryKey,
-  serves: false,
-  onStream: (stream) => store.replicate(stream)
-})
-const close = async (): Promise<void> => {
-  await unlink()
-  await store.close()
-}
+const close = await replicate(store, { bootstrap, socket, topic: core.discoveryKey, serves: false })
 endWith(close)
 // an update alone gives up where nobody has been found yet
 await core.get(0)

@@ -2,7 +2,7 @@
 
 import Corestore from 'corestore'
 import { parseArguments, readBatches } from './arguments.ts'
-import { openLink } from './link.ts'
+import { replicate } from './link.ts'
 import { endWith, sayKey, sayPublished } from './words.ts'
 
 const { storage, unit, exit, bootstrap, socket } = parseArguments()
@@ -11,17 +11,7 @@ const core = store.get({ name: 'log' })
 await core.ready()
 const { key, discoveryKey } = core
 if (key === null || discoveryKey === null) throw new Error('the core has no key')
-const unlink = await openLink({
-  bootstrap,
-  socket,
-  topic: discoveryKey,
-  serves: true,
-  onStream: (stream) => store.replicate(stream)
-})
-const close = async (): Promise<void> => {
-  await unlink()
-  await store.close()
-}
+const close = await replicate(store, { bootstrap, socket, topic: discoveryKey, serves: true })
 endWith(close)
 sayKey(key)
 for await (const batch of readBatches(unit)) await core.append(batch)

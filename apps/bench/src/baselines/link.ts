@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import SecretStream from '@hyperswarm/secret-stream'
+import type Corestore from 'corestore'
 import HyperDHT from 'hyperdht'
 import Hyperswarm from 'hyperswarm'
 
@@ -30,6 +31,18 @@ export async function openLink(options: LinkOptions): Promise<() => Promise<void
   ])
   return async () => {
     await Promise.all(links.map((close) => close()))
+  }
+}
+
+/** Replicates a whole store over such connections; resolves likewise, to what ends it and closes the store. */
+export async function replicate(
+  store: Corestore,
+  options: Omit<LinkOptions, 'onStream'>
+): Promise<() => Promise<void>> {
+  const unlink = await openLink({ ...options, onStream: (stream) => store.replicate(stream) })
+  return async () => {
+    await unlink()
+    await store.close()
   }
 }
 

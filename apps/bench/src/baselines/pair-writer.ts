@@ -3,7 +3,7 @@
 
 import Corestore from 'corestore'
 import { parseArguments, readBatches } from './arguments.ts'
-import { openLink } from './link.ts'
+import { replicate } from './link.ts'
 import { endWith, sayKey, sayPublished } from './words.ts'
 
 const { storage, unit, exit, bootstrap, socket } = parseArguments()
@@ -14,17 +14,7 @@ await Promise.all([first.ready(), second.ready()])
 const { key, discoveryKey } = first
 if (key === null || discoveryKey === null || second.key === null) throw new Error('the cores have no keys')
 await first.append(second.key)
-const unlink = await openLink({
-  bootstrap,
-  socket,
-  topic: discoveryKey,
-  serves: true,
-  onStream: (stream) => store.replicate(stream)
-})
-const close = async (): Promise<void> => {
-  await unlink()
-  await store.close()
-}
+const close = await replicate(store, { bootstrap, socket, topic: discoveryKey, serves: true })
 endWith(close)
 sayKey(key)
 for await (const batch of readBatches(unit)) await Promise.all([first.append(batch), second.append(batch)])

@@ -2,7 +2,7 @@
 
 import Corestore from 'corestore'
 import { parseArguments, readBatches } from './arguments.ts'
-import { openLink } from './link.ts'
+import { replicate } from './link.ts'
 import { endWith, sayKey, sayPublished } from './words.ts'
 
 const { storage, exit, bootstrap, socket } = parseArguments()
@@ -13,17 +13,7 @@ const core3 = store.get({ name: 'core-3' })
 await Promise.all([core1.ready(), core2.ready(), core3.ready()])
 const { key, discoveryKey } = core1
 if (key === null || discoveryKey === null) throw new Error('the core has no key')
-const unlink = await openLink({
-  bootstrap,
-  socket,
-  topic: discoveryKey,
-  serves: true,
-  onStream: (stream) => store.replicate(stream)
-})
-const close = async (): Promise<void> => {
-  await unlink()
-  await store.close()
-}
+const close = await replicate(store, { bootstrap, socket, topic: discoveryKey, serves: true })
 endWith(close)
 if (core1.length === 0) {
   await core1.append({ otherKeys: [core2, core3].map((core) => Buffer.from(core.key ?? '').toString('hex')) })

@@ -86,7 +86,7 @@ export async function openLog(
     }
     const missing = await end.missing(key, bootstrap.length)
     if (missing > 0)
-      throw damaged(
+      throw unfit(
         `its journal had ${missing} records more when it was closed, and nobody who is connected has them`
       )
     if (bootstrap.length === 0) {
@@ -101,10 +101,8 @@ export async function openLog(
         throw refused(`its data core ${index} is not the one that block 0 names`)
       return core
     }
-    const tail = await readTail(bootstrap, manifest, {
-      lengths: await storedLengths(store, manifest),
-      all: !isTrusted
-    })
+    const lengths = (): Promise<number[]> => storedLengths(store, manifest)
+    const tail = await readTail(bootstrap, manifest, { lengths, all: !isTrusted })
     end.note(key, bootstrap.length)
     if (before !== null && tail.length > before) onRegained(tail.length - before)
     const regainedFrom = await readRegained(bootstrap)
@@ -139,7 +137,7 @@ async function storedLength(bootstrap: Hypercore, key: CoreKey): Promise<number 
 
 async function firstBlock(bootstrap: Hypercore): Promise<Uint8Array> {
   const block = await bootstrap.get(0, { wait: false })
-  if (block === null) throw damaged('block 0 of its journal is missing')
+  if (block === null) throw unfit('block 0 of its journal is missing')
   return block
 }
 
@@ -189,12 +187,12 @@ function refuseMismatch(manifest: LogManifest, { routing, names, framing }: LogO
 async function readTail(
   bootstrap: Hypercore,
   manifest: LogManifest,
-  cores: { readonly lengths: readonly number[]; readonly all: boolean }
+  cores: { readonly lengths: () => Promise<number[]>; readonly all: boolean }
 ): Promise<{ length: number; time: number }> {
   const last = bootstrap.length - 1
   const record = last < 1 ? null : await readRecord(bootstrap, last, manifest)
-  if (cores.all) await checkAll(bootstrap, manifest, cores.lengths)
-  else if (record !== null) checkExtents(record, cores.lengths)
+  if (cores.all) await checkAll(bootstrap, manifest, await cores.lengths())
+  else if (record !== null) checkExtents(record, await cores.lengths())
   return record === null
     ? { length: 0, time: 0 }
     : { length: record.seq + lineCount(record), time: record.time }
@@ -206,7 +204,7 @@ async function readRecord(
   manifest: LogManifest
 ): Promise<JournalRecord> {
   const block = await bootstrap.get(index, { wait: false })
-  if (block === null) throw damaged(`block ${index} of its journal is missing`)
+  if (block === null) throw unfit(`block ${index} of its journal is missing`)
   return decodeJournalRecord(block, { cores: manifest.cores.length, framing: manifest.framing })
 }
 
@@ -232,14 +230,14 @@ async function checkAll(
     for (const [core] of at) unnamed.delete(core)
   }
   for (const [index, length] of unnamed)
-    throw damaged(`its journal names no block of core ${index}, which has ${length}`)
+    throw unfit(`its journal names no block of core ${index}, which has ${length}`)
 }
 
 // An atom leaves the two in step; a store where they are not was damaged, and appending would rewrite its history.
 function checkExtents({ at }: Pick<JournalRecord, 'at'>, lengths: readonly number[]): void {
   for (const [index, length, blocks] of at) {
     if (lengths[index] === length + blocks) continue
-    throw damaged(
+    throw unfit(
       `its journal ends with ${length + blocks} blocks in core ${index}, which has ${lengths[index]}`
     )
   }
@@ -253,7 +251,8 @@ function refused(fault: string): NodeError {
   return new NodeError('STORE_REFUSED', `the store cannot be written to: ${fault}`)
 }
 
-function damaged(fault: string): NodeError {
+/** Not `STORE_DAMAGED`: all of it can be read, and does not fit together, or to what was there. */
+function unfit(fault: string): NodeError {
   return refused(
     `${fault}, and appending would rewrite what readers have: start again while a reader that has everything is connected, or use a new --storage for a new log`
   )
