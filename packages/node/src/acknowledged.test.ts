@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openReader, openWriter, type Status } from './index.ts'
-import { createMachine, deadline, seededLines, take } from './testing/support.ts'
+import { createLog, createMachine, deadline, seededLines, take } from './testing/support.ts'
 
 /** Statuses of the state `acknowledging`, and a way to wait until so many peers hold everything. */
 function createHoldings(): {
@@ -54,7 +54,12 @@ test('acknowledged resolves to the peers that hold every core and the journal; o
 
 test('a reader counts that took everything and left, and one that comes back with everything and reads nothing', async (t) => {
   const machine = await createMachine(t)
-  const { onStatus, until } = createHoldings()
+  const holdings = createHoldings()
+  const log = createLog()
+  const onStatus = (status: Status): void => {
+    holdings.onStatus(status)
+    log.onStatus(status)
+  }
   const writer = await openWriter(await machine.open('w', { onStatus }))
   const lines = seededLines(100)
   await writer.publish(lines)
@@ -65,9 +70,11 @@ test('a reader counts that took everything and left, and one that comes back wit
     await take(reader.batches(), lines.length)
   }
   await returning.close()
+  // the writer hears of it later, and would count it
+  await log.until('disconnected')
   const acknowledged = writer.acknowledged(2)
   await take((await openReader(leaving, writer.key)).batches(), lines.length)
-  await until(1)
+  await holdings.until(1)
   await leaving.close()
   const back = await machine.open('returning')
   const reader = await openReader(back, writer.key)
