@@ -58,6 +58,9 @@ declare module 'hypercore' {
     /** Null until ready, where the core was asked for by its discovery key. */
     readonly key: Uint8Array | null
     readonly replicator: Replicator
+    readonly closing: Promise<void> | null
+    /** Stores how far the core is complete, here and at its peers, where that has changed. */
+    flushHints(): Promise<void>
     /** Verifies what a peer sent, and stores it. */
     verify(proof: unknown, from: unknown): Promise<boolean>
     /** Takes over a verified history of another fork, and truncates to what it has in common with the one that is here. */

@@ -110,6 +110,8 @@ test('hypercore has what is declared', () => {
     audit: 'method',
     key: 'property',
     replicator: 'property',
+    closing: 'property',
+    flushHints: 'method',
     verify: 'method',
     reorg: 'method',
     _onconflict: 'method'

@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises'
 import Corestore from 'corestore'
 import Hypercore from 'hypercore'
 import { NodeError, translate } from './errors.ts'
+import { deferHints } from './hints.ts'
 import { holderOf } from './holder.ts'
 
 /** What Corestore 7 puts first into a directory of its own. */
@@ -74,6 +75,7 @@ async function openCorestore(directory: string): Promise<Corestore> {
   const store = new Corestore(Hypercore.defaultStorage(directory, { writeBufferSize: WRITE_BUFFER_BYTES }))
   try {
     await store.ready()
+    deferHints(store)
     return store
   } catch (error) {
     // the failed open is what the caller must hear of
