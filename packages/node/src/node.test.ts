@@ -66,6 +66,26 @@ test('a store is readable by its owner alone', async (t) => {
   assert.equal((await stat(node.storage)).mode & 0o777, 0o700)
 })
 
+test('a store that is opened time and again does not grow by it', async (t) => {
+  const machine = await createMachine(t)
+  const filesAfter = async (times: number): Promise<number> => {
+    let storage = ''
+    for (let time = 0; time < times; time++) {
+      const node = await machine.open('store')
+      storage = node.storage
+      await (await openWriter(node)).publish(['line\n'])
+      await node.close()
+    }
+    return (await readdir(join(storage, 'db'))).length
+  }
+  const few = await filesAfter(10)
+  const many = await filesAfter(20)
+  assert.ok(many <= few + FILES_OF_COMPACTION, `${few} files, then ${many}`)
+})
+
+/** RocksDB gathers up to four small files of a kind before it makes one of them. */
+const FILES_OF_COMPACTION = 8
+
 test('an aborted open leaves nothing behind', async (t) => {
   const machine = await createMachine(t)
   const storage = join(machine.directory, 'store')

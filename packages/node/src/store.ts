@@ -16,6 +16,9 @@ const MARK = 'CORESTORE'
  */
 const WRITE_BUFFER_BYTES = 16 * 1024 * 1024
 
+/** How many logs of RocksDB, of earlier times that the store was open, are kept for whoever looks into a fault. */
+const KEPT_LOGS = 3
+
 /** Whoever makes a mark just now has filled it by then. */
 const MARK_MS = 250
 
@@ -70,12 +73,19 @@ async function isEmpty(file: string): Promise<boolean> {
   }
 }
 
+// RocksDB begins a log of 50 KB whenever it is opened, and keeps a thousand: rocksdb-native 3.18 does not let us say otherwise.
+async function removeOldLogs(directory: string): Promise<void> {
+  const logs = (await readdir(directory)).filter((name) => name.startsWith('LOG.old.')).sort()
+  await Promise.all(logs.slice(0, -KEPT_LOGS).map((name) => unlink(join(directory, name))))
+}
+
 async function openCorestore(directory: string): Promise<Corestore> {
   // corestore 7.12 hands only some options on
   const store = new Corestore(Hypercore.defaultStorage(directory, { writeBufferSize: WRITE_BUFFER_BYTES }))
   try {
     await store.ready()
     deferHints(store)
+    await removeOldLogs(join(directory, 'db'))
     return store
   } catch (error) {
     // the failed open is what the caller must hear of

@@ -85,9 +85,9 @@ function markOf(key: string, journal: number): string {
   return `${JSON.stringify({ key, journal })}\n`
 }
 
-/** RocksDB leaves its log to the system's cache: its files, onto the disk. */
+/** RocksDB leaves what was written last to the system's cache: its files, onto the disk, without those that only tell of it. */
 async function syncAll(directory: string): Promise<void> {
-  for (const name of await readdir(directory)) await sync(join(directory, name))
+  for (const name of await readdir(directory)) if (!name.startsWith('LOG')) await sync(join(directory, name))
   await sync(directory)
 }
 
