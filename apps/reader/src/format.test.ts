@@ -11,12 +11,14 @@ function batchOf(...lines: readonly (string | Uint8Array)[]): Batch {
   const entries = lines.map((line, position): Entry => {
     return { position, line: Buffer.from(line), core: 'short', key: KEY, index: 7, time: 1_763_800_000_000 }
   })
+  const bytes = Buffer.concat(entries.map((entry) => entry.line))
   return {
     count: entries.length,
+    byteLength: bytes.byteLength,
     position: 0,
     time: 1_763_800_000_000,
     next: entries.length,
-    bytes: () => Buffer.concat(entries.map((entry) => entry.line)),
+    bytes: () => bytes,
     slice: (from, to) => batchOf(...lines.slice(from, to)),
     [Symbol.iterator]: () => entries[Symbol.iterator]()
   }

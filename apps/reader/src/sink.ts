@@ -15,6 +15,9 @@ export interface Sink {
 /** Lines that are printed in one go: after `kill -9` in the midst of it, at most so many come again. */
 const SLICE_LINES = 1000
 
+/** About so much is printed in one go: more comes in meanwhile. */
+const SLICE_BYTES = 1024 * 1024
+
 interface StdoutSinkOptions {
   readonly cursor: Cursor
   readonly from: Bound | 'stored'
@@ -33,10 +36,11 @@ export function createStdoutSink(
   return {
     from: from === 'stored' ? (cursor.place ?? 'start') : from,
     take: async (batch) => {
-      for (let first = 0; first < batch.count; first += SLICE_LINES) {
+      const lines = Math.min(SLICE_LINES, Math.ceil((SLICE_BYTES * batch.count) / batch.byteLength))
+      for (let first = 0; first < batch.count; first += lines) {
         // a batch may be 16 MiB, and whoever reads us slow
         if (signal.aborted) return
-        const slice = batch.slice(first, Math.min(batch.count, first + SLICE_LINES))
+        const slice = batch.slice(first, Math.min(batch.count, first + lines))
         await print(format(slice))
         ondelivered(slice.next)
         await bookmark.move({ place: slice.next })

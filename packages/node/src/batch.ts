@@ -30,6 +30,8 @@ export interface Batch extends Iterable<Entry> {
   readonly time: number | null
   /** Where to go on behind the last line. */
   readonly next: Place
+  /** How many bytes the lines have in all. */
+  readonly byteLength: number
   /** All lines back to back. May share memory with the batch. */
   bytes(): Uint8Array
   /** Lines `from` to `to` (exclusive, default the end), counted from 0 in this batch. */

@@ -184,23 +184,32 @@ class OrderedBatch implements Batch {
     return this.#record.seq + (this.#table.offset[this.#high] as number)
   }
 
-  bytes(): Uint8Array {
-    const { block, start, stop, blocks } = this.#table
+  get byteLength(): number {
+    const { start, stop } = this.#table
     let total = 0
     for (let line = this.#low; line < this.#high; line++)
       total += (stop[line] as number) - (start[line] as number)
-    const out = b4a.allocUnsafeSlow(total)
+    return total
+  }
+
+  bytes(): Uint8Array {
+    const { block, start, stop, blocks } = this.#table
+    const total = this.byteLength
+    let out: Uint8Array | null = null
     let at = 0
     for (let line = this.#low; line < this.#high; ) {
       const slot = block[line] as number
       const from = start[line] as number
       let to = stop[line++] as number
-      // lines that lie side by side are copied in one piece
+      // lines that lie side by side are copied in one piece, and not at all where there are no others
       while (line < this.#high && block[line] === slot && start[line] === to) to = stop[line++] as number
-      out.set((blocks[slot] as Uint8Array).subarray(from, to), at)
-      at += to - from
+      const piece = (blocks[slot] as Uint8Array).subarray(from, to)
+      if (piece.byteLength === total) return piece
+      out ??= b4a.allocUnsafeSlow(total)
+      out.set(piece, at)
+      at += piece.byteLength
     }
-    return out
+    return out ?? EMPTY
   }
 
   slice(from: number, to: number = this.count): Batch {

@@ -91,6 +91,10 @@ class BlockBatch implements Batch {
     this.next = next
   }
 
+  get byteLength(): number {
+    return this.#entry.line.byteLength
+  }
+
   bytes(): Uint8Array {
     return this.#entry.line
   }

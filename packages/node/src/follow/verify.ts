@@ -47,7 +47,7 @@ async function verifyFrom(
   })
   for await (const batch of batches) {
     tally.lines += batch.count
-    tally.bytes += batch.bytes().byteLength
+    tally.bytes += batch.byteLength
     context.onProgress?.(tally.lines)
   }
 }
