@@ -14,7 +14,7 @@ import b4a from 'b4a'
 import type Hypercore from 'hypercore'
 import type HyperDHT from 'hyperdht'
 import { translate } from './errors.ts'
-import { decodeRecord } from './follow/seek.ts'
+import { decodeRecord } from './follow/record.ts'
 import { internalsOf } from './internals.ts'
 import { type Address, parseAddress } from './network/address.ts'
 import { dhtOptions } from './network/dht-options.ts'
@@ -303,8 +303,12 @@ class Patient implements AsyncDisposable {
     const core = this.#core as Hypercore
     if (core.length < 2) return []
     const block = await core.get(core.length - 1, { timeout: this.#timeout })
-    const { at } = decodeRecord(block, core.length - 1, manifest)
-    return at.map(([index, length, count]) => ({ core: index, block: length + count - 1 }))
+    const { at, lost } = decodeRecord(block, core.length - 1, manifest)
+    // of what was lost nobody serves anything
+    return (lost === undefined ? at : []).map(([index, length, count]) => ({
+      core: index,
+      block: length + count - 1
+    }))
   }
 
   /** A failure of the way to the world is none where a peer is near. */

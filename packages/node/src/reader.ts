@@ -22,6 +22,7 @@ import { DEFAULT_CURSOR, listCursors, openCursor } from './cursor-store.ts'
 import { NodeError, translate } from './errors.ts'
 import { Blocks } from './follow/blocks.ts'
 import { createReadableLog, type ReadableLog } from './follow/log.ts'
+import { Losses } from './follow/losses.ts'
 import { type FollowContext, followOrdered } from './follow/ordered.ts'
 import { followPerCore, type PerCoreContext } from './follow/percore.ts'
 import { Progress } from './follow/progress.ts'
@@ -388,8 +389,10 @@ class LogReader implements Reader {
     ending.addEventListener('abort', stop, { once: true })
     try {
       await blocks.ready()
+      const losses = new Losses()
+      await losses.look(blocks, manifest)
       const patience = { timeout, onStatus: this.#internals.onStatus }
-      return await positionOf({ blocks, manifest, patience }, orderedBound(bound))
+      return await positionOf({ blocks, losses, manifest, patience }, orderedBound(bound))
     } catch (error) {
       signal?.throwIfAborted()
       throw translate(error)

@@ -1,7 +1,7 @@
-import type { LogManifest } from '@many-cores/protocol'
+import { endOfRecord, type LogManifest } from '@many-cores/protocol'
 import type { OnStatus } from '../status.ts'
 import type { ReadableLog } from './log.ts'
-import { decodeRecord, endOfRecord } from './seek.ts'
+import { decodeRecord } from './record.ts'
 
 /** People read no faster, and asking for the end costs a journal record. */
 const INTERVAL_MS = 200

@@ -1,16 +1,13 @@
-import {
-  decodeJournalRecord,
-  type JournalRecord,
-  type LogManifest,
-  lineCount,
-  ProtocolError
-} from '@many-cores/protocol'
+import { endOfRecord, type JournalRecord, type LogManifest } from '@many-cores/protocol'
 import type { OrderedBound } from '../bound.ts'
 import { awaitBlock, type Blocks, type Patience } from './blocks.ts'
+import type { Losses } from './losses.ts'
+import { decodeRecord } from './record.ts'
 
 /** The journal of a log: its bootstrap core's blocks from 1 on. */
 export interface Journal {
   readonly blocks: Blocks
+  readonly losses: Losses
   readonly manifest: LogManifest
   readonly patience: Patience
 }
@@ -22,24 +19,6 @@ export async function readRecord(
 ): Promise<JournalRecord> {
   const block = await awaitBlock(blocks.take(index), blocks.name, index, patience)
   return decodeRecord(block, index, manifest)
-}
-
-/** The record that is block `index`. Throws ProtocolError, saying which block. */
-export function decodeRecord(block: Uint8Array, index: number, manifest: LogManifest): JournalRecord {
-  const context = { cores: manifest.cores.length, framing: manifest.framing }
-  return naming(index, () => decodeJournalRecord(block, context))
-}
-
-/** What `check` returns; a ProtocolError that it throws names the journal's block `index`. */
-export function naming<T>(index: number, check: () => T): T {
-  try {
-    return check()
-  } catch (error) {
-    if (!(error instanceof ProtocolError)) throw error
-    throw new ProtocolError(error.code, `block ${index} of core bootstrap: ${error.message}`, {
-      cause: error
-    })
-  }
 }
 
 /** The position behind the last record that is known. */
@@ -69,7 +48,7 @@ export async function seek(journal: Journal, position: number): Promise<number> 
   if (position === 0 || length < 2) return 1
   if (position >= (await endPosition(journal))) return length
   // the last record that does not begin behind the position
-  return Math.max(1, (await bisect(journal, ({ seq }) => seq > position)) - 1)
+  return Math.max(1, journal.losses.before(await bisect(journal, ({ seq }) => seq > position)))
 }
 
 /** The position of the first line that was made durable at `time` or later, or the end. */
@@ -81,19 +60,16 @@ async function findTime(journal: Journal, time: number): Promise<number> {
   return (await readRecord(journal, await bisect(journal, (record) => record.time >= time))).seq
 }
 
-/** The first block whose record `isBehind`, or the one behind the last. Later records are behind, too. */
+/** The first block whose record `isBehind`, or the one behind the last. Later records are behind, too; what was lost is not asked. */
 async function bisect(journal: Journal, isBehind: (record: JournalRecord) => boolean): Promise<number> {
   let low = 1
   let high = journal.blocks.length
   while (low < high) {
-    const middle = (low + high) >>> 1
-    if (isBehind(await readRecord(journal, middle))) high = middle
+    const half = (low + high) >>> 1
+    const middle = journal.losses.skip(half)
+    if (middle >= high) high = half
+    else if (isBehind(await readRecord(journal, middle))) high = middle
     else low = middle + 1
   }
-  return low
-}
-
-/** The position behind the record's last line. */
-export function endOfRecord(record: JournalRecord): number {
-  return record.seq + lineCount(record)
+  return journal.losses.skip(low)
 }

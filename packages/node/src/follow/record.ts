@@ -1,0 +1,24 @@
+import {
+  decodeJournalRecord,
+  type JournalRecord,
+  type LogManifest,
+  ProtocolError
+} from '@many-cores/protocol'
+
+/** The record that is block `index`. Throws ProtocolError, saying which block. */
+export function decodeRecord(block: Uint8Array, index: number, manifest: LogManifest): JournalRecord {
+  const context = { cores: manifest.cores.length, framing: manifest.framing, block: index }
+  return naming(index, () => decodeJournalRecord(block, context))
+}
+
+/** What `check` returns; a ProtocolError that it throws names the journal's block `index`. */
+export function naming<T>(index: number, check: () => T): T {
+  try {
+    return check()
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error
+    throw new ProtocolError(error.code, `block ${index} of core bootstrap: ${error.message}`, {
+      cause: error
+    })
+  }
+}
