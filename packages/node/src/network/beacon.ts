@@ -1,6 +1,8 @@
+import { createSocket } from 'node:dgram'
 import { networkInterfaces } from 'node:os'
 import type { Answer, Packet } from 'dns-packet'
 import type { MulticastDNS } from 'multicast-dns'
+import { siftMessages } from './sift.ts'
 
 /** What a process offers in its network: a log, under a name that does not betray its key, at a port. */
 export interface Service {
@@ -22,7 +24,8 @@ export interface BeaconEvents {
   readonly onfault: (reason: string) => void
 }
 
-const TYPE = '_many-cores._tcp.local'
+const LABEL = '_many-cores'
+const TYPE = `${LABEL}._tcp.local`
 
 /** Others may keep a record for so long. */
 const TTL_S = 120
@@ -105,10 +108,16 @@ export class Beacon {
     for (const address of addresses) {
       if (this.#sockets.has(address)) continue
       // multicast-dns 7.2.5 would bind to the interface's address, where no multicast arrives on Linux
-      const socket = openMulticast({ interface: address, bind: '0.0.0.0' })
+      const udp = createSocket({ type: 'udp4', reuseAddr: true })
+      const socket = openMulticast({ interface: address, bind: '0.0.0.0', socket: udp })
+      siftMessages(udp, LABEL)
       this.#sockets.set(address, socket)
-      socket.on('error', (error) => this.#events.onfault(`multicast DNS on ${address}: ${error.message}`))
-      socket.on('warning', (error) => this.#events.onfault(`multicast DNS on ${address}: ${error.message}`))
+      const onfault = (error: Error): void => {
+        // what others send and nobody can decode is a warning, too, and no fault of the network
+        if ('syscall' in error) this.#events.onfault(`multicast DNS on ${address}: ${error.message}`)
+      }
+      socket.on('error', onfault)
+      socket.on('warning', onfault)
       socket.on('query', ({ questions = [] }) => {
         if (questions.some(({ name }) => name.toLowerCase() === TYPE)) socket.respond(this.#records(TTL_S))
       })
@@ -121,12 +130,8 @@ export class Beacon {
   }
 
   #hear({ answers = [], additionals = [] }: Packet, host: string): void {
-    const records = [...answers, ...additionals]
-    for (const record of records) {
-      if (record.type !== 'PTR' || record.name.toLowerCase() !== TYPE || record.ttl === 0) continue
-      const service = readService(records, record.data)
-      if (service !== null) this.#events.onfound({ ...service, host })
-    }
+    for (const service of readServices([...answers, ...additionals]))
+      this.#events.onfound({ ...service, host })
   }
 
   #records(ttl: number): { answers: Answer[] } {
@@ -148,23 +153,26 @@ export class Beacon {
   }
 }
 
-/** What the records of `name` say; null where they are not whole, or not ours. */
-function readService(records: readonly Answer[], name: string): Service | null {
-  let port = 0
+/** The services that `records` say all of. */
+function readServices(records: readonly Answer[]): Service[] {
+  const names = new Set<string>()
+  const ports = new Map<string, number>()
   const fields = new Map<string, string>()
   for (const record of records) {
-    if (record.type === 'SRV' && record.name === name) port = record.data.port
-    if (record.type === 'TXT' && record.name === name) {
-      for (const text of [record.data].flat()) {
-        const [, key, value] = /^(log|peer)=([0-9a-f]{32,64})$/.exec(String(text)) ?? []
-        if (key !== undefined && value !== undefined) fields.set(key, value)
-      }
+    if (record.type === 'PTR' && record.name.toLowerCase() === TYPE && record.ttl !== 0)
+      names.add(record.data)
+    if (record.type === 'SRV') ports.set(record.name, record.data.port)
+    if (record.type !== 'TXT') continue
+    for (const text of [record.data].flat()) {
+      const [, key, value] = /^(log|peer)=([0-9a-f]{32,64})$/.exec(String(text)) ?? []
+      if (key !== undefined && value !== undefined) fields.set(`${key} ${record.name}`, value)
     }
   }
-  const log = fields.get('log')
-  const peer = fields.get('peer')
-  if (log === undefined || peer?.length !== 64 || port < 1 || port > 65_535) return null
-  return { log, peer, port }
+  return [...names].flatMap((name) => {
+    const [log, peer] = [fields.get(`log ${name}`), fields.get(`peer ${name}`)]
+    const port = ports.get(name) ?? 0
+    return log === undefined || peer?.length !== 64 || port < 1 || port > 65_535 ? [] : [{ log, peer, port }]
+  })
 }
 
 function ownAddresses(): string[] {
