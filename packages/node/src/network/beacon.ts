@@ -36,6 +36,9 @@ const EAGER_SECONDS: ReadonlySet<number> = new Set([1, 2, 4, 8, 16])
 /** … and then so often: whoever comes announces itself. */
 const PATIENT_SECONDS = 30
 
+/** Everybody in the network hears an answer: however many ask, there is one in so long. */
+const ANSWER_EVERY_MS = 100
+
 /** Where sending takes longer, nobody is told that we go. */
 const GOODBYE_MS = 200
 
@@ -49,6 +52,8 @@ export class Beacon {
   readonly #sockets = new Map<string, MulticastDNS>()
   #timer: NodeJS.Timeout | null = null
   #seconds = 0
+  #resting: NodeJS.Timeout | null = null
+  #isAsked = false
   #isClosed = false
 
   constructor(events: BeaconEvents) {
@@ -74,6 +79,7 @@ export class Beacon {
     if (this.#isClosed) return
     this.#isClosed = true
     if (this.#timer !== null) clearInterval(this.#timer)
+    if (this.#resting !== null) clearTimeout(this.#resting)
     this.#announce(0)
     await Promise.all([...this.#sockets.values()].map(destroyed))
   }
@@ -119,10 +125,21 @@ export class Beacon {
       socket.on('error', onfault)
       socket.on('warning', onfault)
       socket.on('query', ({ questions = [] }) => {
-        if (questions.some(({ name }) => name.toLowerCase() === TYPE)) socket.respond(this.#records(TTL_S))
+        if (questions.some(({ name }) => name.toLowerCase() === TYPE)) this.#answer()
       })
       socket.on('response', (packet, { address: host }) => this.#hear(packet, host))
     }
+  }
+
+  /** Now, or at the end of the rest that the last answer began. */
+  #answer(): void {
+    this.#isAsked = this.#resting !== null
+    if (this.#isAsked || this.#isClosed) return
+    this.#announce(TTL_S)
+    this.#resting = setTimeout(() => {
+      this.#resting = null
+      if (this.#isAsked) this.#answer()
+    }, ANSWER_EVERY_MS).unref()
   }
 
   #announce(ttl: number): void {
