@@ -33,6 +33,9 @@ export type Stream = '<&-' | '>&-' | '2>&-'
 
 const require = createRequire(import.meta.url)
 
+/** Of Linux, on every machine that Node runs on. */
+const CLOCK_TICK_MS = 10
+
 /** Where the built program of a workspace package is, as its dependants find it. */
 export function builtFile(app: 'writer' | 'reader'): string {
   return require.resolve(`${app}/dist/main.js`)
@@ -83,6 +86,14 @@ export class Program {
   async peakMemory(): Promise<number> {
     const status = await readFile(`/proc/${this.#child.pid}/status`, 'utf8').catch(() => '')
     return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024
+  }
+
+  /** The time that it has computed for, in ms, as Linux counts it. */
+  async cpuTime(): Promise<number> {
+    const stat = await readFile(`/proc/${this.#child.pid}/stat`, 'utf8')
+    // behind the name, which may have blanks
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return (Number(fields[11]) + Number(fields[12])) * CLOCK_TICK_MS
   }
 
   /** Its arguments, as every user of the machine can see them; for Linux. */

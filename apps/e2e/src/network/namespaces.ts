@@ -14,6 +14,8 @@ export interface Lan {
   /** The namespaces' names, for `StartOptions.namespace`. */
   readonly machines: readonly string[]
   addressOf(machine: number): string
+  /** Gives a machine one more address, which none has. */
+  addAddress(machine: number, address: string): void
   /** Pulls the cable of one machine. */
   cut(machine: number): void
   /** Puts it back. */
@@ -50,6 +52,8 @@ export function openLan(t: TestContext, count: number): Lan {
   return {
     machines,
     addressOf,
+    addAddress: (machine, address) =>
+      ip('-n', machines[machine] ?? '', 'addr', 'add', `${address}/24`, 'dev', 'eth0'),
     cut: (machine) => set(machine, 'down'),
     join: (machine) => set(machine, 'up')
   }
