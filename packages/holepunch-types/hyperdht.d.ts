@@ -27,6 +27,8 @@ declare module 'hyperdht' {
     readonly ephemeral?: boolean
     readonly firewalled?: boolean
     readonly keyPair?: KeyPair
+    /** How much later another node may have its ping answered, in ms. Default 10,000, also where it is 0. */
+    readonly maxPingDelay?: number
   }
 
   class HyperDHT extends EventEmitter<HyperDHTEvents> {
@@ -43,6 +45,8 @@ declare module 'hyperdht' {
 
     /** Takes 12 s without a network. */
     fullyBootstrapped(): Promise<void>
+    /** Of dht-rpc. Its sockets hand everything to `onmessage` as it is a tick after the node is made. */
+    readonly io: { onmessage(socket: unknown, message: Uint8Array, from: Address): void }
     readonly stats: { readonly requests: { readonly total: number; readonly responses: number } }
     /** The address that others see; null until known. Port 0 where each of them sees another. */
     readonly host: string | null

@@ -180,6 +180,7 @@ test('hyperdht has what is declared', () => {
   assert.ok(node instanceof HyperDHT)
   assert.ok(node instanceof EventEmitter)
   assertMembers<HyperDHT>(node, {
+    io: 'property',
     defaultKeyPair: 'property',
     bootstrapped: 'property',
     online: 'property',
@@ -196,6 +197,7 @@ test('hyperdht has what is declared', () => {
     address: 'method',
     destroy: 'method'
   })
+  assertMembers<HyperDHT['io']>(node.io, { onmessage: 'method' })
   assert.equal(node.address()?.port, testnet.bootstrap[0]?.port)
   assert.equal(HyperDHT.keyPair().publicKey.byteLength, 32)
   assertMembers<Testnet>(testnet, {
