@@ -18,8 +18,8 @@ const ADDRESSES = 8
 
 /** By kind of `SHOUTS`: how many, and how many a millisecond; 0 is as fast as it goes. */
 const RATES: Readonly<Record<string, readonly [count: number, perMs: number]>> = {
-  noise: [5000, 0],
-  'noise behind our name': [5000, 0],
+  noise: [3000, 0],
+  'noise behind our name': [3000, 0],
   'counts of what is not there': [800, 2],
   'counts behind our name': [800, 2],
   'pointers to pointers': [160, 0.4],

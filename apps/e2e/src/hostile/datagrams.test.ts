@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import test, { type TestContext } from 'node:test'
+import { atEnd } from '../at-end.ts'
+import { openLoopback } from '../loopback.ts'
+import type { Program } from '../program.ts'
+import { keyOf, Sandbox, type StartOptions } from '../sandbox.ts'
+import { DATAGRAMS, pingLater } from './datagrams.ts'
+import { type OpenPorts, udpPortsOf } from './ports.ts'
+
+const skip = process.platform !== 'linux' && 'which ports a process has is told by Linux alone'
+const MEGABYTE = 1024 * 1024
+const MEMORY = 400 * MEGABYTE
+
+/** In all. `DATAGRAMS=1000000` for a long run. */
+const FLOOD = Number(process.env.DATAGRAMS ?? 50_000)
+
+/** Of a core, for a datagram. Seen: 0.1. */
+const MOST_MS = 1
+
+/** Of memory, for a datagram that asks to be kept. Seen: 100, of what is not collected yet. */
+const MOST_BYTES = 1000
+
+/** Sent before it is looked whether they were taken; a socket has room for more. */
+const AT_ONCE = 100
+
+/** A writer, and a reader on another machine, as it were, who meet over a DHT. */
+class Scene {
+  readonly sandbox: Sandbox
+  readonly writer: Program
+  readonly reader: Program
+  readonly #key: string
+  readonly #bootstrap: string
+  #lines = 0
+
+  static async open(t: TestContext): Promise<Scene> {
+    const { address: bootstrap } = await openLoopback(t)
+    const sandbox = await Sandbox.open(t)
+    const writer = await sandbox.writer({ args: ['--verbose'], ...on(sandbox, 'w', bootstrap) })
+    const key = await keyOf(writer)
+    const reader = await sandbox.reader(key, { args: ['--raw'], ...on(sandbox, 'r', bootstrap) })
+    const scene = new Scene({ sandbox, bootstrap, writer, reader, key })
+    await scene.line()
+    return scene
+  }
+
+  private constructor(about: {
+    sandbox: Sandbox
+    bootstrap: string
+    writer: Program
+    reader: Program
+    key: string
+  }) {
+    this.sandbox = about.sandbox
+    this.writer = about.writer
+    this.reader = about.reader
+    this.#bootstrap = about.bootstrap
+    this.#key = about.key
+  }
+
+  /** One more line is published, and comes. */
+  async line(): Promise<string> {
+    const line = `line ${this.#lines++}`
+    await this.writer.write(`${line}\n`)
+    await this.reader.stdout.until(line, () => this.reader.stdout.lineCount >= this.#lines)
+    assert.equal(this.reader.stdout.lines.at(-1), line)
+    return line
+  }
+
+  /** For the reader that is there, and for one that comes; and nobody needs much memory. */
+  async assertGoesOn(): Promise<void> {
+    const line = await this.line()
+    const late = await this.sandbox.reader(this.#key, {
+      ...on(this.sandbox, 'late', this.#bootstrap),
+      storage: 'late',
+      args: ['--raw', '--exit', '--tail', '1']
+    })
+    await late.ends(0)
+    assert.equal(late.stdout.text, `${line}\n`)
+    for (const program of [this.writer, this.reader]) {
+      const memory = await program.peakMemory()
+      assert.ok(memory > 0 && memory < MEMORY, `${program.name}: ${memory / MEGABYTE} MiB`)
+    }
+  }
+}
+
+function on(sandbox: Sandbox, name: string, bootstrap: string): StartOptions {
+  return { bootstrap, env: { XDG_RUNTIME_DIR: sandbox.path(`run-${name}`) } }
+}
+
+/** Sends to every UDP port of a program. */
+class Flood {
+  readonly #open: OpenPorts
+  readonly #socket = createSocket('udp4')
+
+  static async open(t: TestContext, { pid = 0 }: Program): Promise<Flood> {
+    const open = await udpPortsOf(pid)
+    assert.ok(open.ports.length >= 2, `a node has two ports at least, not ${open.ports.join()}`)
+    const flood = new Flood(open)
+    flood.#socket.bind(0, '127.0.0.1')
+    await once(flood.#socket, 'listening')
+    atEnd(t, () => flood.#socket.close())
+    return flood
+  }
+
+  private constructor(open: OpenPorts) {
+    this.#open = open
+  }
+
+  /** Resolves when all were taken. */
+  async send(make: () => Buffer, count: number): Promise<void> {
+    for (let sent = 0; sent < count; sent += AT_ONCE) {
+      await Promise.all(Array.from({ length: AT_ONCE }, (_, turn) => this.#send(make(), turn)))
+      while ((await this.#open.waiting()) > 0);
+    }
+  }
+
+  #send(datagram: Buffer, turn: number): Promise<void> {
+    const { ports } = this.#open
+    return new Promise((resolve, reject) => {
+      this.#socket.send(datagram, ports[turn % ports.length] ?? 0, '127.0.0.1', (error) =>
+        error === null ? resolve() : reject(error)
+      )
+    })
+  }
+}
+
+test(`${FLOOD} datagrams of garbage at the ports of DHT nodes are taken and forgotten, and the log goes on`, {
+  skip
+}, async (t) => {
+  const scene = await Scene.open(t)
+  const kinds = Object.entries(DATAGRAMS)
+  const each = FLOOD / kinds.length / 2
+  for (const program of [scene.writer, scene.reader]) {
+    const flood = await Flood.open(t, program)
+    for (const [kind, make] of kinds) {
+      const before = await program.cpuTime()
+      await flood.send(make, each)
+      const cost = ((await program.cpuTime()) - before) / each
+      await scene.line()
+      t.diagnostic(`${program.name}, ${kind}: ${cost.toFixed(2)} ms each`)
+      assert.ok(cost < MOST_MS, `${kind}: ${cost} ms of a core for each`)
+    }
+  }
+  await assertKeepsNone(t, scene.writer)
+  await scene.assertGoesOn()
+})
+
+/** What is to be answered in 10 s would cost 2 kB for so long. */
+async function assertKeepsNone(t: TestContext, program: Program): Promise<void> {
+  const before = await program.peakMemory()
+  const flood = await Flood.open(t, program)
+  await flood.send(pingLater, FLOOD)
+  const each = ((await program.peakMemory()) - before) / FLOOD
+  t.diagnostic(`a ping to be answered later: ${Math.round(each)} bytes each`)
+  assert.ok(each < MOST_BYTES, `${each} bytes each`)
+}
