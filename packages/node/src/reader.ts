@@ -25,6 +25,7 @@ import { createReadableLog, type ReadableLog } from './follow/log.ts'
 import { Losses } from './follow/losses.ts'
 import { type FollowContext, followOrdered } from './follow/ordered.ts'
 import { followPerCore, type PerCoreContext } from './follow/percore.ts'
+import { KnownRecords } from './follow/plausible.ts'
 import { Progress } from './follow/progress.ts'
 import { refresh, type Wait } from './follow/refresh.ts'
 import { positionOf, storedEndPosition } from './follow/seek.ts'
@@ -392,7 +393,8 @@ class LogReader implements Reader {
       const losses = new Losses()
       await losses.look(blocks, manifest)
       const patience = { timeout, onStatus: this.#internals.onStatus }
-      return await positionOf({ blocks, losses, manifest, patience }, orderedBound(bound))
+      const journal = { blocks, losses, manifest, patience, known: new KnownRecords() }
+      return await positionOf(journal, orderedBound(bound))
     } catch (error) {
       signal?.throwIfAborted()
       throw translate(error)

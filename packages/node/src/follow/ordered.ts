@@ -14,6 +14,7 @@ import { awaitBlock, Blocks, endOf, type Patience } from './blocks.ts'
 import type { ReadableLog } from './log.ts'
 import { Losses } from './losses.ts'
 import { merge } from './merge.ts'
+import { KnownRecords } from './plausible.ts'
 import type { Progress } from './progress.ts'
 import { decodeRecord, naming } from './record.ts'
 import { type Journal, positionOf, seek } from './seek.ts'
@@ -162,7 +163,8 @@ class Follower {
     const losses = this.#losses
     // the follower says what is wrong with a record when it comes to it
     await losses.look(this.#journal, manifest).catch(ignore)
-    const journal = { blocks: this.#journal, losses, manifest, patience: this.#context }
+    const known = new KnownRecords()
+    const journal = { blocks: this.#journal, losses, manifest, patience: this.#context, known }
     this.#watchLosses()
     this.#span ??= {
       begin: await positionOf(journal, this.#context.from),

@@ -4,11 +4,16 @@ import {
   type LogManifest,
   ProtocolError
 } from '@many-cores/protocol'
+import { checkPlace } from './plausible.ts'
 
 /** The record that is block `index`. Throws ProtocolError, saying which block. */
 export function decodeRecord(block: Uint8Array, index: number, manifest: LogManifest): JournalRecord {
   const context = { cores: manifest.cores.length, framing: manifest.framing, block: index }
-  return naming(index, () => decodeJournalRecord(block, context))
+  return naming(index, () => {
+    const record = decodeJournalRecord(block, context)
+    checkPlace(record, index)
+    return record
+  })
 }
 
 /** What `check` returns; a ProtocolError that it throws names the journal's block `index`. */

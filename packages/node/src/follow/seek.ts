@@ -2,7 +2,8 @@ import { endOfRecord, type JournalRecord, type LogManifest } from '@many-cores/p
 import type { OrderedBound } from '../bound.ts'
 import { awaitBlock, type Blocks, type Patience } from './blocks.ts'
 import type { Losses } from './losses.ts'
-import { decodeRecord } from './record.ts'
+import type { KnownRecords } from './plausible.ts'
+import { decodeRecord, naming } from './record.ts'
 
 /** The journal of a log: its bootstrap core's blocks from 1 on. */
 export interface Journal {
@@ -10,15 +11,19 @@ export interface Journal {
   readonly losses: Losses
   readonly manifest: LogManifest
   readonly patience: Patience
+  /** What was read of it while a place was looked for. */
+  readonly known: KnownRecords
 }
 
 /** The record in block `index`, which exists. */
 export async function readRecord(
-  { blocks, manifest, patience }: Journal,
+  { blocks, manifest, patience, known }: Journal,
   index: number
 ): Promise<JournalRecord> {
   const block = await awaitBlock(blocks.take(index), blocks.name, index, patience)
-  return decodeRecord(block, index, manifest)
+  const record = decodeRecord(block, index, manifest)
+  naming(index, () => known.add(index, record))
+  return record
 }
 
 /** The position behind the last record that is known. */
