@@ -1,89 +1,8 @@
 import assert from 'node:assert/strict'
-import test, { type TestContext } from 'node:test'
-import { setTimeout } from 'node:timers/promises'
+import test from 'node:test'
 import b4a from 'b4a'
-import Corestore from 'corestore'
-import { atEnd } from '../at-end.ts'
-import type { Program } from '../program.ts'
-import { Sandbox } from '../sandbox.ts'
-import { serveAsWriter } from './neighbours.ts'
-
-const MEGABYTE = 1024 * 1024
-
-/** Of the reader, whatever it is served. */
-const MEMORY = 400 * MEGABYTE
-
-/** A log that anything can be appended to. */
-class HostileLog {
-  readonly sandbox: Sandbox
-  readonly store: Corestore
-  readonly bootstrap
-  readonly data
-
-  static async open(t: TestContext): Promise<HostileLog> {
-    const sandbox = await Sandbox.open(t)
-    const log = new HostileLog(sandbox)
-    atEnd(t, () => log.store.close())
-    await Promise.all([log.bootstrap.ready(), log.data.ready()])
-    await serveAsWriter(t, sandbox, {
-      store: log.store,
-      discoveryKey: log.bootstrap.discoveryKey as Uint8Array
-    })
-    return log
-  }
-
-  private constructor(sandbox: Sandbox) {
-    this.sandbox = sandbox
-    this.store = new Corestore(sandbox.path('hostile'))
-    this.bootstrap = this.store.get({ name: 'core-1' })
-    this.data = this.store.get({ name: 'core-2' })
-  }
-
-  get key(): string {
-    return b4a.toString(this.bootstrap.key as Uint8Array, 'hex')
-  }
-
-  /** A manifest with one core, and whatever it is to have beside. */
-  manifest(other: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
-    return {
-      otherKeys: [b4a.toString(this.data.key as Uint8Array, 'hex')],
-      version: 1,
-      cores: [{ name: 'all' }],
-      routing: { rule: 'hash', cores: 1 },
-      framing: 'newline',
-      ...other
-    }
-  }
-
-  async append(...blocks: readonly unknown[]): Promise<void> {
-    for (const block of blocks)
-      await this.bootstrap.append(block instanceof Uint8Array ? block : b4a.from(JSON.stringify(block)))
-  }
-
-  /** A reader with `args`, which ends with `code`; what it has said, and the most memory that it was seen to have. */
-  async read(code: number, ...args: readonly string[]): Promise<{ reader: Program; memory: number }> {
-    const reader = await this.sandbox.reader(this.key, { args: ['--timeout', '10', ...args] })
-    let memory = 0
-    const watch = async (): Promise<void> => {
-      while (reader.isRunning) {
-        memory = Math.max(memory, await reader.peakMemory())
-        await setTimeout(20)
-      }
-    }
-    const watching = watch()
-    await reader.ends(code)
-    await watching
-    return { reader, memory }
-  }
-}
-
-/** The last word is one sentence, after what a reader says while it looks; no stack. */
-function assertOneFault({ stderr }: Program, fault: RegExp): void {
-  const lines = stderr.lines.filter((line) => !/: (opening|finding|connect|alone|live|syncing)/.test(line))
-  assert.equal(lines.length, 1, stderr.text)
-  assert.match(lines[0] ?? '', fault)
-  assert.ok((lines[0] ?? '').length < 400, 'a fault is no copy of what was sent')
-}
+import { underLoad } from '../patience.ts'
+import { assertOneFault, HostileLog, MEGABYTE, MEMORY } from './hostile-log.ts'
 
 const OWN = Symbol('the key of the log itself')
 const hex = (number: number): string => number.toString(16).padStart(64, '0')
@@ -169,6 +88,40 @@ for (const [fault, record] of Object.entries(RECORDS)) {
     assert.ok(memory < MEMORY, `${memory / MEGABYTE} MiB`)
   })
 }
+
+/** Where a reader can begin and end, other than at the start. */
+const BOUNDS: readonly (readonly string[])[] = [
+  ['--from', '25'],
+  ['--tail', '5'],
+  ['--from', '@1970-01-01T00:00:20Z'],
+  ['--from', '5', '--until', '-3']
+]
+
+test('a journal that lies in its midst: whoever is misled by it ends soon, with 5 and one line', async (t) => {
+  const log = await HostileLog.open(t)
+  const numbers = Array.from({ length: 40 }, (_, number) => number)
+  // bisection comes by the one in the midst
+  const seqOf = (number: number): number => (number === 20 ? 2 ** 53 - 2 : number)
+  const recordOf = (number: number): unknown => ({
+    seq: seqOf(number),
+    time: number * 1000,
+    at: [[0, number, 1]],
+    order: [0, 1]
+  })
+  await log.data.append(numbers.map((number) => b4a.from(`line ${number}\n`)))
+  await log.append(log.manifest(), ...numbers.map(recordOf))
+  const read = async (bounds: readonly string[]): Promise<void> => {
+    const began = performance.now()
+    const { reader, code, memory } = await log.attempt(bounds.join(' '), ['--raw', '--exit', ...bounds])
+    const took = performance.now() - began
+    assert.equal(code, 5, reader.stderr.text)
+    assertOneFault(reader, /^reader: block 21 of core bootstrap: a journal record is wrong: \S/)
+    assert.equal(reader.stdout.text, '')
+    assert.ok(took < underLoad(5000), `${took} ms`)
+    assert.ok(memory < MEMORY, `${memory / MEGABYTE} MiB`)
+  }
+  await Promise.all(BOUNDS.map(read))
+})
 
 test('controls in lines are shown and not obeyed, and no line looks like another’s', async (t) => {
   const log = await HostileLog.open(t)
