@@ -11,10 +11,12 @@ const SOAKS = {
   'writer-kills': { in: 'packages/node', test: 'crash.test.js', env: { KILLS: '1000' } },
   'file-kills': { in: 'apps/writer', test: 'crash.test.js', env: { KILLS: '200' } },
   'both-kills': { in: 'apps/e2e', test: 'kills.test.js', env: { KILLS: '200' } },
+  'reader-kills': { in: 'apps/e2e', test: 'reader-kills.test.js', env: { KILLS: '200' } },
   damage: { in: 'apps/e2e', test: 'damage.test.js', env: { DAMAGE: 'all' } },
   cycles: { in: 'packages/node', test: 'cycles.test.js', env: { CYCLES: '10000' } },
   slow: { in: 'apps/e2e', test: 'slow.test.js', env: { SLOW_LINES: '1000000', SLOW_S: '60' } },
   crowd: { in: 'apps/e2e', test: 'hostile/crowd.test.js', env: { READERS: '64' } },
+  datagrams: { in: 'apps/e2e', test: 'hostile/datagrams.test.js', env: { DATAGRAMS: '1000000' } },
   network: { in: 'apps/e2e', test: 'network/reach.test.js', env: { NETWORK_RUNS: '20' } },
   fuzz: { in: 'packages/protocol', test: 'properties.test.js', env: { FUZZ_RUNS: '50000' } }
 }

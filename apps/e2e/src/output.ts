@@ -13,6 +13,8 @@ export class Output {
   /** Whole lines so far. */
   lineCount = 0
   hasEnded = false
+  /** When each of `chunks` came, and how many whole lines there were before. */
+  readonly #arrivals: { readonly at: number; readonly before: number }[] = []
   readonly #name: string
   readonly #stream: Readable
   readonly #news = new EventEmitter()
@@ -38,6 +40,12 @@ export class Output {
   /** Whole lines, without their newlines. */
   get lines(): string[] {
     return this.text.split('\n').slice(0, this.lineCount)
+  }
+
+  /** How many lines have come whole since `time`, of `performance.now()`. */
+  linesSince(time: number): number {
+    const first = this.#arrivals.find(({ at }) => at >= time)
+    return first === undefined ? 0 : this.lineCount - first.before
   }
 
   /** Resolves as soon as `isEnough`. Throws at the deadline, or when the stream ends without. */
@@ -77,6 +85,7 @@ export class Output {
 
   #take(chunk: Buffer): void {
     this.chunks.push(chunk)
+    this.#arrivals.push({ at: performance.now(), before: this.lineCount })
     this.length += chunk.byteLength
     for (let at = chunk.indexOf(NEWLINE); at !== -1; at = chunk.indexOf(NEWLINE, at + 1)) this.lineCount++
     this.#news.emit('news')
