@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { chmod, chown, mkdir, readFile, stat } from 'node:fs/promises'
-import test from 'node:test'
+import test, { type TestContext } from 'node:test'
 import { cannotMount, mountReadOnly, SmallDisk } from './disk.ts'
+import { openLoopback } from './loopback.ts'
 import { underLoad } from './patience.ts'
 import type { Program } from './program.ts'
 import { numberedLines } from './samples.ts'
@@ -51,6 +52,51 @@ test('a writer whose disk is full: 8 and the cause, every line before it is whol
   assert.ok(published.endsWith('\n') && published.length >= 500 * 1024)
   assert.equal(reader.stdout.text, had)
 })
+
+/** From the first line that a full disk does not take to the message, however the networks are. */
+const SAID_MS = 2000
+
+for (const network of ['none', 'a DHT that answers', 'a DHT that does not']) {
+  test(`writer and reader say that their disk is full within 2 s of the first line that it does not take; network: ${network}`, {
+    skip
+  }, async (t) => {
+    const sandbox = await Sandbox.open(t)
+    const bootstrap = await bootstrapOf(t, network)
+    const start = { ...(bootstrap !== undefined && { bootstrap }) }
+    for (const name of ['w', 'r']) await mkdir(sandbox.path(name))
+    const disks = {
+      writer: SmallDisk.mount(t, sandbox.path('w'), 12),
+      reader: SmallDisk.mount(t, sandbox.path('r'), 12)
+    }
+    const writer = await sandbox.writer({ ...start, storage: 'w/store' })
+    const reader = await sandbox.reader(await keyOf(writer), {
+      ...start,
+      storage: 'r/store',
+      args: ['--raw']
+    })
+    await writer.write(wideLines(0, 500))
+    await reader.stdout.until('500 lines', () => reader.stdout.lineCount >= 500)
+    let lines = 500
+    for (const program of [reader, writer]) {
+      await disks[program.name as keyof typeof disks].fill()
+      const began = performance.now()
+      // what a store has reserved still takes some
+      const writing = writer.write(wideLines(lines, 2000)).catch(() => {})
+      await program.stderr.says('no space is left for the store')
+      const took = performance.now() - began
+      t.diagnostic(`${program.name}: said after ${Math.round(took)} ms`)
+      assert.ok(took < underLoad(SAID_MS), `${program.name}: said after ${took} ms`)
+      await writing
+      lines += 2000
+    }
+    await writer.ends(8)
+  })
+}
+
+async function bootstrapOf(t: TestContext, network: string): Promise<string | undefined> {
+  if (network === 'none') return undefined
+  return network === 'a DHT that answers' ? (await openLoopback(t)).address : '127.0.0.1:9'
+}
 
 for (const output of [false, true]) {
   test(`a reader whose disk is full says so, waits, and goes on by itself when there is space${output ? ' (--output)' : ''}`, {
