@@ -8,7 +8,7 @@ import { numberedLines } from './samples.ts'
 import { keyOf, Sandbox } from './sandbox.ts'
 
 /** How many times the reader is killed. `KILLS=200` for the long run. */
-const KILLS = Number(process.env.KILLS ?? 5)
+const KILLS = Number(process.env.KILLS ?? 4)
 
 /** Published meanwhile, so many every so often: 40,000 a second. */
 const LINES = 1000

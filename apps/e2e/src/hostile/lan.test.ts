@@ -18,15 +18,15 @@ const ADDRESSES = 8
 
 /** By kind of `SHOUTS`: how many, and how many a millisecond; 0 is as fast as it goes. */
 const RATES: Readonly<Record<string, readonly [count: number, perMs: number]>> = {
-  noise: [3000, 0],
-  'noise behind our name': [3000, 0],
-  'counts of what is not there': [800, 2],
-  'counts behind our name': [800, 2],
-  'pointers to pointers': [160, 0.4],
-  'pointers to pointers, 64 KB': [40, 0.1],
-  'services without number': [160, 0.4],
-  'services without number, 64 KB': [40, 0.1],
-  questions: [800, 2]
+  noise: [2000, 0],
+  'noise behind our name': [2000, 0],
+  'counts of what is not there': [500, 2],
+  'counts behind our name': [500, 2],
+  'pointers to pointers': [100, 0.4],
+  'pointers to pointers, 64 KB': [25, 0.1],
+  'services without number': [100, 0.4],
+  'services without number, 64 KB': [25, 0.1],
+  questions: [500, 2]
 }
 
 /** A writer and a reader in one network, and somebody else. */
