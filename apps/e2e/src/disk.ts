@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { atEnd } from './at-end.ts'
+import { atEnd } from '@many-cores/testing'
 
 /** Why these tests cannot run here, or false. */
 export const cannotMount: string | false = whyNoMount()

@@ -1,9 +1,9 @@
 import type { TestContext } from 'node:test'
+import { atEnd } from '@many-cores/testing'
 import type Corestore from 'corestore'
 import HyperDHT from 'hyperdht'
 import createTestnet from 'hyperdht/testnet.js'
 import Hyperswarm from 'hyperswarm'
-import { atEnd } from './at-end.ts'
 
 /** A DHT of this machine's alone, as long as a test runs. */
 export interface Loopback {

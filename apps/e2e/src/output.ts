@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events'
 import type { Readable } from 'node:stream'
-import { DEADLINE_MS } from './patience.ts'
+import { DEADLINE_MS } from '@many-cores/testing'
 
 const NEWLINE = 0x0a
 const SHOWN_BYTES = 2000

@@ -4,8 +4,8 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { isIP } from 'node:net'
 import { Readable, type Writable } from 'node:stream'
+import { DEADLINE_MS } from '@many-cores/testing'
 import { Output } from './output.ts'
-import { DEADLINE_MS } from './patience.ts'
 
 /** How a program is started. */
 export interface ProgramOptions {

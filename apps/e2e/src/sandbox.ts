@@ -7,7 +7,7 @@ import { basename, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { atEnd } from './at-end.ts'
+import { atEnd } from '@many-cores/testing'
 import { builtFile, Program, type Stream } from './program.ts'
 
 // bare descriptors: a FileHandle that is collected closes its own, under the child that was to have it

@@ -4,7 +4,8 @@ import { appendFile, readFile, stat, truncate, writeFile } from 'node:fs/promise
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Writer } from '@many-cores/node'
-import { createWorld, deadline, linesOf, type World } from './testing/support.ts'
+import { deadline } from '@many-cores/testing'
+import { createWorld, linesOf, type World } from './testing/support.ts'
 
 /** How many times the reader is killed. `KILLS=200` for the long run. */
 const KILLS = Number(process.env.KILLS ?? 8)

@@ -4,7 +4,8 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 import { setTimeout as elapse } from 'node:timers/promises'
 import type { Writer } from '@many-cores/node'
-import { createWorld, deadline, linesOf, type Run } from './testing/support.ts'
+import { deadline } from '@many-cores/testing'
+import { createWorld, linesOf, type Run } from './testing/support.ts'
 
 /** Lines 0 to 1000 in ten batches, no two in the same ms; when each was durable. */
 async function publishTimed(writer: Writer): Promise<number[]> {

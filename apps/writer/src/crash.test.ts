@@ -4,8 +4,9 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as elapse } from 'node:timers/promises'
+import { temporary } from '@many-cores/testing'
 import { Producer } from './testing/producer.ts'
-import { LiveLog, readLog, runWriter, temporary, WriterProcess } from './testing/support.ts'
+import { LiveLog, readLog, runWriter, WriterProcess } from './testing/support.ts'
 
 /** How many times the writer is killed. `KILLS=200` for the long run. */
 const KILLS = Number(process.env.KILLS ?? 8)

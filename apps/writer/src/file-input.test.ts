@@ -3,7 +3,8 @@ import { appendFile, copyFile, mkdir, rename, rm, symlink, truncate, writeFile }
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { MAX_LINE_BYTES } from '@many-cores/protocol'
-import { LiveLog, readLog, runWriter, temporary, WriterProcess } from './testing/support.ts'
+import { temporary } from '@many-cores/testing'
+import { LiveLog, readLog, runWriter, WriterProcess } from './testing/support.ts'
 
 /** A followed file, its writer, and what comes out of it. */
 async function follow(

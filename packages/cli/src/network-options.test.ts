@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'node:test'
+import { temporary } from '@many-cores/testing'
 import { commonOptions } from './common-options.ts'
 import { type NetworkChoice, networkOf } from './network-options.ts'
 import { parseOptions } from './options.ts'
@@ -27,8 +27,7 @@ test('without --allow everybody may connect, and local beats that lan is the def
 })
 
 test('keys to allow come from flags, the environment and a file with comments', async (t) => {
-  const directory = await mkdtemp(join(tmpdir(), 'mc-'))
-  t.after(() => rm(directory, { recursive: true }))
+  const directory = await temporary(t)
   const file = join(directory, 'allow')
   await writeFile(file, `# mine\n\n${A.toUpperCase()} laptop\n  ${B} # the office\n`)
   assert.deepEqual((await choose(['--allow', A, '--allow', B])).allow, [A, B])

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 import test, { type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { atEnd } from '@many-cores/testing'
 
 const PROGRAM = fileURLToPath(new URL('fixtures/program.js', import.meta.url))
 const DEADLINE_MS = 20_000
@@ -15,7 +16,7 @@ class Program {
 
   constructor(t: TestContext, ending: string, ...argv: readonly string[]) {
     // Whatever a failing test leaves behind would keep the runner for ever
-    t.after(() => this.process.kill('SIGKILL'))
+    atEnd(t, () => this.process.kill('SIGKILL'))
     this.process = spawn(process.execPath, [PROGRAM, ending, ...argv], { stdio: ['ignore', 'pipe', 'pipe'] })
     this.process.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { deadline } from '@many-cores/testing'
 import { openReader, openWriter, type Status } from './index.ts'
-import { createLog, createMachine, deadline, seededLines, take } from './testing/support.ts'
+import { createLog, createMachine, seededLines, take } from './testing/support.ts'
 
 /** Statuses of the state `acknowledging`, and a way to wait until so many peers hold everything. */
 function createHoldings(): {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { keyToBytes } from '@many-cores/protocol'
+import { deadline } from '@many-cores/testing'
 import {
   type Bound,
   type Entry,
@@ -11,7 +12,7 @@ import {
   type Writer
 } from './index.ts'
 import { internalsOf } from './internals.ts'
-import { collect, createMachine, deadline, type Machine, seededLines, take, text } from './testing/support.ts'
+import { collect, createMachine, type Machine, seededLines, take, text } from './testing/support.ts'
 
 const LINES = seededLines(3000)
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MAX_BATCH_LINES } from '@many-cores/protocol'
+import { deadline } from '@many-cores/testing'
 import { openReader, openWriter, type Progress, type Writer } from './index.ts'
-import { chunked, createMachine, deadline, seededLines, text } from './testing/support.ts'
+import { chunked, createMachine, seededLines, text } from './testing/support.ts'
 
 async function stored(writer: Writer, name: string): Promise<string | null> {
   const value = await writer.checkpoint(name)

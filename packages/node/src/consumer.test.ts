@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { temporary } from './testing/support.ts'
+import { temporary } from '@many-cores/testing'
 
 const run = promisify(execFile)
 

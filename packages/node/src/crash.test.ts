@@ -5,9 +5,10 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
+import { deadline } from '@many-cores/testing'
 import { type FollowOptions, openReader, openWriter, type Reader } from './index.ts'
 import { countAt, lineAt } from './testing/burst-lines.ts'
-import { createMachine, deadline, text } from './testing/support.ts'
+import { createMachine, text } from './testing/support.ts'
 
 /** How many times the writer is killed. `KILLS=1000` for the long run. */
 const KILLS = Number(process.env.KILLS ?? 12)

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { deadline } from '@many-cores/testing'
 import { openCursors, openReader, openWriter } from './index.ts'
-import { collect, createMachine, deadline } from './testing/support.ts'
+import { collect, createMachine } from './testing/support.ts'
 
 test('cursors are listed from the store alone, with what the log had, and can be moved and removed', async (t) => {
   const machine = await createMachine(t)

@@ -6,9 +6,10 @@ import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { atEnd, deadline, temporary } from '@many-cores/testing'
 import createTestnet from 'hyperdht/testnet.js'
 import { type NodeOptions, openNode, openReader, openWriter } from './index.ts'
-import { deadline, take, temporary } from './testing/support.ts'
+import { take } from './testing/support.ts'
 
 /** How many times everything is opened and closed. `CYCLES=10000` for the long run, of some 15 minutes. */
 const CYCLES = Number(process.env.CYCLES ?? 60)
@@ -30,12 +31,12 @@ const RSS_SLACK_BYTES = 64_000_000
 test(`after ${CYCLES} times opening and closing node, writer and reader, no handle, socket, timer, listener or memory is left`, async (t) => {
   const timers = countTimers()
   const testnet = await createTestnet(3, { host: '127.0.0.1' })
-  t.after(() => testnet.destroy())
+  atEnd(t, () => testnet.destroy())
   const directory = await temporary(t)
   const warnings: Error[] = []
   const onwarning = (warning: Error): void => void warnings.push(warning)
   process.on('warning', onwarning)
-  t.after(() => process.off('warning', onwarning))
+  atEnd(t, () => process.off('warning', onwarning))
   // one for all: what stays registered with it would stay for ever
   const { signal } = new AbortController()
   const open = (name: string, options: Partial<NodeOptions>): ReturnType<typeof openNode> =>

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { atEnd, deadline, temporary } from '@many-cores/testing'
 import Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import { deferHints } from './hints.ts'
-import { deadline, temporary } from './testing/support.ts'
 
 const BLOCKS = 200
 
@@ -40,7 +40,7 @@ async function replicate(
 for (const isDeferred of [false, true]) {
   test(`hints are written ${isDeferred ? 'some times a second' : 'with every block where they are not deferred'}`, async (t) => {
     const pair = await replicate(await temporary(t), isDeferred)
-    t.after(() => pair.close())
+    atEnd(t, () => pair.close())
     const began = performance.now()
     for (let index = 0; index < BLOCKS; index++) {
       const block = pair.copy.get(index)
@@ -65,7 +65,7 @@ test('a store that is closed before its hints are written knows what it has when
   const { key } = pair.copy
   await pair.close()
   const again = new Corestore(join(directory, 'r'))
-  t.after(() => again.close())
+  atEnd(t, () => again.close())
   const core = again.get({ key: key as Uint8Array })
   await core.ready()
   assert.equal(core.contiguousLength, BLOCKS)

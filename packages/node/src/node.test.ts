@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { deadline, temporary } from '@many-cores/testing'
 import { openNode, openReader, openWriter } from './index.ts'
-import { createMachine, deadline, temporary } from './testing/support.ts'
+import { createMachine } from './testing/support.ts'
 
 test('a store in use is refused, and free again after close', async (t) => {
   const machine = await createMachine(t)

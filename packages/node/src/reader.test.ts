@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { encodeJournalRecord, type JournalRecord, keyFromBytes } from '@many-cores/protocol'
+import { atEnd, deadline } from '@many-cores/testing'
 import Corestore from 'corestore'
 import { openReader, openWriter } from './index.ts'
 import {
@@ -8,7 +9,6 @@ import {
   collect,
   createLog,
   createMachine,
-  deadline,
   type Machine,
   seededLines,
   take,
@@ -115,7 +115,7 @@ test('only the blocks of the wanted cores are downloaded; positions stay those o
   await node.close()
 
   const store = new Corestore(node.storage)
-  t.after(() => store.close())
+  atEnd(t, () => store.close())
   const long = store.get({ key: reader.manifest.cores[1]?.key ?? '' })
   await long.ready()
   assert.equal(long.contiguousLength, 0)

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { deadline, temporary } from './testing/support.ts'
+import { deadline, temporary } from '@many-cores/testing'
 
 const run = promisify(execFile)
 const here = dirname(dirname(fileURLToPath(import.meta.url)))

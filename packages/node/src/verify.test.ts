@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { encodeJournalRecord, type JournalRecord } from '@many-cores/protocol'
+import { deadline } from '@many-cores/testing'
 import Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import { openReader, openWriter, type Reader } from './index.ts'
-import { createMachine, deadline, type Machine, seededLines } from './testing/support.ts'
+import { createMachine, type Machine, seededLines } from './testing/support.ts'
 
 const LINES = seededLines(3000)
 

@@ -9,9 +9,10 @@ import {
   MAX_LINE_BYTES,
   parseRule
 } from '@many-cores/protocol'
+import { atEnd, deadline } from '@many-cores/testing'
 import Corestore from 'corestore'
 import { openReader, openWriter, type Reader, type Writer } from './index.ts'
-import { chunked, collect, createMachine, deadline, seededLines, text } from './testing/support.ts'
+import { chunked, collect, createMachine, seededLines, text } from './testing/support.ts'
 
 async function linesOf(reader: Reader): Promise<string[]> {
   const lines: string[] = []
@@ -106,7 +107,7 @@ for (const rule of [
 
     // read by plain Corestore, by the spec alone
     const store = new Corestore(node.storage)
-    t.after(() => store.close())
+    atEnd(t, () => store.close())
     const { cores, routing, framing } = writer.manifest
     const route = createRouter(routing)
     const bootstrap = store.get({ key: writer.key })

@@ -3,9 +3,9 @@ import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
+import { atEnd } from '@many-cores/testing'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
-import { atEnd } from '../at-end.ts'
 import type { Sandbox } from '../sandbox.ts'
 
 /** Serves what is in `store` to the programs of a sandbox that look for `discoveryKey`, as its writer would. */

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import type { TestContext } from 'node:test'
-import { atEnd } from '../at-end.ts'
+import { atEnd } from '@many-cores/testing'
 
 /** Linux keeps a packet's port where it can; with this, each destination gets another. */
 const SYMMETRIC_NAT =

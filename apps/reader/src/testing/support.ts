@@ -1,13 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { openNode, openWriter, type Writer } from '@many-cores/node'
-
-/** Long enough for a busy machine; a test that gets here has failed. */
-const DEADLINE_MS = 60_000
+import { atEnd, deadline, temporary } from '@many-cores/testing'
 
 const MAIN = new URL('../main.js', import.meta.url).pathname
 
@@ -39,21 +36,16 @@ export interface Ended {
 }
 
 export async function createWorld(t: TestContext): Promise<World> {
-  // short: socket paths are cut off at about 107 bytes
-  const directory = await mkdtemp(join(tmpdir(), 'mcr-'))
+  const directory = await temporary(t)
   const runtime = join(directory, 'run')
   await mkdir(runtime, { mode: 0o700 })
-  const closing: (() => Promise<unknown>)[] = []
-  t.after(async () => {
-    for (const close of closing) await close()
-    await rm(directory, { recursive: true, force: true })
-  })
+  let stores = 0
   return {
     directory,
     write: async (options) => {
       const rendezvous = join(runtime, 'many-cores')
-      const node = await openNode({ storage: join(directory, `w${closing.length}`), rendezvous, local: true })
-      closing.push(() => node.close())
+      const node = await openNode({ storage: join(directory, `w${stores++}`), rendezvous, local: true })
+      atEnd(t, () => node.close())
       return await openWriter(node, options)
     },
     read: (args, { store = 'store', env = {} } = {}) => {
@@ -67,11 +59,18 @@ export async function createWorld(t: TestContext): Promise<World> {
         },
         stdio: ['ignore', 'pipe', 'pipe']
       })
-      closing.push(async () => child.kill('SIGKILL'))
-      return { child, ended: follow(child, `reader ${args.join(' ')}`) }
+      const ended = follow(child, `reader ${args.join(' ')}`)
+      atEnd(t, () => {
+        child.kill('SIGKILL')
+        return ended.catch(ignore)
+      })
+      return { child, ended }
     }
   }
 }
+
+/** The end of a test that has failed otherwise is not the fault to be told. */
+function ignore(): void {}
 
 /** The program, then a command, then the rest as it was. */
 function commandFirst(a: string, b: string): number {
@@ -96,19 +95,6 @@ async function follow(child: ChildProcess, what: string): Promise<Ended> {
     throw new Error(`${what} has not ended; it said: ${stderr}`, { cause: error })
   }
   return { code: child.exitCode, stdout: Buffer.concat(parts), stderr }
-}
-
-/** Rejects, saying what was waited for, if `work` does not settle in time. */
-export async function deadline<T>(what: string, work: Promise<T>, ms: number = DEADLINE_MS): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`waited ${ms} ms for ${what}`)), ms)
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-  }
 }
 
 /** Line `position` of a log that tests know by heart: two in three are long. */

@@ -1,29 +1,21 @@
 import assert from 'node:assert/strict'
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { openNode, openReader } from '@many-cores/node'
+import { atEnd, DEADLINE_MS, deadline } from '@many-cores/testing'
 
 const WRITER = fileURLToPath(new URL('../main.js', import.meta.url))
-/** Long enough for a busy machine; a test that gets here has failed. */
-const DEADLINE_MS = 30_000
-
-/** A directory of the test's own, with a short name: socket paths are cut off at about 107 bytes. */
-export async function temporary(t: TestContext): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'mc-'))
-  t.after(() => rm(directory, { recursive: true, force: true, maxRetries: 3 }))
-  return directory
-}
 
 /** The program, with the store `directory/store`, on a machine of the test's own. */
 export class WriterProcess {
   readonly #process: ChildProcessByStdio<null, Readable, Readable>
   readonly #closed: Promise<unknown>
+  /** Whether it has ended, and all that it said was heard. */
+  #isClosed = false
   stdout = ''
   stderr = ''
 
@@ -38,21 +30,22 @@ export class WriterProcess {
     this.#process.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text
     })
+    this.#process.once('close', () => {
+      this.#isClosed = true
+    })
     // whatever a failing test leaves behind would keep the runner for ever
-    t.after(() => this.#process.kill('SIGKILL'))
+    atEnd(t, () => this.ended('SIGKILL'))
   }
 
   /** Resolves to the key once it is printed. */
   async key(): Promise<string> {
-    const signal = AbortSignal.timeout(DEADLINE_MS)
-    while (!this.stdout.includes('\n')) await this.#next(this.#process.stdout, 'the key', signal)
+    await this.#says('the key', this.#process.stdout, () => this.stdout.includes('\n'))
     return this.stdout.trim().split(' ').at(-1) ?? ''
   }
 
   /** Resolves once `text` was said on standard error. */
   async heard(text: string): Promise<void> {
-    const signal = AbortSignal.timeout(DEADLINE_MS)
-    while (!this.stderr.includes(text)) await this.#next(this.#process.stderr, text, signal)
+    await this.#says(text, this.#process.stderr, () => this.stderr.includes(text))
   }
 
   /** Sends `signal`, if any, and resolves with the exit code once the process has ended. */
@@ -62,10 +55,12 @@ export class WriterProcess {
     return this.#process.exitCode
   }
 
-  async #next(stream: Readable, what: string, signal: AbortSignal): Promise<void> {
-    await Promise.race([once(stream, 'data', { signal }), this.#closed]).catch(() => {})
-    if (signal.aborted || this.#process.exitCode !== null)
-      throw new Error(`waited for ${what}, heard '${this.stderr}'`)
+  async #says(what: string, stream: Readable, isSaid: () => boolean): Promise<void> {
+    const signal = AbortSignal.timeout(DEADLINE_MS)
+    while (!isSaid()) {
+      if (signal.aborted || this.#isClosed) throw new Error(`waited for ${what}, heard '${this.stderr}'`)
+      await Promise.race([once(stream, 'data', { signal }), this.#closed]).catch(() => {})
+    }
   }
 }
 
@@ -101,7 +96,7 @@ export class LiveLog {
   static async open(t: TestContext, directory: string, key: string): Promise<LiveLog> {
     const rendezvous = join(directory, 'many-cores')
     const node = await openNode({ storage: join(directory, 'reader'), local: true, rendezvous })
-    t.after(() => node.close())
+    atEnd(t, () => node.close())
     const reader = await openReader(node, key)
     return new LiveLog(reader.batches())
   }
@@ -113,18 +108,5 @@ export class LiveLog {
       this.text += Buffer.from(value?.bytes() ?? []).toString()
     }
     assert.equal(this.text, text)
-  }
-}
-
-/** Rejects, saying what was waited for, if `work` does not settle in time. */
-export async function deadline<T>(what: string, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`waited ${DEADLINE_MS} ms for ${what}`)), DEADLINE_MS)
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
   }
 }

@@ -8,9 +8,10 @@ import {
   type LogManifest,
   ProtocolError
 } from '@many-cores/protocol'
+import { deadline } from '@many-cores/testing'
 import { type Bound, openReader, type Reader } from '../index.ts'
 import { internalsOf } from '../internals.ts'
-import { createMachine, deadline, text } from '../testing/support.ts'
+import { createMachine, text } from '../testing/support.ts'
 
 /** Records of a line each, a second apart. */
 const RECORDS = 40

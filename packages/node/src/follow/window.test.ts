@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { atEnd, temporary } from '@many-cores/testing'
 import Corestore from 'corestore'
-import { temporary } from '../testing/support.ts'
 import { Blocks } from './blocks.ts'
 import { Window } from './window.ts'
 
@@ -9,7 +9,7 @@ const MIB = 1 << 20
 
 test('a consumer that takes nothing stops the reading after 8 MiB, and one that goes on gets all, in order', async (t) => {
   const store = new Corestore(await temporary(t))
-  t.after(() => store.close())
+  atEnd(t, () => store.close())
   const core = store.get({ name: 'core' })
   for (let index = 0; index < 64; index++) await core.append(Buffer.alloc(MIB, index))
   const blocks = new Blocks('core', core)

@@ -3,10 +3,11 @@ import { setMaxListeners } from 'node:events'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import SecretStream from '@hyperswarm/secret-stream'
+import { atEnd, deadline } from '@many-cores/testing'
 import createTestnet from 'hyperdht/testnet.js'
 import { type Node, openReader, openWriter, type Status } from '../index.ts'
 import { internalsOf } from '../internals.ts'
-import { createMachine, deadline, take } from '../testing/support.ts'
+import { createMachine, take } from '../testing/support.ts'
 import { createPeers } from './peers.ts'
 
 const NOBODYS_KEY = 'ab'.repeat(32)
@@ -14,7 +15,7 @@ const NOBODYS_KEY = 'ab'.repeat(32)
 /** A DHT of this machine's alone. */
 async function bootstrapOf(t: TestContext): Promise<readonly string[]> {
   const testnet = await createTestnet(3, { host: '127.0.0.1' })
-  t.after(() => testnet.destroy())
+  atEnd(t, () => testnet.destroy())
   return [`127.0.0.1:${testnet.bootstrap[0]?.port}`]
 }
 
@@ -28,7 +29,7 @@ async function until(what: string, isSo: () => boolean): Promise<void> {
 /** Our end of a connection to somebody who has said who he is. */
 function meet(t: TestContext): SecretStream {
   const ends = [new SecretStream(true), new SecretStream(false)] as const
-  t.after(() => {
+  atEnd(t, () => {
     for (const stream of ends) stream.destroy()
   })
   for (const stream of ends) stream.on('error', () => {})
@@ -47,7 +48,7 @@ test('beside as many peers as there may be, nobody is let in but the writer of t
     onStatus: (status) => void heard.push(status),
     onlost: () => {}
   })
-  t.after(() => peers.close())
+  atEnd(t, () => peers.close())
   peers.add({ stream: meet(t), via: 'local' })
   await until('a peer', () => peers.count() === 1)
   peers.add({ stream: meet(t), via: 'local' })

@@ -4,8 +4,9 @@ import { once } from 'node:events'
 import { chmod, mkdir, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { deadline, temporary } from '@many-cores/testing'
 import { openReader, openWriter } from '../index.ts'
-import { createLog, createMachine, deadline, take, temporary } from '../testing/support.ts'
+import { createLog, createMachine, take } from '../testing/support.ts'
 import { rendezvousRoot } from './local.ts'
 
 test('five processes’ worth of nodes that start at once all meet, and nobody twice', async (t) => {

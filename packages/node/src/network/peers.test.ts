@@ -4,10 +4,11 @@ import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import SecretStream from '@hyperswarm/secret-stream'
+import { atEnd, deadline } from '@many-cores/testing'
 import HyperDHT from 'hyperdht'
 import createTestnet from 'hyperdht/testnet.js'
 import { type Node, type NodeOptions, openReader, openWriter, type Status } from '../index.ts'
-import { createMachine, deadline, type Machine, take } from '../testing/support.ts'
+import { createMachine, type Machine, take } from '../testing/support.ts'
 
 /** What a node reports, and a way to wait for some of it. */
 class Heard {
@@ -31,7 +32,7 @@ const WAYS: Readonly<Record<string, (t: TestContext, machine: Machine) => Promis
   'this machine': async (_, machine) => (name, options) => machine.open(name, options),
   'a DHT': async (t, machine) => {
     const testnet = await createTestnet(3, { host: '127.0.0.1' })
-    t.after(() => testnet.destroy())
+    atEnd(t, () => testnet.destroy())
     const bootstrap = [`127.0.0.1:${testnet.bootstrap[0]?.port}`]
     return (name, options) =>
       machine.open(name, {
@@ -145,7 +146,7 @@ async function socketOf(machine: Machine): Promise<string> {
 /** A connection to a node's socket by somebody who knows who it is, and nothing else. */
 async function intrude(t: TestContext, path: string): Promise<{ socket: Socket; stream: SecretStream }> {
   const socket = connect(path)
-  t.after(() => socket.destroy())
+  atEnd(t, () => socket.destroy())
   const stream = new SecretStream(true, socket, { keyPair: HyperDHT.keyPair() })
   stream.on('error', () => {})
   assert.equal(await deadline('the handshake', stream.opened), true)
@@ -181,7 +182,7 @@ test('of those that are asked for a handshake and say nothing, the oldest goes; 
   await openWriter(await machine.open('w'))
   const path = await socketOf(machine)
   const silent = Array.from({ length: 200 }, () => connect(path))
-  t.after(() => silent.forEach((socket) => void socket.destroy()))
+  atEnd(t, () => silent.forEach((socket) => void socket.destroy()))
   const ends = silent.map(
     (socket) => new Promise((resolve) => socket.on('error', () => {}).on('close', resolve))
   )

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import SecretStream from '@hyperswarm/secret-stream'
-import { deadline } from '../testing/support.ts'
+import { atEnd, deadline } from '@many-cores/testing'
 import { Probation } from './probation.ts'
 
 /** Two ends of a connection over which nothing was said. */
 async function connect(t: TestContext): Promise<readonly [SecretStream, SecretStream]> {
   const [near, far] = [new SecretStream(true), new SecretStream(false)]
-  t.after(() => {
+  atEnd(t, () => {
     for (const stream of [near, far]) stream.destroy()
   })
   for (const stream of [near, far]) stream.on('error', () => {})

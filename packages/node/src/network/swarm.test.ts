@@ -4,18 +4,19 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { keyToBytes } from '@many-cores/protocol'
+import { atEnd, deadline } from '@many-cores/testing'
 import b4a from 'b4a'
 import HyperDHT from 'hyperdht'
 import createTestnet, { type Testnet } from 'hyperdht/testnet.js'
 import { type Node, type NodeOptions, openReader, openWriter, type Status } from '../index.ts'
 import { internalsOf } from '../internals.ts'
-import { createLog, createMachine, deadline, type Machine, take } from '../testing/support.ts'
+import { createLog, createMachine, type Machine, take } from '../testing/support.ts'
 
 const NOBODYS_KEY = 'ab'.repeat(32)
 
 async function openTestnet(t: TestContext, port = 0): Promise<Testnet> {
   const testnet = await createTestnet(3, { host: '127.0.0.1', port })
-  t.after(() => deadline('the DHT to end', testnet.destroy()))
+  atEnd(t, () => deadline('the DHT to end', testnet.destroy()))
   return testnet
 }
 

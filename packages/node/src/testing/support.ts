@@ -1,19 +1,8 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { atEnd, deadline, temporary } from '@many-cores/testing'
 import { type Batch, type Node, type NodeOptions, openNode, type Status } from '../index.ts'
-
-/** Long enough for a busy machine; a test that gets here has failed. */
-const DEADLINE_MS = 20_000
-
-/** A directory of the test's own, with a short name: socket paths are cut off at about 107 bytes. */
-export async function temporary(t: TestContext): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'mc-'))
-  t.after(() => rm(directory, { recursive: true, force: true }))
-  return directory
-}
 
 /** A machine of the test's own: nodes opened on it meet each other and nobody else, and are closed with it. */
 export interface Machine {
@@ -22,12 +11,7 @@ export interface Machine {
 }
 
 export async function createMachine(t: TestContext): Promise<Machine> {
-  const nodes: Node[] = []
-  const directory = await mkdtemp(join(tmpdir(), 'mc-'))
-  t.after(async () => {
-    for (const node of nodes) await deadline('a node to close', node.close())
-    await rm(directory, { recursive: true, force: true })
-  })
+  const directory = await temporary(t)
   return {
     directory,
     open: async (name, options) => {
@@ -39,22 +23,9 @@ export async function createMachine(t: TestContext): Promise<Machine> {
         lan: false,
         ...options
       })
-      nodes.push(node)
+      atEnd(t, () => deadline('a node to close', node.close()))
       return node
     }
-  }
-}
-
-/** Rejects, saying what was waited for, if `work` does not settle in time. */
-export async function deadline<T>(what: string, work: Promise<T>, ms: number = DEADLINE_MS): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`waited ${ms} ms for ${what}`)), ms)
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
   }
 }
 

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { cp, mkdtemp, readdir, rm, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { deadline } from '@many-cores/testing'
 import Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import { openReader, openWriter, type Status, type Writer } from '../index.ts'
 import { internalsOf } from '../internals.ts'
-import { collect, createMachine, deadline, type Machine, take } from '../testing/support.ts'
+import { collect, createMachine, type Machine, take } from '../testing/support.ts'
 
 /** Lines, each a batch of its own: these are on the writer's disk … */
 const KEPT = 10

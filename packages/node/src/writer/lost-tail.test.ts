@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { readdir, rm, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { deadline } from '@many-cores/testing'
 import Corestore from 'corestore'
 import { type Node, openReader, openWriter, type Status } from '../index.ts'
-import { collect, createMachine, deadline, type Machine } from '../testing/support.ts'
+import { collect, createMachine, type Machine } from '../testing/support.ts'
 
 const MARK = 'WRITER-CLOSED'
 
