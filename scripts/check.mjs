@@ -1,5 +1,6 @@
-// Lint, types and every test, as CI runs them. The last line is `N passed, N failed`, summed over packages;
-// a task that fails without a failing test (lint, types, a crash) counts as one failure.
+// Lint, types and every test, as CI runs them. What the failing tests said comes once more at the end, where
+// it can be found. The last line is `N passed, N failed`, summed over packages; a task that fails without a
+// failing test (lint, types, a crash) counts as one failure.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -11,11 +12,15 @@ import { stripVTControlCharacters } from 'node:util'
 
 // `writer:test: # pass 3` on Node 20, `ℹ pass 3` on later ones
 const TEST_SUMMARY = /^(\S+):test: [#ℹ] (pass|fail|cancelled|skipped|todo) (\d+)$/
+// `writer:test: not ok 3 - name`, and behind it, indented, why: a YAML document from `---` to `...`
+const FAILED_TEST = /^\S+:test: +not ok /
+const YAML_END = /^\S+:test: +\.\.\.$/
 // turbo's closing words: `Failed:    //#lint:all, writer#test`
 const FAILED_TASKS = /^Failed: +(.+)$/
 
 const shims = await mkdtemp(join(tmpdir(), 'many-cores-check-'))
 const counts = new Map()
+const failures = new Map()
 let failedTasks = []
 
 const turbo = spawn('turbo', ['run', 'lint:all', 'build', 'test', '--continue=dependencies-successful'], {
@@ -25,11 +30,14 @@ const turbo = spawn('turbo', ['run', 'lint:all', 'build', 'test', '--continue=de
 const exited = once(turbo, 'close')
 for await (const line of createInterface({ input: turbo.stdout })) {
   console.log(line)
-  count(stripVTControlCharacters(line))
+  const text = stripVTControlCharacters(line)
+  count(text)
+  keepFailure(text)
 }
 const [code] = await exited
 await rm(shims, { recursive: true })
 
+for (const said of failures.values()) for (const line of said) console.log(line)
 const failed = sum('fail', 'cancelled') + failedTasks.filter(hasNoFailedTest).length
 const skipped = sum('skipped', 'todo')
 console.log(`${sum('pass')} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
@@ -52,6 +60,14 @@ function count(line) {
 
   const [, tasks] = FAILED_TASKS.exec(line) ?? []
   if (tasks !== undefined) failedTasks = tasks.split(', ')
+}
+
+/** Packages are tested side by side: each has its own failure that is being told. */
+function keepFailure(line) {
+  const [task] = line.split(' ', 1)
+  const said = failures.get(task) ?? []
+  const isTold = said.length > 0 && !YAML_END.test(said.at(-1))
+  if (isTold || FAILED_TEST.test(line)) failures.set(task, [...said, line])
 }
 
 function sum(...outcomes) {
