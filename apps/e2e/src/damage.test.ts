@@ -63,12 +63,14 @@ class Snapshot {
 
   /** Which files there are to be damaged: the newest of each kind, and the oldest. */
   targets(): string[] {
-    const names = [...this.files.keys()].sort()
+    // an empty file has nothing to damage
+    const names = [...this.files.keys()].filter((name) => this.files.get(name)?.length).sort()
     const found = FILES.flatMap((kind) => {
       const own = names.filter((name) => kind.test(name))
-      return [own[0], own.at(-1)]
+      return own.length > 1 ? [own[0] ?? '', own.at(-1) ?? ''] : own
     })
-    return [...new Set(found)].filter((name) => name !== undefined)
+    assert.ok(found.some((name) => name.endsWith('.log')))
+    return [...new Set(found)]
   }
 
   async damage(name: string, kind: string): Promise<void> {
@@ -104,12 +106,17 @@ async function openStores(t: TestContext): Promise<Stores> {
   const sandbox = await Sandbox.open(t)
   let key = ''
   for (let round = 0; round < ROUNDS; round++) {
-    key = await sandbox.publish(linesOf(round))
+    const lines = linesOf(round)
     const writer = await sandbox.writer()
-    await keyOf(writer)
-    await (await sandbox.reader(key, { args: ['--exit'] })).ends(0)
-    writer.signal('SIGTERM')
-    await writer.ends(143)
+    key = await keyOf(writer)
+    const reader = await sandbox.reader(key, { args: ['--raw'] })
+    await writer.write(lines)
+    await reader.stdout.until(`round ${round}`, () => reader.stdout.length >= lines.length)
+    // an opened database moves what its log has into a table: the log has the lines of the last round
+    for (const program of [reader, writer]) {
+      program.signal('SIGTERM')
+      await program.ends(143)
+    }
   }
   return {
     sandbox,
