@@ -1,8 +1,11 @@
 import type SecretStream from '@hyperswarm/secret-stream'
 import Protomux, { type Channel, type ChannelOptions } from 'protomux'
 
-/** A block has up to 1 MiB, or 15 where one line is longer. */
-const MAX_ANSWERS = 16
+/**
+ * One is read while the other is sent. Each is a block of up to 1 MiB, or 15 where one line is longer, and all of them may end
+ * in one write: with 16, a writer held 640 MB for 64 readers, with two 300, and none of them was served later.
+ */
+const MAX_ANSWERS = 2
 
 /** What one write gathers: Protomux itself goes to 8 MiB, which 64 slow readers make gigabytes of. */
 const MAX_GATHERED_BYTES = 256 * 1024
