@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 import test, { type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { atEnd } from '@many-cores/testing'
+import { atEnd, deadline } from '@many-cores/testing'
 
 const PROGRAM = fileURLToPath(new URL('fixtures/program.js', import.meta.url))
 const DEADLINE_MS = 20_000
@@ -13,6 +13,7 @@ const DEADLINE_MS = 20_000
 class Program {
   readonly process: ChildProcessByStdio<null, Readable, Readable>
   stderr = ''
+  readonly #closed: Promise<unknown>
 
   constructor(t: TestContext, ending: string, ...argv: readonly string[]) {
     // Whatever a failing test leaves behind would keep the runner for ever
@@ -21,6 +22,9 @@ class Program {
     this.process.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text
     })
+    // it may end while a test waits for something else
+    this.#closed = once(this.process, 'close')
+    this.#closed.catch(() => {})
   }
 
   /** Resolves once `text` was said on standard error. */
@@ -35,7 +39,7 @@ class Program {
 
   /** Resolves with the exit code once the process has ended and everything it said was heard. */
   async ended(): Promise<number | null> {
-    await once(this.process, 'close', { signal: AbortSignal.timeout(DEADLINE_MS) })
+    await deadline('the end of the process', this.#closed, DEADLINE_MS)
     return this.process.exitCode
   }
 
