@@ -16,19 +16,17 @@ const FIRST_MS = 1e11
 
 /** What `--from` takes. Throws an Error that says what would be right. */
 export function parseFrom(text: string): From {
-  return text === 'stored'
-    ? text
-    : parseBound(text, '--from takes stored, start, end, a position, -N or @TIME')
+  return text === 'stored' ? text : parseBound(text, 'stored, start, end, a position, -N and @TIME')
 }
 
 /** What `--until` takes. */
 export function parseUntil(text: string): Bound {
-  return parseBound(text, '--until takes end, a position, -N or @TIME')
+  return parseBound(text, 'end, a position, -N and @TIME')
 }
 
 /** What a cursor can be set to. */
 export function parsePlace(text: string): Bound {
-  return parseBound(text, 'a place is start, end, a position, -N or @TIME')
+  return parseBound(text, 'start, end, a position, -N and @TIME')
 }
 
 /** A time, with or without its `@`: ISO 8601, so long ago, or s or ms since 1970; in ms. */
@@ -46,7 +44,7 @@ function parseBound(text: string, right: string): Bound {
   if (text.startsWith('@')) return parseTime(text)
   const place = Number(text)
   if (/^-?\d+$/.test(text) && Number.isSafeInteger(place)) return place
-  throw new Error(`${right}, not '${text}'`)
+  throw new Error(`'${text}' is no place; ${right} are`)
 }
 
 function timeAgo(text: string): number | undefined {

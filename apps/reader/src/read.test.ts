@@ -74,7 +74,7 @@ test('what contradicts itself or cannot be read is refused in one sentence', asy
     [['--raw', '--format', '%s'], /--raw and --format exclude each other/],
     [['--since', 'yesterday'], /'yesterday' is no time/],
     [['--from', '@2026-13-01'], /is no time/],
-    [['--until', 'stored'], /--until takes end/],
+    [['--until', 'stored'], /--until: 'stored' is no place; end, a position/],
     [['--format', '%z'], /%z means nothing; these do: %s/],
     [['--format', '\\q'], /\\q means nothing/]
   ]

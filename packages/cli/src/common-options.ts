@@ -58,6 +58,7 @@ export function commonOptions(name: string): CommonOptions {
       type: 'number',
       value: 'N',
       integer: true,
+      min: 1,
       help: 'Connect to at most so many peers',
       defaultHelp: '128'
     },

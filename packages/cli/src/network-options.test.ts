@@ -46,3 +46,16 @@ test('keys to allow come from flags, the environment and a file with comments', 
   await assert.rejects(choose(['--allow-file', join(directory, 'none')]), { ...usage, message: /ENOENT/ })
   await assert.rejects(choose(['--allow', 'nonsense']), { ...usage, message: /^--allow: not a key/ })
 })
+
+test('what cannot be together, a relay that is no key and no peers at all are refused by their flags’ names', async () => {
+  const usage = { code: 'USAGE' } as const
+  const excluded = { ...usage, message: /^--local excludes --bootstrap and --relay/ }
+  await assert.rejects(choose(['--local', '--relay', A]), excluded)
+  await assert.rejects(choose(['--local', '--bootstrap', '127.0.0.1:49737']), excluded)
+  await assert.rejects(choose(['--relay', 'nonsense']), { ...usage, message: /^--relay: not a key/ })
+  await assert.rejects(choose(['--max-peers', '0']), {
+    ...usage,
+    message: "--max-peers takes a whole number of 1 or more as N, not '0'"
+  })
+  assert.equal((await choose(['--relay', A])).relay, A)
+})

@@ -24,10 +24,13 @@ export interface NetworkChoice {
 /**
  * The same for `openNode`; `--local` beats that `--lan` is the default.
  *
- * @throws UsageError for a file that cannot be read, or a key that is none
+ * @throws UsageError for options that exclude each other, a file that cannot be read, or a key that is none
  */
 export async function networkOf(values: NetworkValues, env: Environment): Promise<NetworkChoice> {
   const { bootstrap, local, lan, relay, 'max-peers': maxPeers } = values
+  if (local && (bootstrap.length > 0 || relay !== undefined))
+    throw new UsageError('--local excludes --bootstrap and --relay: it uses no network')
+  if (relay !== undefined) (await keyCheck())('--relay', relay)
   const allow = await allowedBy(values, env)
   return {
     bootstrap,
@@ -45,15 +48,7 @@ async function allowedBy(
   env: Environment
 ): Promise<string[] | null> {
   if (allow.length === 0 && file === undefined) return null
-  // loaded here: --help does not pay for it
-  const { parseKey } = await import('@many-cores/protocol')
-  const check = (where: string, text: string): string => {
-    try {
-      return parseKey(text)
-    } catch (error) {
-      throw new UsageError(`${where}: ${messageOf(error)}`, { cause: error })
-    }
-  }
+  const check = await keyCheck()
   const keys = allow.map((text) => check('--allow', text))
   if (file === undefined) return keys
   const lines = await readLines(resolvePath(file, env))
@@ -63,6 +58,18 @@ async function allowedBy(
   }
   if (keys.length === 0) throw new UsageError('--allow-file names no key: nobody could connect')
   return keys
+}
+
+async function keyCheck(): Promise<(where: string, text: string) => string> {
+  // loaded here: --help does not pay for it
+  const { parseKey } = await import('@many-cores/protocol')
+  return (where, text) => {
+    try {
+      return parseKey(text)
+    } catch (error) {
+      throw new UsageError(`${where}: ${messageOf(error)}`, { cause: error })
+    }
+  }
 }
 
 async function readLines(path: string): Promise<string[]> {

@@ -14,7 +14,7 @@ export interface BooleanOption extends AnyOption {
   readonly default?: boolean
 }
 
-/** A finite number of 0 or more. */
+/** A finite number of `min` or more. */
 export interface NumberOption extends AnyOption {
   readonly type: 'number'
   /** What the value is called in `--help`. */
@@ -22,6 +22,8 @@ export interface NumberOption extends AnyOption {
   readonly default?: number
   /** For `--help`, where somebody else has the default. */
   readonly defaultHelp?: string
+  /** Default: 0. */
+  readonly min?: number
   /** Only whole numbers. */
   readonly integer?: true
 }

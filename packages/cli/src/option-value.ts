@@ -49,14 +49,14 @@ function fromText(option: NumberOption | StringOption, label: string, text: stri
   }
 }
 
-function fromNumber({ value, integer }: NumberOption, label: string, text: string): number {
+function fromNumber({ value, integer, min = 0 }: NumberOption, label: string, text: string): number {
   const number = Number(text)
   // Number() alone would take '0x10', '1e3' and ''
   const isGood =
     /^\d+(\.\d+)?$/.test(text.trim()) && (integer ? Number.isSafeInteger(number) : Number.isFinite(number))
-  if (isGood) return number
+  if (isGood && number >= min) return number
   const kind = integer ? 'whole number' : 'number'
-  throw new UsageError(`${label} takes a ${kind} of 0 or more as ${value}, not ${quote(text)}`)
+  throw new UsageError(`${label} takes a ${kind} of ${min} or more as ${value}, not ${quote(text)}`)
 }
 
 function fromSwitch(variable: string, text: string): boolean {
