@@ -1,6 +1,6 @@
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { laterNames, rotatedNames } from './rotation.ts'
+import { isNextName, laterNames, rotatedNames } from './rotation.ts'
 
 /** A file as the system knows it. */
 export interface FileId {
@@ -33,12 +33,27 @@ export async function listFiles(link: string): Promise<Listing> {
 /** The files that were begun after `file` was, oldest first. Of one that was not rotated to a known name: the one at the path. */
 export function laterFiles({ path, files }: Listing, file: FileId): ListedFile[] {
   const base = basename(path)
-  const here = files.find((listed) => isSameFile(listed, file))
+  const here = nameOf(files, file)
   const names = files.map((listed) => basename(listed.path))
-  const later = here === undefined ? [base] : laterNames(base, names, basename(here.path))
+  const later = here === undefined ? [base] : laterNames(base, names, here)
   return later
     .map((name) => files.find((listed) => basename(listed.path) === name))
     .filter((listed) => listed !== undefined)
+}
+
+/**
+ * Whether the name of `next` is the one that follows `file`. A listing takes its time: while files are renamed, some of them may
+ * be missing in it.
+ */
+export function isNext({ path, files }: Listing, file: FileId, next: ListedFile): boolean {
+  const here = nameOf(files, file)
+  return here !== undefined && isNextName(basename(path), here, basename(next.path))
+}
+
+/** The name that `file` has in the listing. */
+export function nameOf(files: readonly ListedFile[], file: FileId): string | undefined {
+  const listed = files.find((other) => isSameFile(other, file))
+  return listed && basename(listed.path)
 }
 
 /** The regular file at `path` now, or null. */

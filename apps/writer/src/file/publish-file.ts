@@ -161,6 +161,7 @@ class FileInput {
   async #copyOf(file: SourceFile): Promise<SourceFile | null> {
     const copy = await locate(this.#path, file.place)
     if (copy !== null) {
+      copy.isOnlyCopy = true
       await this.#turnTo(copy)
       return copy
     }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { laterNames, rotatedNames } from './rotation.ts'
+import { isNextName, laterNames, rotatedNames } from './rotation.ts'
 
 test('rotated files are those whose names go on with a dot or a dash', () => {
   const names = ['app.log', 'app.log.1', 'app.log-20240101', 'app.logs', 'other.log.1', 'app.lo']
@@ -23,4 +23,12 @@ test('of dated files the greater date is the later one', () => {
 test('a file of another kind is followed by none but the file itself, if it is there', () => {
   assert.deepEqual(laterNames('a', ['a', 'a.1', 'a.old'], 'a.old'), ['a'])
   assert.deepEqual(laterNames('a', ['a.1', 'a.old'], 'a.old'), [])
+})
+
+test('between numbered files that follow each other there is none; between others there may be', () => {
+  assert.ok(isNextName('a', 'a.10', 'a.9'))
+  assert.ok(isNextName('a', 'a.1', 'a'))
+  assert.ok(!isNextName('a', 'a.10', 'a.8'))
+  assert.ok(!isNextName('a', 'a.2', 'a'))
+  assert.ok(isNextName('a', 'a-20231231', 'a-20240103'))
 })

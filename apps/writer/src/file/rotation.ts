@@ -19,6 +19,14 @@ export function laterNames(base: string, names: readonly string[], name: string)
   return [...between, ...names.filter((other) => other === base)]
 }
 
+/** Whether no file can have been begun after `name` was and before `next`, one of the later ones. */
+export function isNextName(base: string, name: string, next: string): boolean {
+  const [, index] = INDEX.exec(name.slice(base.length)) ?? []
+  // those with a date keep their names
+  if (index === undefined) return true
+  return next === (index === '1' ? base : `${base}.${Number(index) - 1}`)
+}
+
 function kindOf(base: string, name: string): string {
   const suffix = name.slice(base.length)
   return INDEX.test(suffix) ? 'index' : suffix.replaceAll(/\d/g, '0')

@@ -12,6 +12,8 @@ export class SourceFile implements FileId {
   readonly ino: string
   /** What was there before has been cut off, or is other bytes now: there is nothing more to read. */
   isTruncated = false
+  /** It is a copy, and what was copied has been cut off: nothing of it stands anywhere else. */
+  isOnlyCopy = false
   readonly #handle: FileHandle
   readonly #born: number
   #size: number

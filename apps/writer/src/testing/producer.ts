@@ -46,7 +46,9 @@ export class Producer {
     let text = ''
     for (let line = 0; line < count; line++, this.#lines++) {
       text +=
-        this.#lines % 3 === 0 ? `${this.#lines}\n` : `line ${this.#lines} ${'x'.repeat(this.#lines % 150)}\n`
+        this.#lines % 3 === 0
+          ? `${this.#lines}\n`
+          : `line ${this.#lines} ${filler(this.#lines).slice(0, this.#lines % 150)}\n`
     }
     return text
   }
@@ -79,4 +81,9 @@ export class Producer {
     await copyFile(this.#file, `${this.#file}.1`)
     await truncate(this.#file)
   }
+}
+
+/** No two pieces of it are the same: a file that holds one does not look like a copy of one that holds the next. */
+function filler(line: number): string {
+  return Array.from({ length: 30 }, (_, word) => `${line}.${word}`).join(' ')
 }

@@ -104,7 +104,10 @@ export class LiveLog {
   /** Resolves once everything so far is `text`. */
   async until(text: string): Promise<void> {
     while (this.text.length < text.length) {
-      const { value } = await deadline(`'${text.slice(this.text.length, 80)}'`, this.#batches.next())
+      const { value } = await deadline(
+        `'${text.slice(this.text.length, this.text.length + 80)}'`,
+        this.#batches.next()
+      )
       this.text += Buffer.from(value?.bytes() ?? []).toString()
     }
     assert.equal(this.text, text)
