@@ -24,19 +24,11 @@ declare module 'corestore' {
   interface CorestoreStorage {
     readonly path: string
     createAtom(): Atom
-    /**
-     * Of each core, whether it is open or not; null where there is none. `head` is null where nothing was appended, `hints`
-     * where nothing is known of how many blocks are here without a gap.
-     */
+    /** Of each core, whether it is open or not; null where there is none. `head` is null where nothing was appended. */
     getInfos(
       discoveryKeys: readonly Uint8Array[],
-      options: { readonly auth: false }
-    ): Promise<
-      ({
-        readonly head: { readonly length: number } | null
-        readonly hints: { readonly contiguousLength: number } | null
-      } | null)[]
-    >
+      options: { readonly auth: false; readonly hints: false }
+    ): Promise<({ readonly head: { readonly length: number } | null } | null)[]>
     close(): Promise<void>
   }
 

@@ -26,8 +26,6 @@ declare module 'hypercore' {
     readonly remoteLength: number
     readonly remoteContiguousLength: number
     readonly remoteFork: number
-    /** Which blocks it has said to hold; those of its contiguous length are not all entered, once it had said that. */
-    readonly remoteBitfield: { get(index: number): boolean; findFirst(value: boolean, from: number): number }
     /** Whether it has said how long the core is that it holds. */
     readonly remoteSynced: boolean
     readonly stream: SecretStream

@@ -25,10 +25,6 @@ export const options = {
     integer: true,
     help: 'With --exit: leave only once N peers say that they hold everything, from the first line on'
   },
-  'accept-loss': {
-    type: 'boolean',
-    help: 'Where the store has lost its newest lines, and nobody who is there has all of them: go on without those, for good'
-  },
   ...commonOptions('writer')
 } as const
 

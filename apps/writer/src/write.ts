@@ -10,13 +10,9 @@ type Values = OptionValues<typeof options>
 /** Publishes standard input or a file, then serves it until `signal`, or leaves where `--exit` says so. */
 export async function write(values: Values, context: RunContext): Promise<void> {
   const { signal, status, print } = context
-  const { route, exit, acks, 'accept-loss': acceptLoss } = values
+  const { route, exit, acks } = values
   await using node = await openWriterNode(values, context)
-  await using writer = await openWriter(node, {
-    signal,
-    acceptLoss,
-    ...(route !== undefined && { routing: route })
-  })
+  await using writer = await openWriter(node, { signal, ...(route !== undefined && { routing: route }) })
   await print(`main core key: ${writer.key}\n`)
   const count = await publish(writer, values, context)
   status.note(`${count} lines published, ${writer.length} in all`)

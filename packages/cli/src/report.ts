@@ -92,9 +92,6 @@ class Report {
       case 'regained':
         this.#status.note(`got ${grouped(event.lines)} lines back from peers, which this store had lost`)
         break
-      case 'lost':
-        this.#status.note(lost(event))
-        break
       case 'failed':
       case 'spare':
       // details only
@@ -156,14 +153,6 @@ function acknowledging({ holding, peers }: Extract<NodeStatus, { state: 'acknowl
   return `waiting for ${peers === 1 ? '1 peer' : `${peers} peers`} to hold everything: ${have}`
 }
 
-function lost({ position, lines }: Extract<NodeStatus, { state: 'lost' }>): string {
-  const first = grouped(position)
-  if (lines === 0)
-    return `what was published from line ${first} on was lost at the writer, for good; nobody knows how much`
-  if (lines === 1) return `line ${first} was lost at the writer, for good: going on behind it`
-  return `lines ${first} to ${grouped(position + lines - 1)} were lost at the writer, for good: going on behind them`
-}
-
 /** What those want to know who want to know all. */
 function detailOf(event: NodeStatus): string | undefined {
   switch (event.state) {
@@ -187,7 +176,6 @@ function detailOf(event: NodeStatus): string | undefined {
     case 'reachable':
     case 'comparing':
     case 'regained':
-    case 'lost':
     case 'syncing':
     case 'live':
     case 'waiting':

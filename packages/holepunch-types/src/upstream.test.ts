@@ -163,7 +163,6 @@ test('two stores replicate over a pipe, and each core sees a peer', async () => 
       remoteLength: 'property',
       remoteContiguousLength: 'property',
       remoteFork: 'property',
-      remoteBitfield: 'property',
       remoteSynced: 'property',
       stream: 'property'
     })

@@ -303,12 +303,8 @@ class Patient implements AsyncDisposable {
     const core = this.#core as Hypercore
     if (core.length < 2) return []
     const block = await core.get(core.length - 1, { timeout: this.#timeout })
-    const { at, lost } = decodeRecord(block, core.length - 1, manifest)
-    // of what was lost nobody serves anything
-    return (lost === undefined ? at : []).map(([index, length, count]) => ({
-      core: index,
-      block: length + count - 1
-    }))
+    const { at } = decodeRecord(block, core.length - 1, manifest)
+    return at.map(([index, length, count]) => ({ core: index, block: length + count - 1 }))
   }
 
   /** A failure of the way to the world is none where a peer is near. */

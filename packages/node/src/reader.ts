@@ -22,7 +22,6 @@ import { DEFAULT_CURSOR, listCursors, openCursor } from './cursor-store.ts'
 import { NodeError, translate } from './errors.ts'
 import { Blocks } from './follow/blocks.ts'
 import { createReadableLog, type ReadableLog } from './follow/log.ts'
-import { Losses } from './follow/losses.ts'
 import { type FollowContext, followOrdered } from './follow/ordered.ts'
 import { followPerCore, type PerCoreContext } from './follow/percore.ts'
 import { KnownRecords } from './follow/plausible.ts'
@@ -390,10 +389,8 @@ class LogReader implements Reader {
     ending.addEventListener('abort', stop, { once: true })
     try {
       await blocks.ready()
-      const losses = new Losses()
-      await losses.look(blocks, manifest)
       const patience = { timeout, onStatus: this.#internals.onStatus }
-      const journal = { blocks, losses, manifest, patience, known: new KnownRecords() }
+      const journal = { blocks, manifest, patience, known: new KnownRecords() }
       return await positionOf(journal, orderedBound(bound))
     } catch (error) {
       signal?.throwIfAborted()

@@ -39,8 +39,6 @@ export type Status =
   | { readonly state: 'comparing'; readonly patience: number }
   /** A writer has got back from its peers what its store had lost. */
   | { readonly state: 'regained'; readonly lines: number }
-  /** The lines at so many positions from `position` on were lost at the writer, for good. 0: nobody knows how many. */
-  | { readonly state: 'lost'; readonly position: number; readonly lines: number }
   /** A reader is delivering what was there before. `lines` of `total` are delivered; `bytes` since it began. */
   | {
       readonly state: 'syncing'

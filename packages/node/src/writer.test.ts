@@ -3,7 +3,6 @@ import { test } from 'node:test'
 import {
   createRouter,
   decodeJournalRecord,
-  LOST_BLOCK,
   lineEnds,
   MAX_BATCH_LINES,
   MAX_LINE_BYTES,
@@ -230,19 +229,6 @@ test('framing none carries any bytes, none too, an entry a block', async (t) => 
   await writer.publish(entries)
   await assert.rejects(writer.publishBytes(chunked(Buffer.from('x'), 1)), { code: 'BAD_OPTION' })
   assert.deepEqual(await linesOf(await openReader(node, writer.key)), entries)
-})
-
-test('what stands where a block was lost is refused with BAD_LINE, however it is published', async (t) => {
-  const machine = await createMachine(t)
-  const writer = await openWriter(await machine.open('w'))
-  await assert.rejects(writer.publish(['a\n', LOST_BLOCK]), { code: 'BAD_LINE' })
-  await assert.rejects(writer.publishStream([LOST_BLOCK]), { code: 'BAD_LINE' })
-  await assert.rejects(writer.publishBytes(chunked(LOST_BLOCK, 5)), { code: 'BAD_LINE' })
-  assert.equal(writer.length, 0)
-  await writer.publishBytes(chunked(Buffer.concat([LOST_BLOCK, Buffer.from('\n')]), 5))
-  assert.equal(writer.length, 1)
-  const raw = await openWriter(await machine.open('raw'), { framing: 'none' })
-  await assert.rejects(raw.publish([LOST_BLOCK]), { code: 'BAD_LINE' })
 })
 
 test('a batch with a line without newline in its midst keeps each line whole', async (t) => {

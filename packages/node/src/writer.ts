@@ -27,7 +27,6 @@ import type { CleanEnd } from './writer/clean-end.ts'
 import { compare } from './writer/compare.ts'
 import { type Lines, oneLine, splitLines } from './writer/lines.ts'
 import { openLog, type WritableLog } from './writer/log.ts'
-import type { Loss } from './writer/loss.ts'
 import { Packer } from './writer/packer.ts'
 import {
   checkpointsOf,
@@ -51,13 +50,6 @@ export interface WriterOptions {
   readonly names?: readonly string[]
   /** `newline` packs lines; `none` is for arbitrary bytes, an entry a block. Used when the log is created. Default `newline`. */
   readonly framing?: Framing
-  /**
-   * Where the store has lost the end of the log, and nobody who can be reached has all of it: go on with what is whole, and
-   * give up the rest for good. Its positions are not used again; readers pass over them. A reader that has everything, and was
-   * away, stops with `REWRITTEN` when it comes back and the store did not even get the signatures of what it has. Default:
-   * false, refuse.
-   */
-  readonly acceptLoss?: boolean
   /** Gives up opening. */
   readonly signal?: AbortSignal
 }
@@ -127,8 +119,7 @@ export interface Writer {
    * keeps what it took, and that two key pairs are two people, it cannot prove. Once said it counts, also of a peer that has
    * left since.
    *
-   * @throws NodeError `BAD_OPTION` where `peers` is no number of peers; `GONE` where blocks of the log were lost for good which
-   * its writer had signed, for nobody then holds everything; `CLOSED`.
+   * @throws NodeError `BAD_OPTION` where `peers` is no number of peers; `CLOSED`.
    */
   acknowledged(peers: number, options?: AcknowledgedOptions): Promise<readonly string[]>
   /**
@@ -152,44 +143,25 @@ export interface Writer {
 export async function openWriter(node: Node, options: WriterOptions = {}): Promise<Writer> {
   options.signal?.throwIfAborted()
   const internals = internalsOf(node)
-  const { store, join, adopt, end, onStatus } = internals
-  const { acceptLoss = false, signal } = options
+  const { store, join, adopt, end } = internals
   const log = await openLog(
     store,
-    { rule: DEFAULT_RULE, ...options, acceptLoss },
+    { rule: DEFAULT_RULE, ...options },
     {
       end,
-      compare: (cores) => compare(cores, internals, { acceptLoss, signal }),
-      onRegained: (lines) => onStatus({ state: 'regained', lines }),
-      onLost: (position, lines) => onStatus({ state: 'lost', position, lines })
+      compare: (cores) => compare(cores, internals, options.signal),
+      onRegained: (lines) => internals.onStatus({ state: 'regained', lines })
     }
   )
   try {
-    signal?.throwIfAborted()
-    const appender = new Appender(store, log)
-    if (log.given !== null) await giveUp(log.given, { log, appender, end })
+    options.signal?.throwIfAborted()
     await join(log.bootstrap)
-    const writer: LogWriter = new LogWriter(log, appender, internals, () => release())
+    const writer: LogWriter = new LogWriter(log, new Appender(store, log), internals, () => release())
     const release = adopt(writer)
     return writer
   } catch (error) {
     await log.close()
     throw translate(error)
-  }
-}
-
-/** Before anybody can find the log. */
-async function giveUp(
-  loss: Loss,
-  { log, appender, end }: { log: WritableLog; appender: Appender; end: CleanEnd }
-): Promise<void> {
-  try {
-    await end.begin()
-    await appender.giveUp(loss)
-    end.note(log.key, appender.journalLength)
-  } catch (error) {
-    await appender.close()
-    throw error
   }
 }
 
@@ -287,14 +259,15 @@ class LogWriter implements Writer {
     const { bootstrap, manifest, openCore } = this.#log
     const ending = this.#ending.signal
     const data = await Promise.all(manifest.cores.map((_, index) => openCore(index)))
-    // a core that nobody has written to is nothing to hold
-    const cores = [bootstrap, ...data].filter((core) => core.length > 0)
-    if (cores.some((core) => core.contiguousLength < core.length)) throw incomplete()
-    return await untilHeld(cores, {
-      peers,
-      signal: signal === undefined ? ending : AbortSignal.any([ending, signal]),
-      onHolding: (holding) => this.#onStatus({ state: 'acknowledging', holding, peers })
-    })
+    return await untilHeld(
+      // a core that nobody has written to is nothing to hold
+      [bootstrap, ...data].filter((core) => core.length > 0),
+      {
+        peers,
+        signal: signal === undefined ? ending : AbortSignal.any([ending, signal]),
+        onHolding: (holding) => this.#onStatus({ state: 'acknowledging', holding, peers })
+      }
+    )
   }
 
   checkpoint(name: string): Promise<Uint8Array | null> {
@@ -482,13 +455,6 @@ function constant(checkpoint: Checkpoint | undefined): SubmittedCheckpoint | und
 
 function closed(): NodeError {
   return new NodeError('CLOSED', 'the writer is closed')
-}
-
-function incomplete(): NodeError {
-  return new NodeError(
-    'GONE',
-    'nobody can say that they hold everything: this log has lost signed blocks for good, and hypercore counts those that follow without a gap'
-  )
 }
 
 function tooLarge(): ProtocolError {

@@ -1,15 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import b4a from 'b4a'
-import {
-  checkBlock,
-  checkLine,
-  endsBlock,
-  type Framing,
-  isLostBlock,
-  LOST_BLOCK,
-  lineEnds
-} from './framing.ts'
+import { checkBlock, checkLine, endsBlock, type Framing, lineEnds } from './framing.ts'
 import { MAX_BLOCK_BYTES, MAX_LINE_BYTES } from './limits.ts'
 import { refuses } from './testing/golden.ts'
 
@@ -78,18 +70,6 @@ test('a line of 15 MiB is allowed, one byte more is refused with LINE_TOO_LONG',
   for (const framing of FRAMINGS) {
     checkLine(bytes.subarray(1), framing)
     refuses('LINE_TOO_LONG', () => checkLine(bytes, framing))
-  }
-})
-
-test('what stands where a block was lost is no line, and nothing else is it', () => {
-  assert.equal(b4a.toString(LOST_BLOCK), '\0many-cores: lost\0')
-  assert.equal(isLostBlock(new Uint8Array(LOST_BLOCK)), true)
-  for (const framing of FRAMINGS) {
-    refuses('BAD_LINE', () => checkLine(b4a.from(LOST_BLOCK), framing))
-    for (const text of ['\0many-cores: lost\0\n', 'many-cores: lost', '\0many-cores: lost!']) {
-      checkLine(b4a.from(text), framing)
-      assert.equal(isLostBlock(b4a.from(text)), false)
-    }
   }
 })
 

@@ -1,4 +1,3 @@
-import b4a from 'b4a'
 import { ProtocolError } from './errors.ts'
 import { MAX_BLOCK_BYTES, MAX_LINE_BYTES } from './limits.ts'
 
@@ -9,18 +8,6 @@ import { MAX_BLOCK_BYTES, MAX_LINE_BYTES } from './limits.ts'
 export type Framing = 'newline' | 'none'
 
 const NEWLINE = 0x0a
-
-/**
- * Stands in a data core in place of a block that was lost for good, so that the blocks behind it have other indexes than the
- * lost records name: who has such a record, and does not yet know of the loss, must not take them for its lines. No line is
- * these bytes (`checkLine`), so no block of lines can be. Not an empty block: Hypercore's wire makes null of it.
- */
-export const LOST_BLOCK: Uint8Array = b4a.from('\0many-cores: lost\0')
-
-/** Whether `block` only stands where one was lost. */
-export function isLostBlock(block: Uint8Array): boolean {
-  return block.byteLength === LOST_BLOCK.byteLength && b4a.equals(block, LOST_BLOCK)
-}
 
 /** Where each line of `block` ends (exclusive), in order: line i is `block[ends[i - 1] ?? 0, ends[i])`. */
 export function lineEnds(block: Uint8Array, framing: Framing): number[] {
@@ -61,7 +48,7 @@ export function endsBlock(line: Uint8Array, framing: Framing): boolean {
  * Checks that `line` is one entry of the framing.
  *
  * @throws ProtocolError `LINE_TOO_LONG` above `MAX_LINE_BYTES`; `BAD_LINE` where framing `newline` would split it or could
- * not show it: a 0x0A inside, or no byte at all (an empty line is its terminator alone); with any framing for `LOST_BLOCK`.
+ * not show it: a 0x0A inside, or no byte at all (an empty line is its terminator alone).
  */
 export function checkLine(line: Uint8Array, framing: Framing): void {
   if (line.byteLength > MAX_LINE_BYTES) {
@@ -70,8 +57,6 @@ export function checkLine(line: Uint8Array, framing: Framing): void {
       `the line has ${line.byteLength} bytes; at most ${MAX_LINE_BYTES} are allowed`
     )
   }
-  if (isLostBlock(line))
-    throw new ProtocolError('BAD_LINE', 'the line is what stands in a core where a block was lost')
   if (framing === 'none') return
   if (line.byteLength === 0)
     throw new ProtocolError('BAD_LINE', 'a line has at least one byte; an empty line is its newline alone')

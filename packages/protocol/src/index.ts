@@ -74,35 +74,11 @@ longer, and none is without a line. A writer makes a batch durable as one atom: 
 A reader can enter the journal at any record, and find a position or a time by bisection. An object that has neither `seq`
 nor `order` is something of a later version: an error, never skipped.
 
-Later blocks: losses
---------------------
-A writer may lose the end of its store (a power cut) and find peers who hold some of it and not all: signed lengths without
-their blocks, records without their lines, lines without their records. What is whole up to the first gap stays; all that
-follows is given up, in one atom, by a loss record, which is a record with `lost` and without `order`:
-
-  { "seq": 12400, "time": 1763800009000, "at": [[0, 61, 4]], "lost": [[17, 21]] }
-
-  seq     position of the next line: behind every line that may have been published. The positions between the record
-          before and this one were lost with their lines, and are not used again.
-  at      for each core with blocks that nobody may read: [index, length of what stays, blocks given up]; may be empty. What
-          follows goes on behind them.
-  lost    [first, end] for each loss of the log, this one last, at most 1,024: the blocks of the bootstrap core from `first`
-          up to `end` hold no record any more, whether they can be had or not; block `end` is the loss record of that loss.
-          Where no record was lost, first = end. Ranges ascend; none touches the one before it.
-
-Each record behind it names the newest loss record by its block, so that any record leads to all that was lost:
-
-  { "seq": 12400, "time": 1763800010000, "at": [[0, 65, 1]], "order": [0, 3], "loss": 21 }
-
-The records that follow each other (`seq`, `time`, lengths, bisection) are those outside of the ranges. Blocks that a lost
-record names and no core has yet are filled up with the 18 bytes NUL `many-cores: lost` NUL, which no line may be: who meets
-them reads nothing of their batch, and finds the loss record further on, which became durable with them.
-
 Golden bytes, and bytes that must be refused: fixtures/manifest.json, fixtures/journal.json. Limits: limits.ts.
 */
 
 export { ProtocolError } from './errors.ts'
-export { checkBlock, checkLine, endsBlock, isLostBlock, LOST_BLOCK, lineEnds } from './framing.ts'
+export { checkBlock, checkLine, endsBlock, lineEnds } from './framing.ts'
 export {
   createSuccession,
   decodeJournalRecord,
@@ -117,7 +93,6 @@ export {
   MAX_BLOCK_BYTES,
   MAX_CORES,
   MAX_LINE_BYTES,
-  MAX_LOSSES,
   MAX_MANIFEST_BYTES,
   MAX_PREFIX_BYTES,
   MAX_PREFIXES_BYTES,
@@ -138,7 +113,7 @@ export {
 
 export type { ProtocolErrorCode } from './errors.ts'
 export type { Framing } from './framing.ts'
-export type { CoreExtent, JournalContext, JournalRecord, LostRange, SuccessionOptions } from './journal.ts'
+export type { CoreExtent, JournalContext, JournalRecord, SuccessionOptions } from './journal.ts'
 export type { CoreKey } from './key.ts'
 export type { BootstrapManifest, DataCore, LogManifest, TutorialManifest } from './manifest.ts'
 export type { ByteLengthRule, HashRule, PrefixRule, RoundRobinRule, Router, RoutingRule } from './routing.ts'

@@ -2,28 +2,21 @@ import b4a from 'b4a'
 import { ProtocolError } from './errors.ts'
 import type { Framing } from './framing.ts'
 import { decodeJsonObject, isCount, isList, type JsonObject } from './json.ts'
-import { MAX_BATCH_LINES, MAX_LOSSES, MAX_RECORD_BYTES } from './limits.ts'
+import { MAX_BATCH_LINES, MAX_RECORD_BYTES } from './limits.ts'
 
 /** What a batch adds to one core: the core's index, its length before the batch, how many blocks the batch adds. */
 export type CoreExtent = readonly [core: number, length: number, blocks: number]
 
-/** Blocks of the journal that hold no record any more: from `first` up to `end`, which is the loss record that says so. */
-export type LostRange = readonly [first: number, end: number]
-
-/** One batch: the order of its lines across the data cores. Or, with `lost`, a loss record: no lines, and what was lost. */
+/** One batch: the order of its lines across the data cores. */
 export interface JournalRecord {
   /** Lines published before this batch: the position of its first line. */
   readonly seq: number
   /** When the batch was made durable, in ms since 1970. Never less than the record before it. */
   readonly time: number
-  /** The cores that the batch touches, by ascending index; of a loss record: their blocks that hold no line any more. */
+  /** The cores that the batch touches, by ascending index. */
   readonly at: readonly CoreExtent[]
-  /** `core, count, core, count, …`: the batch's lines, in order, as runs that lie in one core. Empty in a loss record. */
+  /** `core, count, core, count, …`: the batch's lines, in order, as runs that lie in one core. */
   readonly order: readonly number[]
-  /** The block of the newest loss record before this one, if there is any. A loss record has none. */
-  readonly loss?: number
-  /** Of a loss record: a range for each loss of the log, this one last. Where no record was lost, a range is empty. */
-  readonly lost?: readonly LostRange[]
 }
 
 /** What a decoder must know of the log that a record belongs to. */
@@ -31,17 +24,13 @@ export interface JournalContext {
   /** How many data cores the manifest names. */
   readonly cores: number
   readonly framing: Framing
-  /** The block that the record is: what it says of others can then be checked. Default: not known. */
-  readonly block?: number
 }
 
 const WHAT = 'a journal record'
 
 /** A record as a block of the bootstrap core. The caller keeps to the limits: `decodeJournalRecord` is the judge. */
-export function encodeJournalRecord({ seq, time, at, order, loss, lost }: JournalRecord): Uint8Array {
-  return b4a.from(
-    JSON.stringify(lost === undefined ? { seq, time, at, order, loss } : { seq, time, at, lost })
-  )
+export function encodeJournalRecord({ seq, time, at, order }: JournalRecord): Uint8Array {
+  return b4a.from(JSON.stringify({ seq, time, at, order }))
 }
 
 /**
@@ -60,16 +49,10 @@ export function decodeJournalRecord(bytes: Uint8Array, context: JournalContext):
   }
   const { seq, time } = record
   if (!isCount(seq) || !isCount(time)) throw badRecord('"seq" and "time" are whole numbers')
-  if (record.lost !== undefined) {
-    const lost = decodeLost(record, context.block)
-    return { seq, time, at: decodeExtents(record, context.cores, Number.MAX_SAFE_INTEGER), order: [], lost }
-  }
-  const at = decodeExtents(record, context.cores, MAX_BATCH_LINES)
-  if (at.length === 0) throw badRecord('"at" names no core')
+  const at = decodeExtents(record, context.cores)
   const { order, lines } = decodeOrder(record, at, context.framing)
   if (!Number.isSafeInteger(seq + lines)) throw badRecord('its positions pass 2^53')
-  const loss = decodeLoss(record, context.block)
-  return { seq, time, at, order, ...(loss !== undefined && { loss }) }
+  return { seq, time, at, order }
 }
 
 /** How many lines the batch has. */
@@ -91,10 +74,10 @@ export interface SuccessionOptions {
 }
 
 /**
- * Checks one record after the other, in the order of the journal, from any record on; without those that were lost.
+ * Checks one record after the other, in the order of the journal, from any record on.
  *
  * The function throws ProtocolError `BAD_RECORD` where a record does not go on where the one before it ended: its `seq`,
- * its `time`, its `loss`, or the length of a core that both touch.
+ * its `time`, or the length of a core that both touch.
  */
 export function createSuccession({
   fromStart = false
@@ -117,53 +100,22 @@ const BEFORE_ALL: JournalRecord = { seq: 0, time: 0, at: [], order: [] }
 
 function checkSuccession(previous: JournalRecord, record: JournalRecord): void {
   const expected = endOfRecord(previous)
-  // the positions of lines that were lost are not used again
-  if (record.lost === undefined ? record.seq !== expected : record.seq < expected)
+  if (record.seq !== expected)
     throw badRecord(`it begins at position ${record.seq}, but the record before it ended at ${expected}`)
   if (record.time < previous.time)
     throw badRecord(`its time ${record.time} lies before that of the record before it, ${previous.time}`)
-  const loss = previous.lost?.at(-1)?.[1] ?? previous.loss
-  if (record.lost === undefined && record.loss !== loss)
-    throw badRecord(`it names ${record.loss} as the last loss, but the record before it ${loss}`)
 }
 
-/** What was lost, by a loss record. */
-function decodeLost({ lost }: JsonObject, block: number | undefined): LostRange[] {
-  if (!isList(lost) || lost.length === 0 || lost.length > MAX_LOSSES)
-    throw badRecord(`"lost" is a list of 1 to ${MAX_LOSSES} ranges`)
-  let last = 0
-  const ranges = lost.map((range) => {
-    if (!isRange(range)) throw badRecord('"lost" has an entry that is not [first, end]')
-    const [first, end] = range
-    if (first <= last || end < first) throw badRecord('the ranges of "lost" must ascend, from block 1 on')
-    last = end
-    return range
-  })
-  if (block !== undefined && last !== block) throw badRecord(`"lost" ends at block ${last}, not at itself`)
-  return ranges
-}
-
-function decodeLoss({ loss }: JsonObject, block: number | undefined): number | undefined {
-  if (loss === undefined) return undefined
-  if (!isCount(loss) || loss === 0 || (block !== undefined && loss >= block))
-    throw badRecord('"loss" is no block of the journal before it')
-  return loss
-}
-
-function isRange(value: unknown): value is LostRange {
-  return isList(value) && value.length === 2 && value.every(isCount)
-}
-
-function decodeExtents({ at }: JsonObject, cores: number, most: number): CoreExtent[] {
-  if (!isList(at)) throw badRecord('"at" is a list')
+function decodeExtents({ at }: JsonObject, cores: number): CoreExtent[] {
+  if (!isList(at) || at.length === 0) throw badRecord('"at" is a list that names at least one core')
   let last = -1
   return at.map((extent) => {
     if (!isExtent(extent)) throw badRecord('"at" has an entry that is not [core, length, blocks]')
     const [core, length, blocks] = extent
     if (core <= last) throw badRecord('the cores of "at" must ascend')
     if (core >= cores) throw badRecord(`it names core ${core}; the log has ${cores}`)
-    if (blocks === 0 || blocks > most || !Number.isSafeInteger(length + blocks)) {
-      throw badRecord(`it adds ${blocks} blocks to core ${core}; from 1 to ${most} are allowed`)
+    if (blocks === 0 || blocks > MAX_BATCH_LINES || !Number.isSafeInteger(length + blocks)) {
+      throw badRecord(`it adds ${blocks} blocks to core ${core}; from 1 to ${MAX_BATCH_LINES} are allowed`)
     }
     last = core
     return extent

@@ -15,9 +15,6 @@ export const MAX_BATCH_LINES = 65_536
 /** An encoded journal record, in bytes. The worst legal record (65,536 runs over 16,384 cores) takes about 990,000. */
 export const MAX_RECORD_BYTES: number = 1024 * 1024
 
-/** Losses of a log: each is an accident that its writer was told to go on after. */
-export const MAX_LOSSES = 1024
-
 /** An encoded bootstrap manifest, in bytes. */
 export const MAX_MANIFEST_BYTES: number = 4 * 1024 * 1024
 

@@ -13,7 +13,7 @@ import {
   lineCount
 } from './journal.ts'
 import { type CoreKey, formatKey, keyFromBytes, keyToBytes, parseKey } from './key.ts'
-import { MAX_BATCH_LINES, MAX_CORES, MAX_LOSSES } from './limits.ts'
+import { MAX_BATCH_LINES, MAX_CORES } from './limits.ts'
 import { type BootstrapManifest, decodeManifest, encodeManifest } from './manifest.ts'
 import { murmur2 } from './murmur2.ts'
 import {
@@ -31,7 +31,6 @@ import {
   framings,
   keys,
   lines,
-  losses,
   manifests,
   positions,
   records,
@@ -91,9 +90,6 @@ test('a manifest is the same after its bytes', () => {
 
 test('a record is the same after its bytes', () => {
   check(records, ({ record, context }) => {
-    assert.deepEqual(decodeJournalRecord(encodeJournalRecord(record), context), record)
-  })
-  check(losses, ({ record, context }) => {
     assert.deepEqual(decodeJournalRecord(encodeJournalRecord(record), context), record)
   })
 })
@@ -157,10 +153,7 @@ test('decodeManifest makes any bytes a manifest with the same bytes, or throws P
 })
 
 test('decodeJournalRecord makes any bytes a record with the same bytes, or throws ProtocolError', () => {
-  const contexts = fc.record(
-    { cores: fc.constantFrom(1, 2, 3, 16_384), framing: framings, block: fc.constantFrom(5, 21, 22, 30) },
-    { requiredKeys: ['cores', 'framing'] }
-  )
+  const contexts = fc.record({ cores: fc.constantFrom(1, 2, 3, 16_384), framing: framings })
   check(hostile(journalBlocks), contexts, (bytes, context) => {
     const record = settle(() => decodeJournalRecord(bytes, context))
     if (record === null) return
@@ -286,14 +279,7 @@ function assertRule(rule: RoutingRule | null): void {
 }
 
 /** What the specification says of a record, without regard to cost. */
-function assertRecord(record: JournalRecord, context: JournalContext): void {
-  const { seq, time, at, order, loss, lost } = record
-  const { cores, framing, block } = context
-  if (lost !== undefined) {
-    assertLost(record, context)
-    return
-  }
-  if (loss !== undefined) assert.ok(loss >= 1 && (block === undefined || loss < block))
+function assertRecord({ seq, time, at, order }: JournalRecord, { cores, framing }: JournalContext): void {
   const touched = at.map(([core]) => core)
   assert.deepEqual(
     touched,
@@ -312,19 +298,6 @@ function assertRecord(record: JournalRecord, context: JournalContext): void {
   }
   assert.equal(order.length, 2 * runs.length)
   assert.ok(total() <= MAX_BATCH_LINES && Number.isSafeInteger(seq + total()) && seq >= 0 && time >= 0)
-}
-
-function assertLost({ seq, time, at, order, loss, lost = [] }: JournalRecord, context: JournalContext): void {
-  assert.equal(loss, undefined)
-  assert.deepEqual(order, [])
-  assert.ok(seq >= 0 && time >= 0 && lost.length >= 1 && lost.length <= MAX_LOSSES)
-  for (const [index, [first, end]] of lost.entries())
-    assert.ok(first > (lost[index - 1]?.[1] ?? 0) && first <= end && Number.isSafeInteger(end))
-  if (context.block !== undefined) assert.equal(lost.at(-1)?.[1], context.block)
-  for (const [index, [core, length, blocks]] of at.entries()) {
-    assert.ok(core > (at[index - 1]?.[0] ?? -1) && core < context.cores && blocks >= 1)
-    assert.ok(Number.isSafeInteger(length + blocks))
-  }
 }
 
 function reencode(manifest: BootstrapManifest, bootstrap: CoreKey): Uint8Array {

@@ -1,5 +1,4 @@
 import type Hypercore from 'hypercore'
-import type { Download } from 'hypercore'
 import { NodeError, translate } from '../errors.ts'
 import type { OnStatus } from '../status.ts'
 
@@ -14,7 +13,6 @@ export class Blocks {
   readonly name: string
   readonly #session: Hypercore
   readonly #asked = new Map<number, Promise<Uint8Array>>()
-  readonly #fetched: Download[] = []
 
   constructor(name: string, core: Hypercore) {
     this.name = name
@@ -52,22 +50,7 @@ export class Blocks {
     return this.#session.get(index, { wait: false })
   }
 
-  /** The block, if it comes within so many ms; null otherwise. */
-  async within(index: number, milliseconds: number): Promise<Uint8Array | null> {
-    try {
-      return await this.#session.get(index, { timeout: milliseconds })
-    } catch {
-      return null
-    }
-  }
-
-  /** Gets what there is of the blocks from `start` to `end` (exclusive), for whoever may ask for it. */
-  fetch(start: number, end: number): void {
-    if (start < end) this.#fetched.push(this.#session.download({ start, end }))
-  }
-
   async close(): Promise<void> {
-    for (const download of this.#fetched) download.destroy()
     await this.#session.close()
   }
 }

@@ -2,17 +2,14 @@ import {
   createRouter,
   createSuccession,
   endOfRecord,
-  isLostBlock,
   type JournalRecord,
   type LogManifest
 } from '@many-cores/protocol'
 import type { Batch } from '../batch.ts'
 import type { OrderedBound } from '../bound.ts'
-import { NodeError } from '../errors.ts'
 import { assemble } from './assemble.ts'
 import { awaitBlock, Blocks, endOf, type Patience } from './blocks.ts'
 import type { ReadableLog } from './log.ts'
-import { Losses } from './losses.ts'
 import { merge } from './merge.ts'
 import { KnownRecords } from './plausible.ts'
 import type { Progress } from './progress.ts'
@@ -32,9 +29,6 @@ const FIRST_PLAN_BLOCKS = 8
 /** At the end of the log, the next block of so many cores, the last ones written to, is asked for before it exists. */
 const EXPECTED_CORES = 8
 
-/** A journal that has grown is looked at this often for what it says of losses; in between they cost a wait, nothing else. */
-const LOOK_INTERVAL_MS = 250
-
 export interface FollowContext extends Patience {
   readonly signal: AbortSignal
   /** Where to begin. */
@@ -45,7 +39,7 @@ export interface FollowContext extends Patience {
   readonly live: boolean
   /** Whether the lines of this data core are wanted. */
   readonly wants: (core: number) => boolean
-  /** Hears of each journal record of which something is wanted, checked, in order. */
+  /** Hears of each journal record, checked, in order. */
   readonly onRecord?: (record: JournalRecord) => void
   /** Is told how far the consumer has come. */
   readonly progress?: Progress
@@ -53,8 +47,7 @@ export interface FollowContext extends Patience {
 
 /**
  * Follows a log by its journal: every line once, in the order it was written, history first and then live. Blocks are asked
- * for in that order, a bounded number of bytes ahead. What the journal says of itself and of the blocks is checked. Lines
- * that the journal says are lost are passed over, whether they can still be had or not.
+ * for in that order, a bounded number of bytes ahead. What the journal says of itself and of the blocks is checked.
  *
  * Returns whether it came to `until`; false where it ended because there was no more.
  */
@@ -62,34 +55,18 @@ export async function* followOrdered(
   log: ReadableLog<LogManifest>,
   context: FollowContext
 ): AsyncGenerator<Batch, boolean, undefined> {
-  const { signal } = context
-  const losses = new Losses()
-  let span: Span | null = null
-  while (true) {
-    const follower: Follower = new Follower(log, context, { losses, span })
-    const stop = (): void => void follower.close()
-    signal.addEventListener('abort', stop, { once: true })
-    try {
-      const isComplete = yield* follower.batches()
-      if (!follower.isOvertaken || signal.aborted) return isComplete
-    } catch (error) {
-      if (!follower.isOvertaken || signal.aborted) {
-        endOf(error, signal)
-        return false
-      }
-    } finally {
-      signal.removeEventListener('abort', stop)
-      await follower.close()
-    }
-    // another one goes on from there: what this one has asked for may never come
-    span = follower.span
+  const follower = new Follower(log, context)
+  const stop = (): void => void follower.close()
+  context.signal.addEventListener('abort', stop, { once: true })
+  try {
+    return yield* follower.batches()
+  } catch (error) {
+    endOf(error, context.signal)
+    return false
+  } finally {
+    context.signal.removeEventListener('abort', stop)
+    await follower.close()
   }
-}
-
-/** What is left to be followed. */
-interface Span {
-  readonly begin: number
-  readonly end: End
 }
 
 /** Where a follower ends: at whichever comes first. */
@@ -102,8 +79,6 @@ interface End {
 
 /** A record, and the blocks that were asked for because of it. */
 interface Planned {
-  /** The journal's block. */
-  readonly index: number
   readonly record: JournalRecord
   readonly blocks: readonly PlannedBlock[]
 }
@@ -122,73 +97,34 @@ class Follower {
   readonly #cores = new Map<number, Blocks>()
   /** The last cores written to, with the index of the block that comes next in each; the latest last. */
   readonly #expected = new Map<number, number>()
-  readonly #losses: Losses
-  /** Rejects when it is closed, so that nobody waits for what cannot come. */
-  readonly #closed: Promise<never>
-  #reject: (error: Error) => void = ignore
   #ahead = FIRST_PLAN_BLOCKS
   #isComplete = false
-  #span: Span | null
-  /** The journal's block whose lines are being delivered. */
-  #index = 0
-  #looking: NodeJS.Timeout | undefined
   #closing: Promise<void> | null = null
-  /** Some of what it was about to deliver turned out to be lost: it is closed, and another one has to go on. */
-  isOvertaken = false
 
-  constructor(
-    log: ReadableLog<LogManifest>,
-    context: FollowContext,
-    { losses, span }: { readonly losses: Losses; readonly span: Span | null }
-  ) {
+  constructor(log: ReadableLog<LogManifest>, context: FollowContext) {
     this.#log = log
     this.#context = context
     this.#journal = new Blocks('bootstrap', log.bootstrap)
-    this.#losses = losses
-    this.#span = span
-    this.#closed = new Promise((_resolve, reject) => {
-      this.#reject = reject
-    })
-    this.#closed.catch(ignore)
-  }
-
-  /** What is left; null as long as that is not known. */
-  get span(): Span | null {
-    return this.#span
   }
 
   async *batches(): AsyncGenerator<Batch, boolean, undefined> {
     const { manifest } = this.#log
     await this.#journal.ready()
-    const losses = this.#losses
-    // the follower says what is wrong with a record when it comes to it
-    await losses.look(this.#journal, manifest).catch(ignore)
-    const known = new KnownRecords()
-    const journal = { blocks: this.#journal, losses, manifest, patience: this.#context, known }
-    this.#watchLosses()
-    this.#span ??= {
-      begin: await positionOf(journal, this.#context.from),
-      end: await this.#end(journal)
-    }
-    const { begin, end } = this.#span
+    const journal = { blocks: this.#journal, manifest, patience: this.#context, known: new KnownRecords() }
+    const begin = await positionOf(journal, this.#context.from)
+    const end = await this.#end(journal)
     if (begin >= end.position) return true
     this.#context.progress?.reach(begin, 0)
-    this.#index = await seek(journal, begin)
-    const plan = merge([this.#plan(this.#index, begin, end)], {
+    const plan = merge([this.#plan(await seek(journal, begin), begin, end)], {
       weight: ({ blocks }) => blocks.length + 1,
       limit: () => this.#ahead
     })
     const route = createRouter(manifest.routing)
-    for await (const { index, record, blocks } of plan) {
-      this.#index = index
+    for await (const { record, blocks } of plan) {
       const collected = await this.#collect(blocks)
-      if (this.isOvertaken) return false
-      this.#tell(record, begin, end)
       const batch = clip(assemble(record, collected.byCore, { manifest, route }), record, begin, end.position)
       if (batch !== null) yield batch
-      const reached = Math.max(begin, Math.min(endOfRecord(record), end.position))
-      this.#span = { begin: reached, end }
-      this.#context.progress?.reach(reached, collected.bytes)
+      this.#context.progress?.reach(Math.min(endOfRecord(record), end.position), collected.bytes)
       this.#window.release(collected.bytes)
       this.#ahead = Math.min(PLAN_BLOCKS, this.#ahead * 2)
     }
@@ -196,45 +132,10 @@ class Follower {
   }
 
   close(): Promise<void> {
-    clearInterval(this.#looking)
-    this.#reject(new NodeError('CLOSED', 'it was closed meanwhile'))
     this.#closing ??= Promise.all(
       [this.#journal, ...this.#cores.values()].map((blocks) => blocks.close())
     ).then(ignore)
     return this.#closing
-  }
-
-  #tell(record: JournalRecord, begin: number, end: End): void {
-    const before = Math.max(begin, this.#span?.begin ?? 0)
-    // behind such a one is the next record, of which this one began in the midst
-    if (record.lost === undefined && endOfRecord(record) <= begin) return
-    this.#context.onRecord?.(record)
-    const lines = record.lost === undefined ? 0 : Math.min(record.seq, end.position) - before
-    if (lines > 0) this.#context.onStatus({ state: 'lost', position: before, lines })
-  }
-
-  /** Learns of losses as the journal grows: what it waits for may be among them. */
-  #watchLosses(): void {
-    let isLooking = false
-    const look = async (): Promise<void> => {
-      if (isLooking || this.#closing !== null) return
-      isLooking = true
-      try {
-        if ((await this.#losses.look(this.#journal, this.#log.manifest)) === true) this.#yieldTo()
-      } catch {
-        // what is wrong with a record is said when it is come to
-      } finally {
-        isLooking = false
-      }
-    }
-    this.#looking = setInterval(() => void look(), LOOK_INTERVAL_MS).unref()
-  }
-
-  /** Ends for another one where a loss concerns what is not delivered yet. */
-  #yieldTo(): void {
-    if (this.#closing !== null || !this.#losses.concern(this.#index)) return
-    this.isOvertaken = true
-    this.close().catch(ignore)
   }
 
   async #end(journal: Journal): Promise<End> {
@@ -249,15 +150,13 @@ class Follower {
   /** The records from block `start` on, in order; the blocks of each are asked for as soon as it is known. */
   async *#plan(start: number, begin: number, end: End): AsyncGenerator<Planned, void, undefined> {
     const checkSuccession = createSuccession({ fromStart: start === 1 })
-    const losses = this.#losses
-    for (let index = losses.skip(start); index < end.block; index = losses.skip(index + 1)) {
+    for (let index = start; index < end.block; index++) {
       const record = decodeRecord(await this.#nextBlock(index, end.block), index, this.#log.manifest)
-      if (losses.take(record)) this.#yieldTo()
-      if (this.isOvertaken) return
       naming(index, () => checkSuccession(record))
       this.#isComplete = record.seq >= end.position || record.time >= end.time
       if (this.#isComplete) return
-      const planned = { index, record, blocks: this.#expect(record, begin) }
+      this.#context.onRecord?.(record)
+      const planned = { record, blocks: this.#expect(record, begin) }
       // known before the next record is: a bound that lies at the end of the log is not waited behind
       this.#isComplete = endOfRecord(record) >= end.position
       yield planned
@@ -278,16 +177,13 @@ class Follower {
 
   #expect(record: JournalRecord, begin: number): PlannedBlock[] {
     const planned: PlannedBlock[] = []
-    this.#journal.fetch(...(record.lost?.at(-1) ?? NO_RANGE))
     const isNeeded = record.seq < begin ? coresFrom(record, begin) : undefined
     for (const [core, length, count] of record.at) {
       if (!this.#context.wants(core) || isNeeded?.(core) === false) continue
       const blocks = this.#blocks(core)
-      // nobody reads these, but who has no gap is known to hold everything
-      if (record.lost !== undefined) blocks.fetch(length, length + count)
-      else
-        for (let index = length; index < length + count; index++)
-          planned.push({ core, index, bytes: this.#window.expect(blocks, index) })
+      for (let index = length; index < length + count; index++) {
+        planned.push({ core, index, bytes: this.#window.expect(blocks, index) })
+      }
       this.#expected.delete(core)
       this.#expected.set(core, length + count)
     }
@@ -304,22 +200,13 @@ class Follower {
     const byCore = new Map<number, Uint8Array[]>()
     let bytes = 0
     for (const { core, index, bytes: coming } of blocks) {
-      const block = await awaitBlock(this.#unlessLost(coming), this.#blocks(core).name, index, this.#context)
+      const block = await awaitBlock(coming, this.#blocks(core).name, index, this.#context)
       bytes += block.byteLength
       const own = byCore.get(core)
       if (own === undefined) byCore.set(core, [block])
       else own.push(block)
     }
     return { byCore, bytes }
-  }
-
-  /**
-   * The block; what stands where one was lost is none, and its batch is given up: the journal says so, soon if not yet. With
-   * some of the cores only, lines of such a batch may be delivered before that: nothing in those cores tells.
-   */
-  async #unlessLost(coming: Promise<Uint8Array>): Promise<Uint8Array> {
-    const block = await coming
-    return isLostBlock(block) ? await this.#closed : block
   }
 
   #blocks(core: number): Blocks {
@@ -364,7 +251,5 @@ function clip(batch: Batch | null, record: JournalRecord, begin: number, end: nu
   }
   return first < stop ? batch.slice(first, stop) : null
 }
-
-const NO_RANGE = [0, 0] as const
 
 function ignore(): void {}

@@ -1,25 +1,16 @@
-import {
-  endOfRecord,
-  type JournalRecord,
-  MAX_BATCH_LINES,
-  MAX_LOSSES,
-  ProtocolError
-} from '@many-cores/protocol'
+import { endOfRecord, type JournalRecord, MAX_BATCH_LINES, ProtocolError } from '@many-cores/protocol'
 
 /**
- * Whether a record can stand in block `index` of a journal: each record before it but those of losses has a line at least, and
- * as many as a batch may have; and each block before it has a line, where none was lost. What is entered in its midst is not
- * checked by the records before it.
+ * Whether a record can stand in block `index` of a journal: each record before it has a line at least, and as many as a batch may
+ * have; and each block before it has a line. What is entered in its midst is not checked by the records before it.
  *
  * @throws ProtocolError `BAD_RECORD`
  */
 export function checkPlace(record: JournalRecord, index: number): void {
   const { seq, at } = record
   const before = index - 1
-  const losses = lossesUpTo(record)
-  if (seq < before - losses || seq > before * MAX_BATCH_LINES)
+  if (seq < before || seq > before * MAX_BATCH_LINES)
     throw badRecord(`it begins at position ${seq}, but ${before} records come before it`)
-  if (losses > 0) return
   for (const [core, length] of at)
     if (length > seq)
       throw badRecord(`core ${core} has ${length} blocks before it, but there are ${seq} lines before it`)
@@ -39,11 +30,6 @@ export class KnownRecords {
   }
 }
 
-/** How many records up to this one may have no line: those of losses. */
-function lossesUpTo({ loss, lost }: JournalRecord): number {
-  return lost?.length ?? (loss === undefined ? 0 : MAX_LOSSES)
-}
-
 interface Placed {
   readonly index: number
   readonly record: JournalRecord
@@ -52,7 +38,7 @@ interface Placed {
 function checkOrder(earlier: Placed, later: Placed): void {
   const between = later.index - earlier.index - 1
   const end = endOfRecord(earlier.record)
-  if (later.record.seq < end + between - lossesUpTo(later.record))
+  if (later.record.seq < end + between)
     throw badRecord(
       `block ${earlier.index} ends at position ${end}, and block ${later.index} begins at ${later.record.seq}`
     )

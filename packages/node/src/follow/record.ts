@@ -8,7 +8,7 @@ import { checkPlace } from './plausible.ts'
 
 /** The record that is block `index`. Throws ProtocolError, saying which block. */
 export function decodeRecord(block: Uint8Array, index: number, manifest: LogManifest): JournalRecord {
-  const context = { cores: manifest.cores.length, framing: manifest.framing, block: index }
+  const context = { cores: manifest.cores.length, framing: manifest.framing }
   return naming(index, () => {
     const record = decodeJournalRecord(block, context)
     checkPlace(record, index)

@@ -1,14 +1,12 @@
 import { endOfRecord, type JournalRecord, type LogManifest } from '@many-cores/protocol'
 import type { OrderedBound } from '../bound.ts'
 import { awaitBlock, type Blocks, type Patience } from './blocks.ts'
-import type { Losses } from './losses.ts'
 import type { KnownRecords } from './plausible.ts'
 import { decodeRecord, naming } from './record.ts'
 
 /** The journal of a log: its bootstrap core's blocks from 1 on. */
 export interface Journal {
   readonly blocks: Blocks
-  readonly losses: Losses
   readonly manifest: LogManifest
   readonly patience: Patience
   /** What was read of it while a place was looked for. */
@@ -53,7 +51,7 @@ export async function seek(journal: Journal, position: number): Promise<number> 
   if (position === 0 || length < 2) return 1
   if (position >= (await endPosition(journal))) return length
   // the last record that does not begin behind the position
-  return Math.max(1, journal.losses.before(await bisect(journal, ({ seq }) => seq > position)))
+  return Math.max(1, (await bisect(journal, ({ seq }) => seq > position)) - 1)
 }
 
 /** The position of the first line that was made durable at `time` or later, or the end. */
@@ -65,16 +63,14 @@ async function findTime(journal: Journal, time: number): Promise<number> {
   return (await readRecord(journal, await bisect(journal, (record) => record.time >= time))).seq
 }
 
-/** The first block whose record `isBehind`, or the one behind the last. Later records are behind, too; what was lost is not asked. */
+/** The first block whose record `isBehind`, or the one behind the last. Later records are behind, too. */
 async function bisect(journal: Journal, isBehind: (record: JournalRecord) => boolean): Promise<number> {
   let low = 1
   let high = journal.blocks.length
   while (low < high) {
-    const half = (low + high) >>> 1
-    const middle = journal.losses.skip(half)
-    if (middle >= high) high = half
-    else if (isBehind(await readRecord(journal, middle))) high = middle
+    const middle = (low + high) >>> 1
+    if (isBehind(await readRecord(journal, middle))) high = middle
     else low = middle + 1
   }
-  return journal.losses.skip(low)
+  return low
 }

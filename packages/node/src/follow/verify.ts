@@ -1,4 +1,4 @@
-import { endOfRecord, type JournalRecord, type LogManifest } from '@many-cores/protocol'
+import type { JournalRecord, LogManifest } from '@many-cores/protocol'
 import type Hypercore from 'hypercore'
 import { NodeError } from '../errors.ts'
 import type { Verification } from '../verification.ts'
@@ -39,7 +39,7 @@ async function verifyFrom(
 ): Promise<void> {
   const batches = followOrdered(log, {
     ...context,
-    from: tally.position,
+    from: tally.lines,
     until: null,
     live: false,
     wants: () => true,
@@ -56,8 +56,6 @@ async function verifyFrom(
 class Tally {
   lines = 0
   bytes = 0
-  /** Behind the last line. */
-  position = 0
   readonly #manifest: LogManifest
   #batches = 0
   #blocks = 0
@@ -67,10 +65,8 @@ class Tally {
     this.#manifest = manifest
   }
 
-  count(record: JournalRecord): void {
-    const { seq, at, lost } = record
-    this.position = endOfRecord(record)
-    if (lost === undefined) this.#batches++
+  count({ seq, at }: JournalRecord): void {
+    this.#batches++
     for (const [core, length, blocks] of at) {
       if (length !== this.end(core)) {
         throw new NodeError(
@@ -79,8 +75,7 @@ class Tally {
         )
       }
       this.#ends.set(core, length + blocks)
-      // what stands where blocks were lost is none
-      if (lost === undefined) this.#blocks += blocks
+      this.#blocks += blocks
     }
   }
 
@@ -100,7 +95,7 @@ function refuseExtra({ manifest }: ReadableLog<LogManifest>, lengths: readonly n
     if (length <= end) continue
     throw new NodeError(
       'INTEGRITY',
-      `core ${manifest.cores[core]?.name} has ${length} blocks, but the journal names ${end}: block ${end} belongs to no position up to ${tally.position}, the end of the log`
+      `core ${manifest.cores[core]?.name} has ${length} blocks, but the journal names ${end}: block ${end} belongs to no position up to ${tally.lines}, the end of the log`
     )
   }
 }

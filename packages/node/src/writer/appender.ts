@@ -1,11 +1,10 @@
-import { type CoreExtent, encodeJournalRecord, LOST_BLOCK } from '@many-cores/protocol'
+import { type CoreExtent, encodeJournalRecord } from '@many-cores/protocol'
 import type Corestore from 'corestore'
 import type { Atom } from 'corestore'
 import type Hypercore from 'hypercore'
 import { NodeError } from '../errors.ts'
 import { type Checkpoints, writeCheckpoints } from './checkpoints.ts'
 import type { WritableLog } from './log.ts'
-import type { Loss } from './loss.ts'
 import type { PackedBatch } from './packer.ts'
 import { writeRegained } from './regained.ts'
 
@@ -27,17 +26,14 @@ export class Appender {
   #hasRegained: boolean
   /** How long the journal is, by what was appended. */
   journalLength: number
-  /** The block of the newest loss record. */
-  #loss: number | null
   readonly #sessions = new Map<number, Promise<Hypercore>>()
   #journal: Promise<Hypercore> | null = null
 
-  constructor(store: Corestore, { bootstrap, openCore, regainedFrom, loss }: WritableLog) {
+  constructor(store: Corestore, { bootstrap, openCore, regainedFrom }: WritableLog) {
     this.#hasRegained = regainedFrom !== null
     this.#atom = store.storage.createAtom()
     this.#bootstrap = bootstrap
     this.journalLength = bootstrap.length
-    this.#loss = loss
     this.#openCore = openCore
   }
 
@@ -48,7 +44,9 @@ export class Appender {
   async append(batch: PackedBatch, time: number, checkpoints: Checkpoints): Promise<void> {
     const cores = [...batch.blocks.keys()].sort((a, b) => a - b)
     const sessions = await Promise.all(cores.map((core) => this.#dataSession(core)))
-    const journal = await this.#openJournal()
+    this.#journal ??= this.#session(this.#bootstrap)
+    const journal = await this.#journal
+    if (journal.length !== this.journalLength) throw overtaken(journal.length, this.journalLength)
     const blocks = cores.map((core) => batch.blocks.get(core) ?? [])
     const at = cores.map(
       (core, slot): CoreExtent => [core, sessions[slot]?.length ?? 0, blocks[slot]?.length ?? 0]
@@ -56,9 +54,7 @@ export class Appender {
     // side by side: each append reads from the disk before it writes to the atom
     const appends = sessions.map((session, slot) => session.append(blocks[slot] ?? []))
     if (batch.lines > 0) {
-      const { seq, order } = batch
-      const record = { seq, time, at, order, ...(this.#loss !== null && { loss: this.#loss }) }
-      appends.push(journal.append(encodeJournalRecord(record)))
+      appends.push(journal.append(encodeJournalRecord({ seq: batch.seq, time, at, order: batch.order })))
     }
     await Promise.all(appends)
     // hypercore 11.37: user data of an atom's session goes into the atom's view, like its blocks
@@ -69,36 +65,11 @@ export class Appender {
     if (checkpoints.size > 0) this.#hasRegained = false
   }
 
-  /** Makes the log whole without what nobody has: as one atom, too. Before anything else is appended. */
-  async giveUp({ padding, cores, record }: Loss): Promise<void> {
-    const journal = await this.#openJournal()
-    const appends: Promise<unknown>[] = []
-    for (const [core, blocks] of padding) {
-      const session = await this.#dataSession(core)
-      const length = cores[core]?.length ?? 0
-      if (session.length !== length) throw overtaken(session.length, length)
-      appends.push(session.append(Array.from({ length: blocks }, () => LOST_BLOCK)))
-    }
-    appends.push(journal.append(encodeJournalRecord(record)))
-    await Promise.all(appends)
-    if (!this.#hasRegained) await writeRegained(journal, null)
-    await this.#atom.flush()
-    this.#loss = this.journalLength
-    this.journalLength = journal.length
-  }
-
   async close(): Promise<void> {
     const sessions = [...this.#sessions.values(), ...(this.#journal === null ? [] : [this.#journal])]
     // one that did not open has nothing to close
     const opened = (await Promise.allSettled(sessions)).filter((session) => session.status === 'fulfilled')
     await Promise.all(opened.map((session) => session.value.close()))
-  }
-
-  async #openJournal(): Promise<Hypercore> {
-    this.#journal ??= this.#session(this.#bootstrap)
-    const journal = await this.#journal
-    if (journal.length !== this.journalLength) throw overtaken(journal.length, this.journalLength)
-    return journal
   }
 
   #dataSession(core: number): Promise<Hypercore> {
@@ -120,6 +91,6 @@ export class Appender {
 function overtaken(length: number, own: number): NodeError {
   return new NodeError(
     'STORE_REFUSED',
-    `a peer brought ${length - own} blocks of this log that its writer had lost: start the writer again, and it goes on behind them`
+    `a peer brought ${length - own} records of this log that its writer had lost: start the writer again, and it goes on behind them`
   )
 }

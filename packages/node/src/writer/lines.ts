@@ -1,4 +1,4 @@
-import { checkLine, lineEnds, MAX_LINE_BYTES, ProtocolError } from '@many-cores/protocol'
+import { lineEnds, MAX_LINE_BYTES, ProtocolError } from '@many-cores/protocol'
 import b4a from 'b4a'
 
 /** Whole lines back to back: line i is `bytes[ends[i - 1] ?? 0, ends[i])`. */
@@ -13,8 +13,7 @@ const NEWLINE = 0x0a
  * Cuts a byte stream into lines, after each 0x0A and at its end, a chunk's worth at a time. Holds back at most one line;
  * `takesRest` is asked at the end whether it is one without a terminator.
  *
- * @throws ProtocolError `LINE_TOO_LONG`, with the line's number, when a line has passed `MAX_LINE_BYTES`; `BAD_LINE` for a last
- * one that cannot be published.
+ * @throws ProtocolError `LINE_TOO_LONG`, with the line's number, when a line has passed `MAX_LINE_BYTES`.
  */
 export async function* splitLines(
   source: AsyncIterable<Uint8Array>,
@@ -47,11 +46,7 @@ export async function* splitLines(
     held = chunk.byteLength - last
     if (held > MAX_LINE_BYTES) throw tooLong(count + 1)
   }
-  if (held === 0 || !takesRest()) return
-  const line = oneLine(rest)
-  // every other line has its newline, and so is a line whatever it is
-  checkLine(line.bytes, 'newline')
-  yield line
+  if (held > 0 && takesRest()) yield oneLine(rest)
 }
 
 /** One line as it is, already checked. */

@@ -1,29 +1,26 @@
 import {
   type CoreKey,
+  decodeJournalRecord,
   decodeManifest,
   decodeRule,
   defaultNames,
   encodeManifest,
-  endOfRecord,
   type Framing,
   formatRule,
+  type JournalRecord,
   keyFromBytes,
   keyToBytes,
   type LogManifest,
+  lineCount,
   type RoutingRule
 } from '@many-cores/protocol'
 import type Corestore from 'corestore'
 import Hypercore from 'hypercore'
 import { NodeError, translate } from '../errors.ts'
-import { decodeRecord } from '../follow/record.ts'
 import type { OpenCore } from './appender.ts'
 import type { CleanEnd } from './clean-end.ts'
-import { type ComparedLog, WAYS_OUT } from './compare.ts'
-import { giveUp, type Loss } from './loss.ts'
-import { type LostBlocks, readLoss, readLostBlocks } from './lost-blocks.ts'
-import { firstAbsent } from './present.ts'
+import type { ComparedLog } from './compare.ts'
 import { readRegained, writeRegained } from './regained.ts'
-import { type CoreExtents, type Survey, survey } from './survey.ts'
 
 /** The log of a store, ready to be appended to. */
 export interface WritableLog {
@@ -31,16 +28,12 @@ export interface WritableLog {
   readonly manifest: LogManifest
   readonly bootstrap: Hypercore
   readonly openCore: OpenCore
-  /** The position of the next line. */
+  /** Lines published so far. */
   readonly length: number
   /** From here on lines came back from peers, and no checkpoint stands behind them; null: there are none. */
   readonly regainedFrom: number | null
   /** The time of the last journal record, 0 if there is none. */
   readonly time: number
-  /** The block of the newest loss record, null if there is none. */
-  readonly loss: number | null
-  /** What has to be given up before anything is appended: `length` and `time` are behind it. Null: nothing. */
-  readonly given: Loss | null
   close(): Promise<void>
 }
 
@@ -50,8 +43,6 @@ export interface LogOptions {
   readonly routing?: RoutingRule
   readonly names?: readonly string[]
   readonly framing?: Framing
-  /** Give up what was lost, and nobody has. */
-  readonly acceptLoss: boolean
 }
 
 /** Whom a log is compared with before it is appended to. */
@@ -61,15 +52,13 @@ export interface LogHooks {
   readonly compare: (log: ComparedLog) => Promise<void>
   /** So many lines were got back. */
   readonly onRegained: (lines: number) => void
-  /** The lines at so many positions from the first one on are given up; 0: nobody knows how many. */
-  readonly onLost: (position: number, lines: number) => void
 }
 
 /** Opens the log of `store`, and creates it, as `options` say, where there is none. */
 export async function openLog(
   store: Corestore,
   options: LogOptions,
-  { end, compare, onRegained, onLost }: LogHooks
+  { end, compare, onRegained }: LogHooks
 ): Promise<WritableLog> {
   const bootstrap = store.get({ name: 'core-1' })
   const cores = new Map<number, Hypercore>()
@@ -90,18 +79,13 @@ export async function openLog(
     const isTrusted = await end.isTrusted(key, bootstrap.length)
     const before = isTrusted ? null : await storedLength(bootstrap, key)
     if (!isTrusted) {
+      const countCores = async (): Promise<number> => (await readManifest()).cores.length
       // first: whoever is killed while lines come back still knows which they are
       if (before !== null && (await readRegained(bootstrap)) === null) await writeRegained(bootstrap, before)
-      await compare({
-        bootstrap,
-        countCores: async () => (await readManifest()).cores.length,
-        openCore: openAlias,
-        readLoss: async () => readLoss(bootstrap, await readManifest()),
-        readLost: async () => readLostBlocks(bootstrap, await readManifest())
-      })
+      await compare({ bootstrap, countCores, openCore: openAlias })
     }
     const missing = await end.missing(key, bootstrap.length)
-    if (missing > 0 && !options.acceptLoss)
+    if (missing > 0)
       throw unfit(
         `its journal had ${missing} records more when it was closed, and nobody who is connected has them`
       )
@@ -117,26 +101,19 @@ export async function openLog(
         throw refused(`its data core ${index} is not the one that block 0 names`)
       return core
     }
+    const lengths = (): Promise<number[]> => storedLengths(store, manifest)
+    const tail = await readTail(bootstrap, manifest, { lengths, all: !isTrusted })
+    end.note(key, bootstrap.length)
+    if (before !== null && tail.length > before) onRegained(tail.length - before)
     const regainedFrom = await readRegained(bootstrap)
-    const { found, given } = await look(
-      { store, bootstrap, manifest, openCore },
-      { isTrusted, regainedFrom, acceptLoss: options.acceptLoss }
-    )
-    if (given === null) end.note(key, bootstrap.length)
-    if (before !== null && found.position > before) onRegained(found.position - before)
-    if (given !== null) onLost(given.position, given.lines)
-    else if (missing > 0) onLost(found.position, 0)
-    const isRegained = regainedFrom !== null && regainedFrom < found.position
-    if (regainedFrom !== null && !isRegained && given === null) await writeRegained(bootstrap, null)
+    const isRegained = regainedFrom !== null && regainedFrom < tail.length
+    if (regainedFrom !== null && !isRegained) await writeRegained(bootstrap, null)
     return {
       key,
       manifest,
       bootstrap,
       openCore,
-      length: given?.record.seq ?? found.position,
-      time: given?.record.time ?? found.time,
-      loss: found.loss === 0 ? null : found.loss,
-      given,
+      ...tail,
       regainedFrom: isRegained ? regainedFrom : null,
       close
     }
@@ -153,7 +130,9 @@ async function storedLength(bootstrap: Hypercore, key: CoreKey): Promise<number 
     [0, bootstrap.length - 1].map((index) => bootstrap.get(index, { wait: false }))
   )
   if (first === null || first === undefined || last === null || last === undefined) return null
-  return endOfRecord(decodeRecord(last, bootstrap.length - 1, loggable(decodeManifest(first, key))))
+  const { cores, framing } = loggable(decodeManifest(first, key))
+  const record = decodeJournalRecord(last, { cores: cores.length, framing })
+  return record.seq + lineCount(record)
 }
 
 async function firstBlock(bootstrap: Hypercore): Promise<Uint8Array> {
@@ -201,64 +180,67 @@ function refuseMismatch(manifest: LogManifest, { routing, names, framing }: LogO
     throw mismatch(`the log has framing ${manifest.framing}, not ${framing}`)
 }
 
-interface StoredLog {
-  readonly store: Corestore
-  readonly bootstrap: Hypercore
-  readonly manifest: LogManifest
-  readonly openCore: OpenCore
+/**
+ * Where the log ends, by its last journal record. With `all`, every core is compared with the last record that names it; else
+ * those that the last record names.
+ */
+async function readTail(
+  bootstrap: Hypercore,
+  manifest: LogManifest,
+  cores: { readonly lengths: () => Promise<number[]>; readonly all: boolean }
+): Promise<{ length: number; time: number }> {
+  const last = bootstrap.length - 1
+  const record = last < 1 ? null : await readRecord(bootstrap, last, manifest)
+  if (cores.all) await checkAll(bootstrap, manifest, await cores.lengths())
+  else if (record !== null) checkExtents(record, await cores.lengths())
+  return record === null
+    ? { length: 0, time: 0 }
+    : { length: record.seq + lineCount(record), time: record.time }
 }
 
-interface LookOptions {
-  /** The store is as it was left at a clean end. */
-  readonly isTrusted: boolean
-  readonly regainedFrom: number | null
-  readonly acceptLoss: boolean
+async function readRecord(
+  bootstrap: Hypercore,
+  index: number,
+  manifest: LogManifest
+): Promise<JournalRecord> {
+  const block = await bootstrap.get(index, { wait: false })
+  if (block === null) throw unfit(`block ${index} of its journal is missing`)
+  return decodeJournalRecord(block, { cores: manifest.cores.length, framing: manifest.framing })
 }
 
-/** Looks whether journal and cores fit together, and what must be given up if not. Throws NodeError `STORE_REFUSED`. */
-async function look(
-  log: StoredLog,
-  { isTrusted, regainedFrom, acceptLoss }: LookOptions
-): Promise<{ readonly found: Survey; readonly given: Loss | null }> {
-  const { bootstrap, manifest } = log
-  const lost = await readLostBlocks(bootstrap, manifest)
-  const cores = await readExtents(log, lost)
-  const isWhole = (await firstAbsent(bootstrap, lost.journal)) === bootstrap.length
-  const found = await survey({
-    bootstrap,
-    manifest,
-    cores,
-    lost,
-    from: isTrusted ? Number.POSITIVE_INFINITY : (regainedFrom ?? 0),
-    all: !isTrusted || !isWhole || cores.some(({ length, whole }) => whole < length)
-  })
-  const { fault } = found
-  if (fault === null) return { found, given: null }
-  // a gap in what was never lost is no lost end: what lies behind it would go for nothing
-  if (found.position < (regainedFrom ?? 0)) throw refused(`${fault}, ${NOT_LOST}`)
-  if (!acceptLoss) throw unfit(fault)
-  const given = giveUp(found, cores, { before: lost.journal, block: bootstrap.length })
-  if (given === null) throw refused(`${fault}, and it has lost as often as a log may: ${NEW_STORAGE}`)
-  return { found, given }
-}
-
-/** How many blocks each data core has here, without opening those that have all: that takes milliseconds, and a log may have 16,384. */
-async function readExtents(
-  { store, manifest, openCore }: StoredLog,
-  lost: LostBlocks
-): Promise<CoreExtents[]> {
+/** How many blocks each data core has here, without opening it: that takes milliseconds, and a log may have 16,384. */
+async function storedLengths(store: Corestore, { cores }: LogManifest): Promise<number[]> {
   const infos = await store.storage.getInfos(
-    manifest.cores.map(({ key }) => Hypercore.discoveryKey(keyToBytes(key))),
-    { auth: false }
+    cores.map(({ key }) => Hypercore.discoveryKey(keyToBytes(key))),
+    { auth: false, hints: false }
   )
-  const extents: CoreExtents[] = []
-  for (const [index, info] of infos.entries()) {
-    const length = info?.head?.length ?? 0
-    const isWhole = (info?.hints?.contiguousLength ?? 0) >= length
-    const whole = isWhole ? length : await firstAbsent(await openCore(index), lost.cores.get(index) ?? [])
-    extents.push({ length, whole })
+  return infos.map((info) => info?.head?.length ?? 0)
+}
+
+async function checkAll(
+  bootstrap: Hypercore,
+  manifest: LogManifest,
+  lengths: readonly number[]
+): Promise<void> {
+  const unnamed = new Map([...lengths.entries()].filter(([, length]) => length > 0))
+  for (let index = bootstrap.length - 1; index > 0 && unnamed.size > 0; index--) {
+    const record = await readRecord(bootstrap, index, manifest)
+    const at = record.at.filter(([core]) => index === bootstrap.length - 1 || unnamed.has(core))
+    checkExtents({ at }, lengths)
+    for (const [core] of at) unnamed.delete(core)
   }
-  return extents
+  for (const [index, length] of unnamed)
+    throw unfit(`its journal names no block of core ${index}, which has ${length}`)
+}
+
+// An atom leaves the two in step; a store where they are not was damaged, and appending would rewrite its history.
+function checkExtents({ at }: Pick<JournalRecord, 'at'>, lengths: readonly number[]): void {
+  for (const [index, length, blocks] of at) {
+    if (lengths[index] === length + blocks) continue
+    throw unfit(
+      `its journal ends with ${length + blocks} blocks in core ${index}, which has ${lengths[index]}`
+    )
+  }
 }
 
 function keyOf(core: Hypercore): CoreKey {
@@ -271,12 +253,10 @@ function refused(fault: string): NodeError {
 
 /** Not `STORE_DAMAGED`: all of it can be read, and does not fit together, or to what was there. */
 function unfit(fault: string): NodeError {
-  return refused(`${fault}, and appending would rewrite what readers have: ${WAYS_OUT}`)
+  return refused(
+    `${fault}, and appending would rewrite what readers have: start again while a reader that has everything is connected, or use a new --storage for a new log`
+  )
 }
-
-const NEW_STORAGE = 'use a new --storage for a new log'
-
-const NOT_LOST = `which it had when it was opened last: start again while a reader that has everything is connected, or ${NEW_STORAGE}`
 
 function mismatch(fault: string): NodeError {
   return new NodeError(

@@ -121,36 +121,6 @@ export const records: Arbitrary<{ readonly record: JournalRecord; readonly conte
     return { record: { seq, time, at, order }, context: { cores, framing } }
   })
 
-/** A loss record, and a log that it may belong to. */
-export const losses: Arbitrary<{ readonly record: JournalRecord; readonly context: JournalContext }> = fc
-  .record({
-    seq: fc.maxSafeNat(),
-    time: fc.maxSafeNat(),
-    framing: framings,
-    lengths: fc.uniqueArray(
-      fc.tuple(fc.nat(MAX_CORES - 1), fc.nat(2 ** 50), fc.integer({ min: 1, max: 2 ** 50 })),
-      {
-        selector: ([core]) => core,
-        maxLength: 8
-      }
-    ),
-    steps: fc.array(fc.tuple(fc.integer({ min: 1, max: 2 ** 40 }), fc.nat(2 ** 40)), {
-      minLength: 1,
-      maxLength: 8
-    })
-  })
-  .map(({ seq, time, framing, lengths, steps }) => {
-    let block = 0
-    const lost = steps.map(([kept, given]) => {
-      const first = block + kept
-      block = first + given
-      return [first, block] as const
-    })
-    const at = lengths.sort(([one], [other]) => one - other)
-    const cores = Math.max(0, ...at.map(([core]) => core)) + 1
-    return { record: { seq, time, at, order: [], lost }, context: { cores, framing, block } }
-  })
-
 function countOf(core: number, order: readonly number[]): number {
   let lines = 0
   for (let run = 0; run < order.length; run += 2) if (order[run] === core) lines += order[run + 1] as number
