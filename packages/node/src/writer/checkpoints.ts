@@ -11,9 +11,9 @@ const MAX_CHECKPOINT_BYTES = 4096
 const NAME = /^[\w.-]{1,64}$/
 const PREFIX = 'many-cores/checkpoint/'
 
-/** The bytes of a value. Throws NodeError `BAD_OPTION` for one that is too large. */
+/** A copy of a value's bytes. Throws NodeError `BAD_OPTION` for one that is too large. */
 export function encodeCheckpoint(name: string, value: Uint8Array | string): Uint8Array {
-  const bytes = typeof value === 'string' ? b4a.from(value) : value
+  const bytes = typeof value === 'string' ? b4a.from(value) : Uint8Array.from(value)
   if (bytes.byteLength <= MAX_CHECKPOINT_BYTES) return bytes
   throw new NodeError(
     'BAD_OPTION',

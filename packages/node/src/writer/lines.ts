@@ -10,7 +10,7 @@ export interface Lines {
 const NEWLINE = 0x0a
 
 /**
- * Cuts a byte stream into lines, after each 0x0A and at its end, a chunk's worth at a time. Holds back at most one line;
+ * Cuts a byte stream into lines, after each 0x0A and at its end, a chunk's worth at a time. Holds back a copy of at most one line;
  * `takesRest` is asked at the end whether it is one without a terminator.
  *
  * @throws ProtocolError `LINE_TOO_LONG`, with the line's number, when a line has passed `MAX_LINE_BYTES`.
@@ -26,7 +26,7 @@ export async function* splitLines(
     const first = chunk.indexOf(NEWLINE) + 1
     if (held + (first || chunk.byteLength) > MAX_LINE_BYTES) throw tooLong(count + 1)
     if (first === 0) {
-      rest.push(chunk)
+      rest.push(b4a.from(chunk))
       held += chunk.byteLength
       continue
     }
@@ -42,7 +42,7 @@ export async function* splitLines(
       count += lines.ends.length
       yield lines
     }
-    rest = last < chunk.byteLength ? [chunk.subarray(last)] : []
+    rest = last < chunk.byteLength ? [b4a.from(chunk.subarray(last))] : []
     held = chunk.byteLength - last
     if (held > MAX_LINE_BYTES) throw tooLong(count + 1)
   }

@@ -42,7 +42,9 @@ export class Packer {
     let start = 0
     for (const end of ends) {
       const core = route(bytes, this.#position++, start, end)
-      if (core !== run || this.#framing === 'none' || end - runStart > MAX_BLOCK_BYTES) {
+      // what follows a line without a terminator must not be glued to it
+      const isWhole = this.#framing === 'newline' && bytes[start - 1] === NEWLINE
+      if (core !== run || !isWhole || end - runStart > MAX_BLOCK_BYTES) {
         if (runLines > 0) this.#place(run, bytes, runStart, start, runLines)
         run = core
         runStart = start
@@ -72,7 +74,6 @@ export class Packer {
       this.#blocks.set(core, blocks)
     }
     blocks.add(bytes, start, end)
-    // only at the end of an input can a line have no terminator; what follows it must not be glued to it
     if (this.#framing === 'none' || bytes[end - 1] !== NEWLINE) blocks.seal()
     const last = this.#order.length - 2
     if (this.#order[last] === core) (this.#order[last + 1] as number) += lines

@@ -1,4 +1,5 @@
 import { MAX_BATCH_BYTES, MAX_BATCH_LINES } from '@many-cores/protocol'
+import b4a from 'b4a'
 import type { StreamCheckpoint } from '../checkpoint.ts'
 import { type Checkpoints, encodeCheckpoint } from './checkpoints.ts'
 import type { Lines } from './lines.ts'
@@ -15,9 +16,15 @@ export interface SubmittedCheckpoint extends StreamCheckpoint {
  */
 export const GATHERED_BYTES: number = 4 * 1024 * 1024
 
-const NOTHING: Lines = { bytes: new Uint8Array(), ends: [] }
+/** Copies of lines are gathered in pieces of so many bytes; the first ones are smaller, for most submissions are one line. */
+const PIECE_BYTES = 64 * 1024
 
-/** Lines that become durable together, and who waits for it. */
+/** Some of a submission's lines, back to back: line i is `bytes[ends[i - 1] ?? 0, ends[i])`, and the rest of `bytes` is free. */
+interface Piece extends Lines {
+  readonly ends: number[]
+}
+
+/** Lines that become durable together, and who waits for it. They are copies: the caller may use its buffers again. */
 export class Submission {
   /** Resolves to the position of its first line once it is durable. */
   readonly durable: Promise<number>
@@ -25,7 +32,7 @@ export class Submission {
   bytes = 0
   /** Whether a flush has it: nothing can be added any more. */
   taken = false
-  readonly #parts: Lines[] = []
+  readonly #pieces: Piece[] = []
   readonly #checkpoint: SubmittedCheckpoint | undefined
   readonly #maxBytes: number
   #resolve: (position: number) => void = ignore
@@ -56,14 +63,17 @@ export class Submission {
     if (next === first && this.lines === 0) next = Math.min(most, first + 1)
     if (next === first) return first
     const end = ends[next - 1] ?? start
-    this.#parts.push(next - first === ends.length ? from : slice(bytes, ends, first, next, start, end))
+    const piece = this.#pieceFor(end - start)
+    const shift = (piece.ends.at(-1) ?? 0) - start
+    piece.bytes.set(bytes.subarray(start, end), start + shift)
+    for (let line = first; line < next; line++) piece.ends.push((ends[line] as number) + shift)
     this.lines += next - first
     this.bytes += end - start
     return next
   }
 
   pack(packer: Packer): void {
-    for (const part of this.#parts) packer.add(part)
+    for (const piece of this.#pieces) packer.add(piece)
   }
 
   /** Adds the checkpoint that holds once these lines are durable. */
@@ -83,10 +93,24 @@ export class Submission {
   }
 
   get #last(): Uint8Array {
-    const { bytes, ends } = this.#parts.at(-1) ?? NOTHING
-    return bytes.subarray(ends.at(-2) ?? 0, ends.at(-1) ?? 0)
+    const last = this.#pieces.at(-1)
+    return last?.bytes.subarray(last.ends.at(-2) ?? 0, last.ends.at(-1) ?? 0) ?? NOTHING
+  }
+
+  /** A piece with room for so many bytes. */
+  #pieceFor(size: number): Piece {
+    const last = this.#pieces.at(-1)
+    if (last !== undefined && size <= last.bytes.byteLength - (last.ends.at(-1) ?? 0)) return last
+    const piece = {
+      bytes: b4a.allocUnsafeSlow(Math.max(size, Math.min(2 * this.bytes, PIECE_BYTES))),
+      ends: []
+    }
+    this.#pieces.push(piece)
+    return piece
   }
 }
+
+const NOTHING = new Uint8Array()
 
 /** What waits for the next flush, in order. */
 export class SubmissionQueue {
@@ -127,20 +151,6 @@ export function checkpointsOf(batch: readonly Submission[]): Checkpoints {
   const checkpoints = new Map<string, Uint8Array>()
   for (const submission of batch) submission.mark(checkpoints)
   return checkpoints
-}
-
-function slice(
-  bytes: Uint8Array,
-  ends: readonly number[],
-  first: number,
-  next: number,
-  start: number,
-  end: number
-): Lines {
-  return {
-    bytes: bytes.subarray(start, end),
-    ends: ends.slice(first, next).map((lineEnd) => lineEnd - start)
-  }
 }
 
 function ignore(): void {}
