@@ -4,6 +4,7 @@ declare module 'corestore' {
   import type Hypercore from 'hypercore'
   import type { SharedCore } from 'hypercore'
   import type { KeyPair } from 'hyperdht'
+  import type RocksDB from 'rocksdb-native'
 
   interface CorestoreOptions {
     readonly primaryKey?: Uint8Array
@@ -23,6 +24,9 @@ declare module 'corestore' {
 
   interface CorestoreStorage {
     readonly path: string
+    readonly rocks: RocksDB
+    /** Called when the database could not be opened: deletes its write-ahead logs where that is what recovery needs. */
+    _maybeRecoverLater: (error: Error) => void
     createAtom(): Atom
     /** Of each core, whether it is open or not; null where there is none. `head` is null where nothing was appended. */
     getInfos(

@@ -2,6 +2,7 @@ declare module 'hypercore' {
   import type { EventEmitter } from 'node:events'
   import type SecretStream from '@hyperswarm/secret-stream'
   import type { Atom, CorestoreStorage } from 'corestore'
+  import type RocksDB from 'rocksdb-native'
 
   interface HypercoreEvents {
     /** A wake-up: one event may stand for many blocks, or for history. */
@@ -29,6 +30,51 @@ declare module 'hypercore' {
     /** Whether it has said how long the core is that it holds. */
     readonly remoteSynced: boolean
     readonly stream: SecretStream
+    readonly core: SharedCore
+    /** Whether its channel is closed. */
+    readonly removed: boolean
+    /** Asks it; it answers with data of the same `id`. */
+    readonly wireRequest: { send(request: PeerRequest): unknown }
+    /** Answers that it does not have what was asked for. */
+    readonly wireNoData: { send(answer: { readonly request: number; readonly reason: number }): unknown }
+    /** Requests that wait, those included that were cancelled meanwhile. */
+    readonly receiverQueue: {
+      readonly length: number
+      readonly queue: { readonly length: number }
+      readonly priority: { readonly length: number }
+    }
+    /** Answers a request now. */
+    _handleRequest: (request: PeerRequest) => Promise<void>
+    /** Forgets a request of the other end. */
+    oncancel(message: { readonly request: number }): void
+  }
+
+  interface PeerRequest {
+    /** 0: for a comparison of histories. */
+    readonly id: number
+    readonly fork: number
+    readonly block: { readonly index: number } | null
+    readonly hash: null
+    readonly seek: null
+    readonly upgrade: { readonly start: number; readonly length: number } | null
+  }
+
+  interface TreeNode {
+    readonly index: number
+    readonly size: number
+    readonly hash: Uint8Array
+  }
+
+  /** What a peer has that was signed, and does not fit to what is here. */
+  interface ConflictProof {
+    readonly fork: number
+    readonly upgrade: {
+      /** Up to where the nodes reach; the additional ones reach up to what is signed. */
+      readonly length: number
+      readonly nodes: readonly TreeNode[]
+      readonly additionalNodes: readonly TreeNode[]
+      readonly signature: Uint8Array
+    }
   }
 
   interface SessionOptions {
@@ -58,20 +104,51 @@ declare module 'hypercore' {
     /** Null until ready, where the core was asked for by its discovery key. */
     readonly key: Uint8Array | null
     readonly replicator: Replicator
+    /** Null until ready; so is `storage`. */
+    readonly header: { readonly keyPair: unknown }
+    readonly state: {
+      readonly fork: number
+      readonly length: number
+      readonly roots: readonly TreeNode[]
+      readonly signature: Uint8Array | null
+    }
+    /** Which blocks are here. */
+    readonly bitfield: { get(index: number): boolean }
+    _setBitfieldRanges(start: number, end: number, isSet: boolean): void
+    updateContiguousLength(change: {
+      readonly start: number
+      readonly length: number
+      readonly drop: boolean
+    }): void
+    /** Its session of the database. */
+    readonly storage: { readonly db: RocksDB }
+    ready(): Promise<void>
     readonly closing: Promise<void> | null
     /** Stores how far the core is complete, here and at its peers, where that has changed. */
     flushHints(): Promise<void>
     /** Verifies what a peer sent, and stores it. */
     verify(proof: unknown, from: unknown): Promise<boolean>
     /** Takes over a verified history of another fork, and truncates to what it has in common with the one that is here. */
-    reorg(batch: { readonly ancestors: number }): Promise<boolean>
+    reorg(batch: {
+      readonly ancestors: number
+      readonly fork: number
+      readonly length: number
+      readonly roots: readonly TreeNode[]
+      readonly signature: Uint8Array | null
+    }): Promise<boolean>
     /** Closes everything once two signatures of one length were found and verified. */
-    _onconflict(proof: { readonly upgrade: { readonly length: number } }): Promise<void>
+    _onconflict(proof: ConflictProof): Promise<void>
   }
 
   interface Replicator {
     /** Whether histories of other forks are asked for. */
     allowFork: boolean
+    /** Whether a longer history is asked for as soon as a peer has one. */
+    eagerUpgrade: boolean
+    /** Asks the peers for a block, until it comes or the session closes whose requests these are. */
+    addBlock(requests: unknown[], index: number, isForced: boolean): { readonly promise: Promise<Uint8Array> }
+    /** Tells the peers that blocks are here, or not any more. */
+    onhave(start: number, length: number, isDropped: boolean): void
   }
 
   interface Audit {
@@ -135,6 +212,8 @@ declare module 'hypercore' {
     snapshot(options: SessionOptions & { readonly valueEncoding: 'json' }): Hypercore<unknown>
     snapshot(options?: SessionOptions): Hypercore
 
+    /** What this session has asked peers for. */
+    readonly activeRequests: unknown[]
     /** What all sessions share; its public part is undocumented. */
     readonly core: SharedCore
 
@@ -144,14 +223,17 @@ declare module 'hypercore' {
 
   export type {
     Audit,
+    ConflictProof,
     Download,
     GetOptions,
     HypercoreEvents,
     Manifest,
     Peer,
+    PeerRequest,
     Replicator,
     SessionOptions,
-    SharedCore
+    SharedCore,
+    TreeNode
   }
   export default Hypercore
 }

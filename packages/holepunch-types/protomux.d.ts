@@ -9,11 +9,18 @@ declare module 'protomux' {
     readonly opened: boolean
     /** Called when the stream takes more again. */
     readonly ondrain: (channel: Channel) => unknown
+    /** By their types' numbers. */
+    readonly messages: readonly SentMessage[]
     open(handshake?: unknown): void
   }
 
   interface Message {
     readonly onmessage?: (message: unknown, channel: Channel) => unknown
+  }
+
+  /** A type of messages of a channel; it has more than one where several share it. */
+  interface SentMessage {
+    send: (message: unknown, channel?: Channel) => boolean
   }
 
   interface ChannelOptions {
@@ -43,6 +50,6 @@ declare module 'protomux' {
     [Symbol.iterator](): Iterator<Channel>
   }
 
-  export type { Channel, ChannelOptions, Message }
+  export type { Channel, ChannelOptions, Message, SentMessage }
   export default Protomux
 }

@@ -3,46 +3,57 @@ import { randomInt } from 'node:crypto'
 import { appendFile, readFile, stat, writeFile } from 'node:fs/promises'
 import test from 'node:test'
 import { setTimeout } from 'node:timers/promises'
-import { DEADLINE_MS } from '@many-cores/testing'
+import { cutPower, DEADLINE_MS, recordSyncs } from '@many-cores/testing'
 import { underLoad } from './patience.ts'
 import type { Program } from './program.ts'
 import { keyOf, Sandbox } from './sandbox.ts'
 
 /** How many times one of the two is killed. `KILLS=200` for the long run, of 1,000,000 lines. */
 const KILLS = Number(process.env.KILLS ?? 6)
+/** How many times one of the two loses its power. `POWER_CUTS=200` for the long run. */
+const POWER_CUTS = Number(process.env.POWER_CUTS ?? 6)
 const LINES_A_KILL = 5000
 
-test(`a file that grows is copied byte for byte while writer --input and reader --output are killed ${KILLS} times`, async (t) => {
-  const sandbox = await Sandbox.open(t)
-  const [source, copy] = [sandbox.path('source'), sandbox.path('copy')]
-  await writeFile(source, '')
-  const write = (): Promise<Program> => sandbox.writer({ args: ['--input', source] })
-  let writer = await write()
-  const key = await keyOf(writer)
-  const read = (): Promise<Program> => sandbox.reader(key, { args: ['--output', copy] })
-  let reader = await read()
+for (const { what, count, isPowerCut } of [
+  { what: 'are killed', count: KILLS, isPowerCut: false },
+  { what: 'lose their power', count: POWER_CUTS, isPowerCut: true }
+]) {
+  test(`a file that grows is copied byte for byte while writer --input and reader --output ${what} ${count} times`, async (t) => {
+    const sandbox = await Sandbox.open(t)
+    const [source, copy] = [sandbox.path('source'), sandbox.path('copy')]
+    const record = sandbox.path('record')
+    const env = isPowerCut ? recordSyncs(record) : {}
+    await writeFile(source, '')
+    const write = (): Promise<Program> => sandbox.writer({ args: ['--input', source], env })
+    let writer = await write()
+    const key = await keyOf(writer)
+    const read = (): Promise<Program> => sandbox.reader(key, { args: ['--output', copy], env })
+    let reader = await read()
 
-  for (let kill = 0; kill < KILLS; kill++) {
-    await appendFile(source, linesFrom(kill * LINES_A_KILL))
-    // a random moment of start, catching up, or rest
-    await setTimeout(randomInt(600))
-    if (randomInt(2) === 0) {
-      await writer.kill()
-      writer = await write()
-    } else {
-      await reader.kill()
-      reader = await read()
+    for (let kill = 0; kill < count; kill++) {
+      await appendFile(source, linesFrom(kill * LINES_A_KILL))
+      // a random moment of start, catching up, or rest
+      await setTimeout(randomInt(600))
+      if (randomInt(2) === 0) {
+        await writer.kill()
+        if (isPowerCut) await cutPower({ storage: sandbox.path('writer'), record })
+        writer = await write()
+      } else {
+        await reader.kill()
+        if (isPowerCut) await cutPower({ storage: sandbox.path('reader'), record, files: [copy] })
+        reader = await read()
+      }
     }
-  }
-  await grown(copy, (await stat(source)).size, { writer, reader })
-  for (const program of [writer, reader]) {
-    // one that was started this moment does not listen yet
-    await program.stderr.says('opening the store')
-    program.signal('SIGTERM')
-    await program.ends(143)
-  }
-  assert.ok((await readFile(copy)).equals(await readFile(source)), 'the copy is not what was written')
-})
+    await grown(copy, (await stat(source)).size, { writer, reader })
+    for (const program of [writer, reader]) {
+      // one that was started this moment does not listen yet
+      await program.stderr.says('opening the store')
+      program.signal('SIGTERM')
+      await program.ends(143)
+    }
+    assert.ok((await readFile(copy)).equals(await readFile(source)), 'the copy is not what was written')
+  })
+}
 
 function linesFrom(first: number): string {
   const lineAt = (line: number): string =>

@@ -5,6 +5,7 @@ import { storageOf } from './recover.ts'
 /** What the common options say about the node. */
 export interface NodeValues extends NetworkValues {
   readonly storage: string | undefined
+  readonly fsync: boolean
 }
 
 /** The reader's node, as its common options want it. */
@@ -12,6 +13,7 @@ export async function openReaderNode(values: NodeValues, context: RunContext): P
   const { env, signal, status } = context
   const node = await openNode({
     storage: storageOf(values.storage, context),
+    fsync: values.fsync,
     ...(await networkOf(values, env)),
     onStatus: reportTo(status),
     signal

@@ -11,6 +11,7 @@ import { type Node, openNode } from '@many-cores/node'
 /** What the common options say about the node. */
 export interface NodeValues extends NetworkValues {
   readonly storage: string | undefined
+  readonly fsync: boolean
 }
 
 /** The writer's node, as its common options want it. */
@@ -18,6 +19,7 @@ export async function openWriterNode(values: NodeValues, { env, signal, status }
   const { storage } = values
   const node = await openNode({
     storage: storage === undefined ? defaultStorage('writer', env) : resolvePath(storage, env),
+    fsync: values.fsync,
     ...(await networkOf(values, env)),
     onStatus: reportTo(status),
     signal

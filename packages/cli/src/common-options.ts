@@ -4,6 +4,7 @@ import type { StatusLevel } from './status.ts'
 /** Options that every program of ours has. A type, not an interface: an interface is no `OptionTable`. */
 export type CommonOptions = {
   readonly storage: StringOption<string>
+  readonly fsync: BooleanOption & { readonly default: true }
   readonly bootstrap: StringOption<string> & {
     readonly multiple: true
     readonly parse: (text: string) => string
@@ -28,6 +29,11 @@ export function commonOptions(name: string): CommonOptions {
       value: 'DIR',
       help: 'Directory of the store',
       defaultHelp: `$XDG_DATA_HOME/many-cores/${name}, or ~/.local/share/many-cores/${name}`
+    },
+    fsync: {
+      type: 'boolean',
+      default: true,
+      help: 'Sync to disk before anything is acknowledged, announced or remembered; without it a power cut can take the newest lines, and a log whose writer lost lines that a reader has may be lost'
     },
     bootstrap: {
       type: 'string',

@@ -52,6 +52,7 @@ function parseWhere(text: string): { readonly position: number } {
 test('without arguments every option has its default', () => {
   assert.deepEqual(valuesOf([]), {
     storage: undefined,
+    fsync: true,
     bootstrap: [],
     relay: undefined,
     lan: true,

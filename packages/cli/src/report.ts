@@ -86,11 +86,11 @@ class Report {
         break
       case 'comparing':
         this.#status.state(
-          `not closed last time: asking peers whether they hold more, ${event.patience / 1000} s at most if there are none`
+          `unclean shutdown: checking peers for newer lines (up to ${event.patience / 1000} s)`
         )
         break
       case 'regained':
-        this.#status.note(`got ${grouped(event.lines)} lines back from peers, which this store had lost`)
+        this.#status.note(`recovered ${grouped(event.lines)} lines from peers that this store did not have`)
         break
       case 'failed':
       case 'spare':

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -12,7 +12,7 @@ import HyperDHT from 'hyperdht'
 import createTestnet, { type Testnet } from 'hyperdht/testnet.js'
 import Hyperswarm, { type Discovery, type PeerInfo, type Server } from 'hyperswarm'
 import Protomux, { type Channel } from 'protomux'
-import RocksDB, { type ColumnFamily, type WriteBatch } from 'rocksdb-native'
+import RocksDB, { type ColumnFamily, type State, type WriteBatch } from 'rocksdb-native'
 import z32 from 'z32'
 
 /** A member that is declared and not listed here, or the other way round, does not compile. */
@@ -66,6 +66,8 @@ test('corestore has what is declared', () => {
   })
   assertMembers<CorestoreStorage>(store.storage, {
     path: 'property',
+    rocks: 'property',
+    _maybeRecoverLater: 'method',
     createAtom: 'method',
     getInfos: 'method',
     close: 'method'
@@ -101,6 +103,7 @@ test('hypercore has what is declared', () => {
     snapshot: 'method',
     getUserData: 'method',
     setUserData: 'method',
+    activeRequests: 'property',
     core: 'property'
   })
   assert.equal(typeof Hypercore.defaultStorage, 'function')
@@ -110,13 +113,25 @@ test('hypercore has what is declared', () => {
     audit: 'method',
     key: 'property',
     replicator: 'property',
+    header: 'property',
+    state: 'property',
+    storage: 'property',
+    bitfield: 'property',
+    _setBitfieldRanges: 'method',
+    updateContiguousLength: 'method',
+    ready: 'method',
     closing: 'property',
     flushHints: 'method',
     verify: 'method',
     reorg: 'method',
     _onconflict: 'method'
   })
-  assertMembers<Replicator>(core.core.replicator, { allowFork: 'property' })
+  assertMembers<Replicator>(core.core.replicator, {
+    allowFork: 'property',
+    eagerUpgrade: 'property',
+    addBlock: 'method',
+    onhave: 'method'
+  })
   const download = core.download({ start: 0, end: 0 })
   assertMembers<Download>(download, { done: 'method', destroy: 'method' })
   download.destroy()
@@ -164,7 +179,14 @@ test('two stores replicate over a pipe, and each core sees a peer', async () => 
       remoteContiguousLength: 'property',
       remoteFork: 'property',
       remoteSynced: 'property',
-      stream: 'property'
+      stream: 'property',
+      core: 'property',
+      removed: 'property',
+      wireRequest: 'property',
+      wireNoData: 'property',
+      receiverQueue: 'property',
+      _handleRequest: 'method',
+      oncancel: 'method'
     })
     assertMembers<ProtocolStream>(near, { noiseStream: 'property', pipe: 'method', destroy: 'method' })
     assert.ok(near.noiseStream instanceof SecretStream)
@@ -244,14 +266,23 @@ test('rocksdb-native has what is declared, and takes a batch', async () => {
     ready: 'method',
     close: 'method',
     columnFamily: 'method',
-    write: 'method'
+    write: 'method',
+    currentWalFile: 'method',
+    stats: 'property',
+    _state: 'property'
   })
+  assertMembers<State>(database._state, { createWriteBatch: 'method' })
   const family = new RocksDB.ColumnFamily('lines', { enableBlobFiles: true })
   assertMembers<ColumnFamily>(family, { name: 'property' })
   const batch = database.columnFamily(family).write({ capacity: 1, autoDestroy: true })
   assertMembers<WriteBatch>(batch, { tryPut: 'method', flush: 'method', destroy: 'method' })
   batch.tryPut(Buffer.from('key'), Buffer.from('value'))
   await batch.flush()
+  const { number } = await database.currentWalFile()
+  await stat(join(directory, 'rocks', `${String(number).padStart(6, '0')}.log`))
+  const again = database._state.createWriteBatch(database)
+  assert.equal(again, batch, 'batches are pooled')
+  again.destroy()
   await database.close({ force: true })
 })
 
@@ -274,6 +305,7 @@ test('protomux has what is declared, and tells who pairs the id of a channel tha
     userData: 'property',
     opened: 'property',
     ondrain: 'method',
+    messages: 'property',
     open: 'method'
   })
   assertMembers<Omit<Protomux, typeof Symbol.iterator>>(mux, {

@@ -99,3 +99,17 @@ test('acknowledged ends with the reason of its signal, CLOSED with its writer, B
   await deadline('the end of the wait', waiting)
   await assert.rejects(writer.acknowledged(1), { code: 'CLOSED' })
 })
+
+test('only a peer that syncs what it stores counts: neither plain Hypercore nor a reader without fsync', async (t) => {
+  const machine = await createMachine(t)
+  const writer = await openWriter(await machine.open('w', { fsync: false }))
+  const lines = seededLines(100)
+  await writer.publish(lines)
+  const acknowledged = writer.acknowledged(1)
+  for (const fsync of [false, true]) {
+    const node = await machine.open(`r${fsync}`, { fsync })
+    const reader = await openReader(node, writer.key)
+    assert.deepEqual(await take(reader.batches(), lines.length), lines)
+    if (fsync) assert.deepEqual(await deadline('the one that syncs', acknowledged), [node.id])
+  }
+})

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
-import { deadline } from '@many-cores/testing'
+import { cutPower, deadline, recordSyncs } from '@many-cores/testing'
 import { type FollowOptions, openReader, openWriter, type Reader } from './index.ts'
 import { countAt, lineAt } from './testing/burst-lines.ts'
 import { createMachine, text } from './testing/support.ts'
@@ -13,41 +13,61 @@ import { createMachine, text } from './testing/support.ts'
 /** How many times the writer is killed. `KILLS=1000` for the long run. */
 const KILLS = Number(process.env.KILLS ?? 12)
 
+/** How many times its power is cut. `POWER_CUTS=200` for the long run. */
+const POWER_CUTS = Number(process.env.POWER_CUTS ?? 12)
+
 const BURST = new URL('./testing/burst.js', import.meta.url).pathname
 
-test(`a writer killed in a burst ${KILLS} times has each batch in all its cores, the journal and its checkpoint, or in none`, async (t) => {
-  const machine = await createMachine(t)
-  const log: BurstLog = {
-    storage: join(machine.directory, 'w'),
-    meet: join(machine.directory, 'meet'),
-    key: '',
-    length: 0
-  }
-  await burst(log)
-  // one that sees everything as it comes, over all the writer's deaths
-  const opening = openReader(await machine.open('r'), log.key, { timeout: 0 }).then(
-    (reader) => new Witness(reader)
-  )
-  for (let kill = 1; kill < KILLS; kill++) await burst(log)
+for (const { what, count, isPowerCut } of [
+  { what: 'killed', count: KILLS, isPowerCut: false },
+  { what: 'whose machine loses power', count: POWER_CUTS, isPowerCut: true }
+]) {
+  test(`a writer ${what} in a burst ${count} times has each batch in all its cores, the journal and its checkpoint, or in none, and all that was acknowledged or delivered`, async (t) => {
+    const machine = await createMachine(t)
+    const log: BurstLog = {
+      storage: join(machine.directory, 'w'),
+      meet: join(machine.directory, 'meet'),
+      record: isPowerCut ? join(machine.directory, 'record') : null,
+      key: '',
+      length: 0
+    }
+    await burst(log)
+    // readers that see everything as it comes, over all the writer's deaths
+    const openings = ['r', 's'].map(async (name) => {
+      const reader = await openReader(await machine.open(name), log.key, { timeout: 0 })
+      return new Witness(reader)
+    })
+    for (let cut = 1; cut < count; cut++) await burst(log)
 
-  const node = await machine.open('w')
-  const writer = await openWriter(node)
-  assert.equal(writer.key, log.key)
-  assert.ok(writer.length >= log.length, `${writer.length} lines are there, ${log.length} were acknowledged`)
-  const witness = await deadline('the reader', opening)
-  const stored = new Witness(await openReader(node, writer.key), { live: false })
-  // a million lines in ten seconds, on a machine that is busy with other tests
-  const patience = 20_000 + writer.length / 100
-  await deadline('what is stored', stored.ended, patience)
-  assert.equal(stored.position, writer.length)
-  await deadline('the reader to have all', witness.reaches(writer.length), patience)
-  t.diagnostic(`${writer.length} lines`)
-})
+    const node = await machine.open('w')
+    const writer = await openWriter(node)
+    assert.equal(writer.key, log.key)
+    assert.ok(
+      writer.length >= log.length,
+      `${writer.length} lines are there, ${log.length} were acknowledged`
+    )
+    // nothing came back from the readers: all that they have is here
+    const { length } = writer
+    await writer.acknowledged(0)
+    assert.equal(writer.length, length)
+    const witnesses = await deadline('the readers', Promise.all(openings))
+    const stored = new Witness(await openReader(node, writer.key), { live: false })
+    // a million lines in ten seconds, on a machine that is busy with other tests
+    const patience = 20_000 + writer.length / 100
+    await deadline('what is stored', stored.ended, patience)
+    assert.equal(stored.position, writer.length)
+    const having = witnesses.map((witness) => witness.reaches(writer.length))
+    await deadline('the readers to have all', Promise.all(having), patience)
+    t.diagnostic(`${writer.length} lines`)
+  })
+}
 
 /** What is known of the log from outside. */
 interface BurstLog {
   readonly storage: string
   readonly meet: string
+  /** Where is noted what the writer syncs, if its power is cut. */
+  readonly record: string | null
   key: string
   /** The last that a writer said to be durable. */
   length: number
@@ -86,10 +106,12 @@ class Witness {
   }
 }
 
-/** Runs the writer and kills it at a random moment. */
+/** Runs the writer and kills it, or cuts its power, at a random moment. */
 async function burst(log: BurstLog): Promise<void> {
-  const child = spawn(process.execPath, [BURST, log.storage, log.meet], {
-    stdio: ['ignore', 'pipe', 'inherit']
+  const { storage, meet, record } = log
+  const child = spawn(process.execPath, [BURST, storage, meet], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...(record !== null && recordSyncs(record)) }
   })
   const exited = once(child, 'exit')
   const acknowledgements = randomInt(1, 12)
@@ -109,4 +131,5 @@ async function burst(log: BurstLog): Promise<void> {
   }
   await deadline('the kill', exited)
   assert.equal(child.signalCode, 'SIGKILL', 'it ended by itself')
+  if (record !== null) await cutPower({ storage, record })
 }

@@ -3,6 +3,7 @@ import type Hypercore from 'hypercore'
 import type { Place } from './batch.ts'
 import type { Cursor, CursorState } from './cursor.ts'
 import { NodeError, translate } from './errors.ts'
+import type { WalSync } from './wal-sync.ts'
 
 /** A cursor's name where the user gives none. */
 export const DEFAULT_CURSOR = 'default'
@@ -13,23 +14,23 @@ const PREFIX = 'many-cores/cursor/'
 const PREFIX_END = 'many-cores/cursor0'
 
 /** The cursor `name` of the log whose bootstrap core this is. Throws NodeError `BAD_OPTION` for a name that cannot be one. */
-export async function openCursor(bootstrap: Hypercore, name: string): Promise<Cursor> {
+export async function openCursor(bootstrap: Hypercore, name: string, wal: WalSync): Promise<Cursor> {
   if (!NAME.test(name))
     throw new NodeError(
       'BAD_OPTION',
       `${JSON.stringify(name)} is no cursor name: 1 to 64 of A-Z a-z 0-9 . _ -`
     )
   const stored = await bootstrap.getUserData(PREFIX + name)
-  return new StoredCursor(bootstrap, name, stored === null ? NOTHING : decodeMark(stored, name))
+  return new StoredCursor(bootstrap, name, wal, stored === null ? NOTHING : decodeMark(stored, name))
 }
 
 /** The cursors of the log whose bootstrap core this is, by name. */
-export async function listCursors(bootstrap: Hypercore): Promise<Cursor[]> {
+export async function listCursors(bootstrap: Hypercore, wal: WalSync): Promise<Cursor[]> {
   const cursors: Cursor[] = []
   for await (const { key, value } of bootstrap.core.createUserDataStream({ gte: PREFIX, lt: PREFIX_END })) {
     const name = key.slice(PREFIX.length)
     const mark = decodeMark(value, name)
-    if (mark.place !== null) cursors.push(new StoredCursor(bootstrap, name, mark))
+    if (mark.place !== null) cursors.push(new StoredCursor(bootstrap, name, wal, mark))
   }
   return cursors
 }
@@ -45,13 +46,15 @@ const NOTHING: Mark = { place: null, state: null }
 class StoredCursor implements Cursor {
   readonly name: string
   readonly #bootstrap: Hypercore
+  readonly #wal: WalSync
   #mark: Mark
   #stored: Mark
   #storing: Promise<void> | null = null
 
-  constructor(bootstrap: Hypercore, name: string, mark: Mark) {
+  constructor(bootstrap: Hypercore, name: string, wal: WalSync, mark: Mark) {
     this.name = name
     this.#bootstrap = bootstrap
+    this.#wal = wal
     this.#mark = mark
     this.#stored = mark
   }
@@ -85,6 +88,7 @@ class StoredCursor implements Cursor {
   async #store(mark: Mark): Promise<void> {
     try {
       await this.#bootstrap.setUserData(PREFIX + this.name, encodeMark(mark))
+      await this.#wal.sync()
       this.#stored = mark
     } catch (error) {
       throw translate(error)

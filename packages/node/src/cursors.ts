@@ -23,28 +23,29 @@ export interface Cursors {
 /** Opens the cursors of the log with this key, without looking for peers. Throws ProtocolError `BAD_KEY`; NodeError `CLOSED`. */
 export async function openCursors(node: Node, key: string): Promise<Cursors> {
   const parsed = parseKey(key)
-  const { store, adopt } = internalsOf(node)
-  const bootstrap = store.get({ key: keyToBytes(parsed) })
-  try {
-    await bootstrap.ready()
-    const length = await storedLength(bootstrap, parsed)
-    const close = async (): Promise<void> => {
-      release()
+  const { store, wal, adopt, forget } = internalsOf(node)
+  return await adopt(async () => {
+    const bootstrap = store.get({ key: keyToBytes(parsed) })
+    try {
+      await bootstrap.ready()
+      const length = await storedLength(bootstrap, parsed)
+      const close = async (): Promise<void> => {
+        forget(cursors)
+        await bootstrap.close()
+      }
+      const cursors: Cursors = {
+        length,
+        list: () => listCursors(bootstrap, wal),
+        get: (name) => openCursor(bootstrap, name, wal),
+        close,
+        [Symbol.asyncDispose]: close
+      }
+      return cursors
+    } catch (error) {
       await bootstrap.close()
+      throw translate(error)
     }
-    const cursors: Cursors = {
-      length,
-      list: () => listCursors(bootstrap),
-      get: (name) => openCursor(bootstrap, name),
-      close,
-      [Symbol.asyncDispose]: close
-    }
-    const release = adopt(cursors)
-    return cursors
-  } catch (error) {
-    await bootstrap.close()
-    throw translate(error)
-  }
+  })
 }
 
 async function storedLength(bootstrap: Hypercore, key: ReturnType<typeof parseKey>): Promise<number | null> {

@@ -1,6 +1,6 @@
 import { appendFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { CoreKey } from '@many-cores/protocol'
+import type { BootstrapManifest, CoreKey } from '@many-cores/protocol'
 import { keyFromBytes } from '@many-cores/protocol'
 import type Corestore from 'corestore'
 import type { SharedCore } from 'hypercore'
@@ -65,6 +65,11 @@ export class History {
     noteFound(this.#file, rewriting)
     for (const listener of this.#listeners) listener(rewriting)
   }
+}
+
+/** The names of a log's cores, by their keys. */
+export function coreNames(key: CoreKey, { cores }: BootstrapManifest): ReadonlyMap<CoreKey, string> {
+  return new Map([[key, 'bootstrap'], ...cores.map((core) => [core.key, core.name] as const)])
 }
 
 /** What to say of it to who has the core under this name. */

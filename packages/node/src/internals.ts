@@ -1,20 +1,26 @@
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
+import type { Child } from './children.ts'
+import type { CleanEnd } from './clean-end.ts'
 import { NodeError } from './errors.ts'
 import type { History } from './history.ts'
 import type { OnStatus } from './status.ts'
 import type { StorageFaults } from './storage-faults.ts'
-import type { CleanEnd } from './writer/clean-end.ts'
+import type { WalSync } from './wal-sync.ts'
 
 /** What writers and readers share of a node, and its user never sees: upstream types end here. */
 export interface Internals {
   readonly store: Corestore
+  /** Whether the store was made just now. */
+  readonly isNew: boolean
+  /** Tells when what was written to the store is on the disk. */
+  readonly wal: WalSync
   readonly onStatus: OnStatus
   /** Finds peers of the log of this core from now on; resolves when those of this machine can find us. */
   readonly join: (bootstrap: Hypercore) => Promise<void>
   /** Resolves when whoever can be reached is connected, or after so many ms. */
   readonly looked: (milliseconds: number, signal?: AbortSignal) => Promise<void>
-  /** Whether a core of the store has two. */
+  /** Whether a core of the store has two histories. */
   readonly history: History
   /** Whether what peers send can be stored. */
   readonly faults: StorageFaults
@@ -26,12 +32,14 @@ export interface Internals {
   readonly whyAlone: () => string
   /** Who refused whom, for people; null if nobody did. */
   readonly whyRefused: () => string | null
-  /** Closes `child` before the store when the node closes; returns what takes it off again. */
-  readonly adopt: (child: Child) => () => void
-}
-
-export interface Child {
-  close(): Promise<void>
+  /** Whether a connected peer, by its public key in hex, syncs what it stores before it says that it has it. */
+  readonly isSyncing: (peer: string) => boolean
+  /** Opens a child of the node: it is closed before the store. See `Children.adopt`. */
+  readonly adopt: <Opened extends Child>(open: (closing: AbortSignal) => Promise<Opened>) => Promise<Opened>
+  /** A child was closed. */
+  readonly forget: (child: Child) => void
+  /** Takes the store's log for a writer, and returns what gives it back. Throws NodeError `STORE_IN_USE` where one has it. */
+  readonly takeLog: () => () => void
 }
 
 // A map beside the public object keeps upstream types out of its declaration, which an untyped consumer would see as any.

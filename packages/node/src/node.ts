@@ -1,11 +1,13 @@
+import { resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { keyToBytes, parseKey } from '@many-cores/protocol'
 import b4a from 'b4a'
-import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
+import { Children } from './children.ts'
+import { CleanEnd } from './clean-end.ts'
 import { NodeError } from './errors.ts'
 import { History } from './history.ts'
-import { type Child, dropInternals, setInternals } from './internals.ts'
+import { dropInternals, setInternals } from './internals.ts'
 import { parseAddress } from './network/address.ts'
 import { createLan } from './network/lan.ts'
 import { createLocalNetwork } from './network/local.ts'
@@ -14,12 +16,17 @@ import { createPeers } from './network/peers.ts'
 import { createSwarm } from './network/swarm.ts'
 import type { OnStatus } from './status.ts'
 import { StorageFaults } from './storage-faults.ts'
-import { openStore } from './store.ts'
-import { CleanEnd } from './writer/clean-end.ts'
+import { type OpenStore, openStore } from './store.ts'
 
 export interface NodeOptions {
   /** The directory of the store; made where there is none. One process at a time owns it. */
   readonly storage: string
+  /**
+   * Whether what is acknowledged, announced or remembered is on the disk before (fsync). Without it the operating system has it: it
+   * survives this process, but a power cut can take the newest lines, and a log whose writer lost lines that a reader has may end
+   * up with two histories. Default true.
+   */
+  readonly fsync?: boolean
   /** `host:port` of a private DHT's nodes instead of the public one. Default: none. */
   readonly bootstrap?: readonly string[]
   /** Only processes of this user on this machine are found; nothing else is used. Default false. */
@@ -78,7 +85,7 @@ const PEER_KEY_NAME = 'many-cores/peer'
  * @throws NodeError `STORE_IN_USE`, `STORE_REFUSED`, `STORE_FULL` or `BAD_OPTION`; the reason of `signal` if it is aborted.
  */
 export async function openNode(options: NodeOptions): Promise<Node> {
-  const { storage, bootstrap = [], local = false, onStatus = ignore, signal } = options
+  const { bootstrap = [], local = false, fsync = true, onStatus = ignore, signal } = options
   const { lan = !local, relay, allow, maxPeers = DEFAULT_MAX_PEERS } = options
   signal?.throwIfAborted()
   if (local && (bootstrap.length > 0 || relay !== undefined || lan))
@@ -88,13 +95,25 @@ export async function openNode(options: NodeOptions): Promise<Node> {
   const allowed = allow === undefined ? null : new Set<string>(allow.map(parseKey))
   if (!Number.isSafeInteger(maxPeers) || maxPeers < 1)
     throw new NodeError('BAD_OPTION', `maxPeers is ${maxPeers}; it is a whole number of 1 or more`)
-  const { store, isNew } = await openStore(storage)
+  // the process may change its directory
+  const storage = resolve(options.storage)
+  const opened = await openStore(storage, { fsync })
   try {
     signal?.throwIfAborted()
-    const settled = { ...options, bootstrap, local, lan, relayKey, onStatus, allowed, maxPeers }
-    return await assemble(store, new CleanEnd(storage, { isNew }), settled)
+    return await assemble(opened, {
+      ...options,
+      storage,
+      bootstrap,
+      local,
+      lan,
+      relayKey,
+      onStatus,
+      allowed,
+      maxPeers
+    })
   } catch (error) {
-    await store.close()
+    await opened.wal.close()
+    await opened.store.close()
     throw error
   }
 }
@@ -105,8 +124,9 @@ type Settled = NodeOptions &
     readonly allowed: ReadonlySet<string> | null
   }
 
-async function assemble(store: Corestore, end: CleanEnd, settled: Settled): Promise<Node> {
+async function assemble({ store, isNew, wal }: OpenStore, settled: Settled): Promise<Node> {
   const { storage, onStatus, allowed, maxPeers } = settled
+  const end = new CleanEnd(storage)
   const keyPair = await store.createKeyPair(PEER_KEY_NAME)
   const id = b4a.toString(keyPair.publicKey, 'hex')
   let closing: Promise<void> | null = null
@@ -116,6 +136,7 @@ async function assemble(store: Corestore, end: CleanEnd, settled: Settled): Prom
     id,
     allow: allowed,
     maxPeers,
+    serving: { wal },
     onStatus: report,
     onlost: (peer) => {
       for (const network of networks) network.lose(peer)
@@ -129,7 +150,7 @@ async function assemble(store: Corestore, end: CleanEnd, settled: Settled): Prom
     isRefusing: peers.isRefusing,
     isFull: peers.isFull
   })
-  const children = new Set<Child>()
+  const children = new Children()
 
   const node: Node = {
     storage,
@@ -147,13 +168,14 @@ async function assemble(store: Corestore, end: CleanEnd, settled: Settled): Prom
   const closeAll = async (): Promise<void> => {
     dropInternals(node)
     const steps = [
-      async () => void (await Promise.all([...children].map((child) => child.close()))),
+      () => children.close(),
       async () => void (await Promise.all(networks.map((network) => network.close()))),
       () => peers.close(),
-      () => store.close(),
-      () => end.finish()
+      () => wal.close(),
+      () => store.close()
     ]
     await runAll(steps)
+    await end.finish()
   }
 
   const reportFault = (error: unknown): void =>
@@ -169,8 +191,11 @@ async function assemble(store: Corestore, end: CleanEnd, settled: Settled): Prom
     for (const network of elsewhere) network.join(discoveryKey as Uint8Array, writable).catch(reportFault)
   }
 
+  let hasWriter = false
   setInternals(node, {
     store,
+    isNew,
+    wal,
     onStatus: report,
     join: (bootstrap) => {
       const topic = b4a.toString(bootstrap.discoveryKey as Uint8Array, 'hex')
@@ -185,13 +210,19 @@ async function assemble(store: Corestore, end: CleanEnd, settled: Settled): Prom
     },
     end,
     history: new History(store, storage),
-    faults: new StorageFaults(store),
+    faults: new StorageFaults(store, wal),
     peerCount: peers.count,
     whyRefused: peers.whyRefused,
     whyAlone: () => peers.whyRefused() ?? whyAlone(networks, settled.local),
-    adopt: (child) => {
-      children.add(child)
-      return () => void children.delete(child)
+    isSyncing: peers.isSyncing,
+    adopt: (open) => children.adopt(open),
+    forget: (child) => children.forget(child),
+    takeLog: () => {
+      if (hasWriter) throw new NodeError('STORE_IN_USE', 'this node has a writer already: close it first')
+      hasWriter = true
+      return () => {
+        hasWriter = false
+      }
     }
   })
   return node

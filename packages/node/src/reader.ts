@@ -29,7 +29,7 @@ import { Progress } from './follow/progress.ts'
 import { refresh, type Wait } from './follow/refresh.ts'
 import { positionOf, storedEndPosition } from './follow/seek.ts'
 import { verify } from './follow/verify.ts'
-import { rewritten } from './history.ts'
+import { coreNames, rewritten } from './history.ts'
 import { type Internals, internalsOf } from './internals.ts'
 import type { Node } from './node.ts'
 import type { Verification, VerifyOptions } from './verification.ts'
@@ -139,6 +139,17 @@ export async function openReader(node: Node, key: string, options: ReaderOptions
   const parsed = parseKey(key)
   signal?.throwIfAborted()
   const internals = internalsOf(node)
+  return await internals.adopt((closing) => {
+    const end = signal === undefined ? closing : AbortSignal.any([closing, signal])
+    return openLogReader(internals, parsed, { timeout, signal: end })
+  })
+}
+
+async function openLogReader(
+  internals: Internals,
+  parsed: CoreKey,
+  { timeout, signal }: Wait
+): Promise<Reader> {
   const bootstrap = internals.store.get({ key: keyToBytes(parsed) })
   const giveUp = (): void => void bootstrap.close()
   let fault: NodeError | null = null
@@ -150,23 +161,22 @@ export async function openReader(node: Node, key: string, options: ReaderOptions
     fault = found
     giveUp()
   })
-  signal?.addEventListener('abort', giveUp, { once: true })
+  signal.addEventListener('abort', giveUp, { once: true })
   try {
     await bootstrap.ready()
+    signal.throwIfAborted()
     await internals.join(bootstrap)
     const manifest = decodeManifest(await firstBlock(bootstrap, timeout, internals), parsed)
     const log = createReadableLog(internals.store, parsed, bootstrap, manifest)
-    const reader: LogReader = new LogReader(log, internals, () => release())
-    const release = internals.adopt(reader)
-    return reader
+    return new LogReader(log, internals)
   } catch (error) {
     await bootstrap.close()
-    signal?.throwIfAborted()
+    signal.throwIfAborted()
     throw fault ?? translate(error)
   } finally {
     unwatch()
     unwatchFaults()
-    signal?.removeEventListener('abort', giveUp)
+    signal.removeEventListener('abort', giveUp)
   }
 }
 
@@ -208,7 +218,6 @@ class LogReader implements Reader {
   readonly manifest: BootstrapManifest
   readonly #log: ReadableLog
   readonly #internals: Internals
-  readonly #release: () => void
   readonly #ending = new AbortController()
   /** Aborted with the reason once the log turns out to have two histories, or nothing can be stored any more. */
   readonly #failing = new AbortController()
@@ -217,14 +226,12 @@ class LogReader implements Reader {
   #foundBefore: NodeError | null = null
   #closing: Promise<void> | null = null
 
-  constructor(log: ReadableLog, internals: Internals, release: () => void) {
+  constructor(log: ReadableLog, internals: Internals) {
     this.key = log.key
     this.manifest = log.manifest
     this.#log = log
     this.#internals = internals
-    this.#release = release
-    const names = new Map<CoreKey, string>(log.manifest.cores.map(({ key, name }) => [key, name]))
-    names.set(log.key, 'bootstrap')
+    const names = coreNames(log.key, log.manifest)
     const unwatchFaults = internals.faults.watch((fault) => this.#failing.abort(fault))
     const unwatchHistory = internals.history.watch((rewriting) => {
       const name = names.get(rewriting.key)
@@ -317,12 +324,12 @@ class LogReader implements Reader {
 
   async cursor(name: string = DEFAULT_CURSOR): Promise<Cursor> {
     this.#checkOpen()
-    return await openCursor(this.#log.bootstrap, name)
+    return await openCursor(this.#log.bootstrap, name, this.#internals.wal)
   }
 
   async cursors(): Promise<readonly Cursor[]> {
     this.#checkOpen()
-    return await listCursors(this.#log.bootstrap)
+    return await listCursors(this.#log.bootstrap, this.#internals.wal)
   }
 
   close(): Promise<void> {
@@ -337,7 +344,7 @@ class LogReader implements Reader {
   async #end(): Promise<void> {
     this.#ending.abort()
     this.#unwatch()
-    this.#release()
+    this.#internals.forget(this)
     await this.#log.close()
   }
 

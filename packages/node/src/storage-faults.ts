@@ -1,5 +1,6 @@
 import type Corestore from 'corestore'
 import { type NodeError, translate } from './errors.ts'
+import type { WalSync } from './wal-sync.ts'
 
 /**
  * Watches whether what peers send can be stored. Hypercore 11.37 takes a full disk for a peer's fault: it asks that peer for
@@ -9,7 +10,8 @@ export class StorageFaults {
   #found: NodeError | null = null
   readonly #listeners = new Set<(fault: NodeError) => void>()
 
-  constructor(store: Corestore) {
+  constructor(store: Corestore, wal: WalSync) {
+    wal.watch((fault) => this.#judge(fault))
     store.watch((core) => {
       const verify = core.verify.bind(core)
       core.verify = (proof, from) =>

@@ -1,11 +1,13 @@
 import { mkdir, readdir, stat, unlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import Corestore from 'corestore'
-import Hypercore from 'hypercore'
+import Hypercore, { type SharedCore } from 'hypercore'
 import { NodeError, translate } from './errors.ts'
+import { syncDirectory, syncFile } from './fsync.ts'
 import { deferHints } from './hints.ts'
 import { holderOf } from './holder.ts'
+import { WalSync, type WalSyncOptions } from './wal-sync.ts'
 
 /** What Corestore 7 puts first into a directory of its own. */
 const MARK = 'CORESTORE'
@@ -22,19 +24,27 @@ const KEPT_LOGS = 3
 /** Whoever makes a mark just now has filled it by then. */
 const MARK_MS = 250
 
-/** An open store, and whether it was made just now. */
+/** An open store. */
 export interface OpenStore {
   readonly store: Corestore
+  /** Whether it was made just now. */
   readonly isNew: boolean
+  /** Tells when what was written to it is on the disk. */
+  readonly wal: WalSync
 }
 
-/** A Corestore on `directory`, made where there is none, readable by its owner alone. Throws NodeError `STORE_*`. */
-export async function openStore(directory: string): Promise<OpenStore> {
+/**
+ * A Corestore on `directory`, made where there is none, readable by its owner alone. Once it is open, it and its secret are on the
+ * disk. Throws NodeError `STORE_*`.
+ */
+export async function openStore(directory: string, options: WalSyncOptions): Promise<OpenStore> {
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 })
+    const made = await mkdir(directory, { recursive: true, mode: 0o700 })
     const isNew = await isEmptyOrOurs(directory)
     await removeEmptyMark(join(directory, MARK))
-    return { store: await openCorestore(directory), isNew }
+    const opened = { ...(await openCorestore(directory, options)), isNew }
+    if (isNew && options.fsync) await syncNames(directory, made)
+    return opened
   } catch (error) {
     const { code, message } = translate(error)
     const holder = code === 'STORE_IN_USE' ? await holderOf(join(directory, MARK)) : null
@@ -79,14 +89,29 @@ async function removeOldLogs(directory: string): Promise<void> {
   await Promise.all(logs.slice(0, -KEPT_LOGS).map((name) => unlink(join(directory, name))))
 }
 
-async function openCorestore(directory: string): Promise<Corestore> {
+/** The mark, and the names of all directories that were made, of which `made` is the outermost. */
+async function syncNames(directory: string, made: string | undefined): Promise<void> {
+  await syncFile(join(directory, MARK))
+  const outermost = made === undefined ? directory : dirname(made)
+  for (let inner = directory; ; inner = dirname(inner)) {
+    await syncDirectory(inner)
+    if (inner === outermost || inner === dirname(inner)) return
+  }
+}
+
+async function openCorestore(directory: string, options: WalSyncOptions): Promise<Omit<OpenStore, 'isNew'>> {
   // corestore 7.12 hands only some options on
-  const store = new Corestore(Hypercore.defaultStorage(directory, { writeBufferSize: WRITE_BUFFER_BYTES }))
+  const storage = Hypercore.defaultStorage(directory, { writeBufferSize: WRITE_BUFFER_BYTES })
+  // hypercore-storage 3.3.1 deletes all write-ahead logs after one kind of failure: docs/upstream.md
+  storage._maybeRecoverLater = ignore
+  const wal = new WalSync(storage, options)
+  const store = new Corestore(storage)
   try {
     await store.ready()
     deferHints(store)
+    store.watch((core) => releaseCopy(core, wal))
     await removeOldLogs(join(directory, 'db'))
-    return store
+    return { store, wal }
   } catch (error) {
     // the failed open is what the caller must hear of
     await store.close().catch(ignore)
@@ -94,6 +119,13 @@ async function openCorestore(directory: string): Promise<Corestore> {
     await store.storage.close().catch(ignore)
     throw error
   }
+}
+
+/** A reader prints a block before it is on its disk, for its writer has it: what is announced or remembered waits, nothing else. */
+function releaseCopy(core: SharedCore, wal: WalSync): void {
+  core.ready().then(() => {
+    if (core.header.keyPair === null) wal.release(core.storage.db)
+  }, ignore)
 }
 
 function isStoreCode(code: string): code is 'STORE_IN_USE' | 'STORE_FULL' | 'STORE_DAMAGED' {

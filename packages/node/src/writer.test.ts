@@ -49,6 +49,53 @@ test('publishes made side by side keep their order and share batches', async (t)
   assert.ok(batches < 10, `${batches} batches for 500 publishes that were made at once`)
 })
 
+test('lines, chunks and checkpoints are copied at once: a buffer can be used again', async (t) => {
+  const machine = await createMachine(t)
+  const node = await machine.open('w')
+  const writer = await openWriter(node)
+  const buffer = Buffer.from('a\n')
+  const use = (text: string): Buffer => {
+    buffer.write(text)
+    return buffer
+  }
+  const value = Buffer.from('1')
+  const published = [
+    ...['a\n', 'b\n'].map((text) => writer.publish([use(text)])),
+    writer.publish([use('c\n')], { checkpoint: { name: 'place', value } })
+  ]
+  // after the check of a line, and before it is stored
+  use('\n\n')
+  value.write('2')
+  await Promise.all(published)
+  async function* reusing(texts: readonly string[]): AsyncGenerator<Buffer> {
+    for (const text of texts) yield use(text)
+  }
+  await writer.publishStream(reusing(['d\n', 'e\n']), {
+    checkpoint: { name: 'stream', at: () => use('x\n') }
+  })
+  await writer.publishBytes(reusing(['f\n', 'gg', 'h\n', 'i']))
+  const reader = await openReader(node, writer.key)
+  assert.deepEqual(await linesOf(reader), ['a\n', 'b\n', 'c\n', 'd\n', 'e\n', 'f\n', 'ggh\n', 'i\n'])
+  assert.equal(text((await writer.checkpoint('place')) ?? Buffer.of()), '1')
+  use('yy')
+  assert.equal(text((await writer.checkpoint('stream')) ?? Buffer.of()), 'x\n')
+})
+
+test('publish takes a list of lines: a text, bytes, and what is no line are refused, and the writer goes on', async (t) => {
+  const machine = await createMachine(t)
+  for (const framing of ['newline', 'none'] as const) {
+    const node = await machine.open(framing)
+    const writer = await openWriter(node, { framing })
+    for (const wrong of ['hi\n', Buffer.from('hi\n'), [5], [null], [['a\n']], [{ length: 2 }]]) {
+      const lines = wrong as string[]
+      await assert.rejects(writer.publish(lines), { code: 'BAD_OPTION' })
+      if (typeof wrong !== 'string' && !Buffer.isBuffer(wrong))
+        await assert.rejects(writer.publishStream(lines), { code: 'BAD_OPTION' })
+    }
+    assert.deepEqual(await writer.publish(['a line\n']), { position: 0, count: 1 })
+  }
+})
+
 test('what the framing cannot carry is refused by code, and nothing of the call is published', async (t) => {
   const machine = await createMachine(t)
   const writer = await openWriter(await machine.open('w'))
@@ -258,11 +305,10 @@ test('a store whose journal and cores do not fit together is refused', async (t)
   const store = new Corestore(before.storage)
   await store.get({ name: 'core-3' }).append(Buffer.from('beside the journal\n'))
   await store.close()
-  const node = await machine.open('w')
-  await assert.rejects(openWriter(node), {
-    code: 'STORE_REFUSED',
-    message: /journal ends with 1 blocks in core 1, which has 2/
-  })
+  const writer = await openWriter(await machine.open('w'))
+  const refusal = { code: 'STORE_REFUSED', message: /ends with 1 blocks in core long, which has 2/ }
+  await assert.rejects(writer.publish(['another\n']), refusal)
+  await assert.rejects(writer.serve(new AbortController().signal), refusal)
 })
 
 test('names are used at creation, and a bad one is refused by code', async (t) => {

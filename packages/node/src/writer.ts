@@ -11,37 +11,24 @@ import {
   type RoutingRule
 } from '@many-cores/protocol'
 import b4a from 'b4a'
-import type Corestore from 'corestore'
 import type { Checkpoint, StreamCheckpoint } from './checkpoint.ts'
 import { NodeError, translate } from './errors.ts'
-import { createReadableLog } from './follow/log.ts'
-import { followOrdered } from './follow/ordered.ts'
-import { rewritten } from './history.ts'
+import { coreNames, rewritten } from './history.ts'
 import { type Internals, internalsOf } from './internals.ts'
 import type { Node } from './node.ts'
-import type { OnStatus } from './status.ts'
+import { heal, healJournal, isBehind, meetPeers } from './recovery/compare.ts'
+import { findTail, storedPosition, type Tail, unfit } from './recovery/tail.ts'
 import { untilHeld } from './writer/acknowledgements.ts'
 import { Appender } from './writer/appender.ts'
 import { checkCheckpointName, encodeCheckpoint, readCheckpoint } from './writer/checkpoints.ts'
-import type { CleanEnd } from './writer/clean-end.ts'
-import { compare } from './writer/compare.ts'
 import { type Lines, oneLine, splitLines } from './writer/lines.ts'
 import { openLog, type WritableLog } from './writer/log.ts'
 import { Packer } from './writer/packer.ts'
-import {
-  checkpointsOf,
-  GATHERED_BYTES,
-  Submission,
-  SubmissionQueue,
-  type SubmittedCheckpoint
-} from './writer/queue.ts'
-import { Regained } from './writer/regained.ts'
+import { checkpointsOf, Submission, SubmissionQueue, type SubmittedCheckpoint } from './writer/queue.ts'
+import { Gatherer, until } from './writer/streams.ts'
 
 /** What is published: bytes, terminator included; a text stands for its UTF-8. */
 export type Line = Uint8Array | string
-
-/** What is stored comes within this time. */
-const STORED_MS = 1000
 
 export interface WriterOptions {
   /** Used when the log is created; another than the log's own is an error. Default: the log's own, else `byte-length:5`. */
@@ -63,9 +50,8 @@ export interface PublishStreamOptions {
   /** Takes nothing more from the source; what was taken is made durable. */
   readonly signal?: AbortSignal
   /**
-   * Becomes durable in the same atom as each batch. Lines that the store had lost, with the checkpoint that stood behind them,
-   * and that came back from peers, are not published again where the stream begins with them; they count as published. A byte stream that has one can be gone on with: where it is aborted in
-   * the midst of a line, that line is left to whoever goes on.
+   * Becomes durable in the same atom as each batch. A byte stream that has one can be resumed: where it is aborted in the midst of a
+   * line, that line is left to the stream that goes on.
    */
   readonly checkpoint?: StreamCheckpoint
 }
@@ -87,44 +73,54 @@ export interface Writer {
   /** The key of the log: all that a reader needs. */
   readonly key: CoreKey
   readonly manifest: LogManifest
-  /** Lines published and durable: the position of the next one. */
+  /** Lines published and durable: the position of the next one. Grows before the first append where peers have more. */
   readonly length: number
   /**
    * Publishes `lines` as one atomic batch: resolves when all are durable, or rejects and none is. Calls made while a flush
-   * is under way share the next one, in their order. Without lines, a checkpoint is stored alone.
+   * is under way share the next one, in their order. Without lines, a checkpoint is stored alone. The lines are copied at once:
+   * you can reuse their buffers.
+   *
+   * The first append waits until peers were asked whether they have more of the log: up to 0.5 s where there are none after a
+   * clean end, up to 5 s after another; not at all for a new log.
    *
    * @throws ProtocolError `BAD_LINE`, `LINE_TOO_LONG` or `BATCH_TOO_LARGE`, NodeError `BAD_OPTION`, and nothing is published;
-   * `STORE_FULL`, `REWRITTEN` or the like, after which the writer accepts nothing more; `CLOSED`.
+   * `STORE_FULL`, `REWRITTEN` or the like, after which the writer accepts nothing more; `STORE_REFUSED` where journal and cores do
+   * not fit together, or peers have more and do not send it; `CLOSED`.
    */
   publish(lines: Iterable<Line>, options?: PublishOptions): Promise<Published>
-  /** Publishes line by line, in batches as they come, never waiting for more. Resolves when all are durable. */
+  /**
+   * Publishes line by line, in batches as they come, never waiting for more. Resolves when all are durable. A slow store slows the
+   * source. When the writer closes before the source ends, the source is returned, what was taken is made durable, and the call
+   * rejects with NodeError `CLOSED`.
+   */
   publishStream(
     lines: AsyncIterable<Line> | Iterable<Line>,
     options?: PublishStreamOptions
   ): Promise<Published>
   /**
-   * Publishes a byte stream, e.g. a process's standard input, cut into lines after each newline and at its end. Resolves
-   * when all are durable. Chunks must not change once they were yielded. A slow store slows the source.
+   * Publishes a byte stream, e.g. a process's standard input, cut into lines after each newline and at its end; otherwise as
+   * `publishStream`. A chunk must not change before the next one is asked for.
    *
    * @throws as `publish`; what stands before the fault is durable. NodeError `BAD_OPTION` for a log of framing `none`.
    */
   publishBytes(source: AsyncIterable<Uint8Array>, options?: PublishStreamOptions): Promise<Published>
   /**
-   * Resolves once `peers` peers hold all that is durable now, the journal as well as every data core, to their public keys:
-   * hex, as `Node.id`. A reader that follows the log from its start comes to hold everything; one of some cores alone does
-   * not. `onStatus` of the node hears how many are there.
+   * Resolves once `peers` peers have all that is durable now on their disks, the journal as well as every data core, to their
+   * public keys: hex, as `Node.id`. A reader that follows the log from its start comes to hold everything; one of some cores alone
+   * does not. Peers that do not sync what they store, plain Hypercore among them, do not count. `onStatus` of the node hears how
+   * many are there.
    *
-   * What it proves: whoever owns such a key pair has said so, over a connection that only they could have made. Hypercore
-   * says it of a block after it has verified and stored it, and our readers are no other; that nobody lies, that a disk
-   * keeps what it took, and that two key pairs are two people, it cannot prove. Once said it counts, also of a peer that has
-   * left since.
+   * What it proves: the owner of each key pair has said so, over a connection that only they could have made. That nobody lies,
+   * that a disk keeps what it synced, and that two key pairs are two people, it cannot prove. What was said counts, also of a peer
+   * that has left since.
    *
    * @throws NodeError `BAD_OPTION` where `peers` is no number of peers; `CLOSED`.
    */
   acknowledged(peers: number, options?: AcknowledgedOptions): Promise<readonly string[]>
   /**
    * Resolves at `signal`, or when the writer is closed; until then it has nothing to do but to serve. Rejects with NodeError
-   * `REWRITTEN` as soon as a second history of the log turns up: somebody else has its keys, or the store is an old copy.
+   * `REWRITTEN` as soon as a second history of the log turns up (somebody else has its keys, or the store is an old copy), and as
+   * `publish` where nothing could be appended.
    */
   serve(signal: AbortSignal): Promise<void>
   /** The checkpoint of this name as it was last made durable, or null. Throws NodeError `BAD_OPTION`. */
@@ -134,77 +130,102 @@ export interface Writer {
   [Symbol.asyncDispose](): Promise<void>
 }
 
+/** How long the first append waits for peers where there are none, after a clean end and after another. */
+const CLEAN_PATIENCE_MS = 500
+const PATIENCE_MS = 5000
+
 /**
- * Opens the log of the node's store for writing, and creates it where there is none. Peers can find it from then on.
+ * Opens the log of the node's store for writing, and creates it where there is none. Peers can find it from then on. A node has
+ * one writer at a time.
  *
  * @throws NodeError `RULE_MISMATCH` where the log has another rule, names or framing than asked for; `STORE_REFUSED` where
- * the store was made by other software or its journal and cores do not fit together; ProtocolError `BAD_RULE`.
+ * the store was made by other software or has lost block 0; `STORE_IN_USE` where the node has a writer; `CLOSED`; ProtocolError
+ * `BAD_RULE`.
  */
 export async function openWriter(node: Node, options: WriterOptions = {}): Promise<Writer> {
   options.signal?.throwIfAborted()
   const internals = internalsOf(node)
-  const { store, join, adopt, end } = internals
-  const log = await openLog(
-    store,
-    { rule: DEFAULT_RULE, ...options },
-    {
-      end,
-      compare: (cores) => compare(cores, internals, options.signal),
-      onRegained: (lines) => internals.onStatus({ state: 'regained', lines })
-    }
-  )
+  const giveBack = internals.takeLog()
   try {
-    options.signal?.throwIfAborted()
-    await join(log.bootstrap)
-    const writer: LogWriter = new LogWriter(log, new Appender(store, log), internals, () => release())
-    const release = adopt(writer)
-    return writer
+    return await internals.adopt(async (closing) => {
+      const signal = options.signal === undefined ? closing : AbortSignal.any([closing, options.signal])
+      return await openLogWriter(internals, { ...options, signal, giveBack })
+    })
   } catch (error) {
-    await log.close()
+    giveBack()
+    options.signal?.throwIfAborted()
     throw translate(error)
   }
+}
+
+async function openLogWriter(
+  internals: Internals,
+  options: WriterOptions & { readonly signal: AbortSignal; readonly giveBack: () => void }
+): Promise<Writer> {
+  const { isNew, join } = internals
+  const { signal, giveBack } = options
+  const log = await openLog(internals, {
+    rule: DEFAULT_RULE,
+    ...options,
+    findManifest: async (bootstrap) => {
+      if (isNew) return
+      await meetPeers(bootstrap, internals, { patience: PATIENCE_MS, signal })
+      await healJournal(bootstrap, 0, signal)
+    }
+  })
+  try {
+    signal.throwIfAborted()
+    await join(log.bootstrap)
+    return new LogWriter(log, internals, await storedPosition(log), giveBack)
+  } catch (error) {
+    await log.close()
+    throw error
+  }
+}
+
+/** What appends, once it is known where the log goes on. */
+interface Batcher {
+  readonly packer: Packer
+  readonly appender: Appender
 }
 
 class LogWriter implements Writer {
   readonly key: CoreKey
   readonly manifest: LogManifest
   readonly #log: WritableLog
-  readonly #appender: Appender
-  readonly #cleanEnd: CleanEnd
-  readonly #packer: Packer
+  readonly #internals: Internals
   readonly #queue = new SubmissionQueue()
-  readonly #onStatus: OnStatus
   readonly #ending = new AbortController()
-  readonly #release: () => void
-  readonly #regained: Regained | null
+  readonly #giveBack: () => void
+  readonly #unwatch: () => void
+  /** Where the log goes on, by what peers say; looked at again before the first append. */
+  readonly #settled: Promise<Tail>
+  #batcher: Batcher | null = null
   #length: number
-  #time: number
+  #time = 0
   #flushing: Promise<void> | null = null
   #fault: Error | null = null
   /** Aborted with the fault. */
   readonly #failing = new AbortController()
-  readonly #unwatch: () => void
   #closing: Promise<void> | null = null
 
-  constructor(log: WritableLog, appender: Appender, internals: Internals, release: () => void) {
-    const { store, end, history, onStatus } = internals
+  constructor(log: WritableLog, internals: Internals, length: number, giveBack: () => void) {
     this.key = log.key
     this.manifest = log.manifest
     this.#log = log
-    this.#appender = appender
-    this.#cleanEnd = end
-    this.#regained = log.regainedFrom === null ? null : new Regained(linesFrom(store, log, log.regainedFrom))
-    this.#packer = new Packer(createRouter(log.manifest.routing), log.manifest.framing, log.length)
-    this.#length = log.length
-    this.#time = log.time
-    this.#onStatus = onStatus
-    this.#release = release
-    const names = new Map<CoreKey, string>(log.manifest.cores.map(({ key, name }) => [key, name]))
-    names.set(log.key, 'bootstrap')
-    this.#unwatch = history.watch((rewriting) => {
+    this.#internals = internals
+    this.#length = length
+    this.#giveBack = giveBack
+    const names = coreNames(log.key, log.manifest)
+    const unwatchHistory = internals.history.watch((rewriting) => {
       const name = names.get(rewriting.key)
       if (name !== undefined) this.#fail(rewritten(name, rewriting))
     })
+    this.#unwatch = () => {
+      unwatchHistory()
+    }
+    this.#settled = this.#settle()
+    this.#settled.catch((error: unknown) => this.#fail(error))
   }
 
   get length(): number {
@@ -213,6 +234,8 @@ class LogWriter implements Writer {
 
   async publish(lines: Iterable<Line>, { checkpoint }: PublishOptions = {}): Promise<Published> {
     this.#checkOpen()
+    if (typeof lines === 'string' || lines instanceof Uint8Array)
+      throw new NodeError('BAD_OPTION', 'publish takes a list of lines; for one line: publish([line])')
     const submission = new Submission(constant(checkpoint))
     for (const line of lines) {
       if (submission.fill(this.#entry(line)) === 0) throw tooLarge()
@@ -226,7 +249,7 @@ class LogWriter implements Writer {
     lines: AsyncIterable<Line> | Iterable<Line>,
     { signal, checkpoint }: PublishStreamOptions = {}
   ): Promise<Published> {
-    return this.#publishAll(this.#entries(until(lines, signal)), checkpoint)
+    return this.#publishAll(this.#entries(until(lines, this.#stop(signal))), checkpoint)
   }
 
   async publishBytes(
@@ -239,15 +262,13 @@ class LogWriter implements Writer {
         'a byte stream cannot be cut into the entries of a log with framing none: publish them one by one'
       )
     }
-    const takesRest = (): boolean => checkpoint === undefined || signal?.aborted !== true
-    const stop = signal === undefined ? this.#failing.signal : AbortSignal.any([signal, this.#failing.signal])
-    const published = await this.#publishAll(splitLines(until(source, stop), takesRest), checkpoint)
-    if (this.#fault !== null) throw this.#fault
-    return published
+    const stop = this.#stop(signal)
+    const takesRest = (): boolean => checkpoint === undefined || !stop.aborted
+    return await this.#publishAll(splitLines(until(source, stop), takesRest), checkpoint)
   }
 
   async serve(signal: AbortSignal): Promise<void> {
-    const end = AbortSignal.any([signal, this.#failing.signal, this.#ending.signal])
+    const end = this.#stop(signal)
     if (!end.aborted) await new Promise((resolve) => end.addEventListener('abort', resolve, { once: true }))
     if (!signal.aborted && this.#fault !== null) throw this.#fault
   }
@@ -257,17 +278,25 @@ class LogWriter implements Writer {
     if (!Number.isSafeInteger(peers) || peers < 0)
       throw new NodeError('BAD_OPTION', `${peers} is no number of peers`)
     const { bootstrap, manifest, openCore } = this.#log
-    const ending = this.#ending.signal
-    const data = await Promise.all(manifest.cores.map((_, index) => openCore(index)))
-    return await untilHeld(
-      // a core that nobody has written to is nothing to hold
-      [bootstrap, ...data].filter((core) => core.length > 0),
-      {
-        peers,
-        signal: signal === undefined ? ending : AbortSignal.any([ending, signal]),
-        onHolding: (holding) => this.#onStatus({ state: 'acknowledging', holding, peers })
-      }
-    )
+    const { isSyncing, onStatus } = this.#internals
+    try {
+      await this.#settled
+      const data = await Promise.all(manifest.cores.map((_, index) => openCore(index)))
+      return await untilHeld(
+        // a core that nobody has written to is nothing to hold
+        [bootstrap, ...data].filter((core) => core.length > 0),
+        {
+          peers,
+          signal: this.#stop(signal),
+          isCounted: isSyncing,
+          onHolding: (holding) => onStatus({ state: 'acknowledging', holding, peers })
+        }
+      )
+    } catch (error) {
+      signal?.throwIfAborted()
+      this.#checkOpen()
+      throw translate(error)
+    }
   }
 
   checkpoint(name: string): Promise<Uint8Array | null> {
@@ -285,58 +314,37 @@ class LogWriter implements Writer {
 
   async #end(): Promise<void> {
     this.#ending.abort(closed())
+    await this.#settled.catch(ignore)
     await this.#flushing
     this.#unwatch()
-    await this.#regained?.close()
-    this.#release()
-    await this.#appender.close()
+    this.#internals.forget(this)
+    await this.#batcher?.appender.close()
     await this.#log.close()
+    this.#giveBack()
   }
 
-  // One submission is being flushed while another fills up, and the source waits: so much is in memory and no more.
   async #publishAll(source: AsyncIterable<Lines>, checkpoint?: StreamCheckpoint): Promise<Published> {
     this.#checkOpen()
     if (checkpoint !== undefined) checkCheckpointName(checkpoint.name)
-    const pending: Submission[] = []
-    let first: Submission | null = null
-    const taken = { lines: 0, bytes: 0 }
-    const top = (lines: Lines, from: number): number => {
-      const filling = pending.at(-1)
-      return filling === undefined || filling.taken ? from : filling.fill(lines, from)
-    }
-    const begin = async (lines: Lines, from: number): Promise<number> => {
-      if (pending.length === 2) await pending.shift()?.durable
-      const submission = new Submission(checkpoint && { ...checkpoint, before: { ...taken } }, GATHERED_BYTES)
-      const filled = submission.fill(lines, from)
-      this.#submit(submission)
-      pending.push(submission)
-      first ??= submission
-      return filled
-    }
+    // nothing is taken from the source that may never be appended
+    await this.#settled.catch(ignore)
+    this.#checkOpen()
+    const gatherer = new Gatherer((submission) => this.#submit(submission), checkpoint)
     try {
-      for await (const lines of source) {
-        const again = checkpoint === undefined ? 0 : ((await this.#regained?.skip(lines, 0)) ?? 0)
-        taken.lines += again
-        taken.bytes += lines.ends[again - 1] ?? 0
-        for (let from = again; from < lines.ends.length; ) {
-          const topped = top(lines, from)
-          const next = topped > from ? topped : await begin(lines, from)
-          taken.lines += next - from
-          taken.bytes += (lines.ends[next - 1] ?? 0) - (lines.ends[from - 1] ?? 0)
-          from = next
-        }
-      }
+      for await (const lines of source) await gatherer.add(lines)
     } finally {
-      await Promise.allSettled(pending.map((submission) => submission.durable))
+      await gatherer.durable().catch(ignore)
     }
-    await Promise.all(pending.map((submission) => submission.durable))
-    return { position: (await (first as Submission | null)?.durable) ?? this.#length, count: taken.lines }
+    const position = await gatherer.durable()
+    this.#checkOpen()
+    return { position: position ?? this.#length, count: gatherer.lines }
   }
 
   /** Nothing is accepted any more, for the first reason that there was. */
   #fail(error: unknown): void {
+    if (this.#closing !== null) return
     this.#fault ??= translate(error)
-    this.#cleanEnd.doubt()
+    this.#internals.end.doubt()
     this.#failing.abort(this.#fault)
   }
 
@@ -366,13 +374,14 @@ class LogWriter implements Writer {
   }
 
   async #commit(batch: readonly Submission[]): Promise<void> {
-    for (const submission of batch) submission.pack(this.#packer)
-    const packed = this.#packer.take()
+    this.#batcher ??= await this.#start()
+    const { packer, appender } = this.#batcher
+    for (const submission of batch) submission.pack(packer)
+    const packed = packer.take()
     // a clock that was set back must not make the journal's times descend
     this.#time = Math.max(this.#time, Date.now())
-    await this.#cleanEnd.begin()
-    await this.#appender.append(packed, this.#time, checkpointsOf(batch))
-    this.#cleanEnd.note(this.key, this.#appender.journalLength)
+    await appender.append(packed, this.#time, checkpointsOf(batch))
+    this.#internals.end.note(this.key, appender.journalLength)
     this.#length = packed.seq + packed.lines
     let position = packed.seq
     for (const submission of batch) {
@@ -381,66 +390,65 @@ class LogWriter implements Writer {
     }
   }
 
+  async #start(): Promise<Batcher> {
+    let tail = await this.#settled
+    // a peer that has more may have come since
+    if (isBehind(this.#log.bootstrap)) tail = await this.#findTail()
+    await this.#internals.end.begin()
+    const { routing, framing } = this.manifest
+    return {
+      packer: new Packer(createRouter(routing), framing, tail.position),
+      appender: new Appender(this.#log, tail)
+    }
+  }
+
+  async #settle(): Promise<Tail> {
+    const { key, bootstrap, isNew } = this.#log
+    if (isNew) return await this.#findTail()
+    const had = await this.#internals.end.journalLength(key)
+    const isClean = had === bootstrap.length
+    const patience = isClean ? CLEAN_PATIENCE_MS : PATIENCE_MS
+    if (!isClean) this.#internals.onStatus({ state: 'comparing', patience })
+    await meetPeers(bootstrap, this.#internals, { patience, signal: this.#ending.signal })
+    const tail = await this.#findTail()
+    if (had !== null && tail.journal < had)
+      throw unfit(`its journal had ${had} blocks when it was closed, and has ${tail.journal} now`)
+    return tail
+  }
+
+  /** Where the log goes on, once what connected peers have more of it is here. */
+  async #findTail(): Promise<Tail> {
+    const before = this.#length
+    await heal(this.#log, this.#ending.signal)
+    const tail = await findTail(this.#log)
+    this.#length = tail.position
+    this.#time = tail.time
+    if (tail.position > before) this.#internals.onStatus({ state: 'regained', lines: tail.position - before })
+    this.#internals.end.note(this.key, tail.journal)
+    return tail
+  }
+
   #entry(line: Line): Lines {
     const bytes = typeof line === 'string' ? b4a.from(line) : line
+    if (!(bytes instanceof Uint8Array))
+      throw new NodeError('BAD_OPTION', `a line is a Uint8Array or a string, not ${describe(line)}`)
     checkLine(bytes, this.manifest.framing)
     return oneLine([bytes])
   }
 
-  async *#entries(lines: AsyncIterable<Line> | Iterable<Line>): AsyncGenerator<Lines> {
-    for await (const line of lines) yield this.#entry(line)
+  async *#entries(lines: AsyncIterable<Line>): AsyncGenerator<Lines> {
+    // a copy: its owner may change it while it waits
+    for await (const line of lines) yield this.#entry(line instanceof Uint8Array ? b4a.from(line) : line)
+  }
+
+  #stop(signal: AbortSignal | undefined): AbortSignal {
+    const own = [this.#ending.signal, this.#failing.signal]
+    return AbortSignal.any(signal === undefined ? own : [...own, signal])
   }
 
   #checkOpen(): void {
     if (this.#fault !== null) throw this.#fault
     if (this.#closing !== null) throw closed()
-  }
-}
-
-/** `source` until it ends or `signal` aborts, whichever comes first; what `source` still waits for is not waited for. */
-async function* until<T>(
-  source: AsyncIterable<T> | Iterable<T>,
-  signal: AbortSignal | undefined
-): AsyncGenerator<T> {
-  if (signal === undefined) {
-    yield* source
-    return
-  }
-  const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
-  try {
-    while (!signal.aborted) {
-      const result = await orAbort(Promise.resolve(iterator.next()), signal)
-      if (result === null || result.done === true) return
-      yield result.value
-    }
-  } finally {
-    Promise.resolve(iterator.return?.()).catch(ignore)
-  }
-}
-
-/** What `next` gives, or null once `signal` aborts. Not a race with one promise for all: that would keep every item for ever. */
-function orAbort<T>(next: Promise<T>, signal: AbortSignal): Promise<T | null> {
-  return new Promise((resolve, reject) => {
-    const onabort = (): void => resolve(null)
-    // the source may have aborted it just now
-    if (signal.aborted) onabort()
-    signal.addEventListener('abort', onabort, { once: true })
-    const forget = (): void => signal.removeEventListener('abort', onabort)
-    next.finally(forget).then(resolve, reject)
-  })
-}
-
-/** The lines of the log from a position on, as they are stored. */
-async function* linesFrom(store: Corestore, log: WritableLog, from: number): AsyncGenerator<Uint8Array> {
-  const { key, manifest } = log
-  const stored = createReadableLog(store, key, log.bootstrap.session(), manifest)
-  const context = { from, until: null, live: false, wants: () => true, onStatus: ignore, timeout: STORED_MS }
-  try {
-    const signal = new AbortController().signal
-    for await (const batch of followOrdered(stored, { ...context, signal }))
-      for (const { line } of batch) yield line
-  } finally {
-    await stored.close()
   }
 }
 
@@ -462,6 +470,10 @@ function tooLarge(): ProtocolError {
     'BATCH_TOO_LARGE',
     `one publish is one batch of at most ${MAX_BATCH_LINES} lines and ${MAX_BATCH_BYTES} bytes: publishStream takes any number`
   )
+}
+
+function describe(value: unknown): string {
+  return value === null ? 'null' : `a ${typeof value}`
 }
 
 function ignore(): void {}

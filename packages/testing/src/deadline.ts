@@ -13,3 +13,16 @@ export async function deadline<T>(what: string, work: Promise<T>, ms: number = D
     clearTimeout(timer)
   }
 }
+
+/** Resolves when `isSo`, which is looked at again and again; rejects, saying what was waited for, where that takes too long. */
+export async function until(what: string, isSo: () => boolean): Promise<void> {
+  let isOver = false
+  const watch = async (): Promise<void> => {
+    while (!isSo() && !isOver) await new Promise((resolve) => setImmediate(resolve))
+  }
+  try {
+    await deadline(what, watch())
+  } finally {
+    isOver = true
+  }
+}

@@ -6,7 +6,8 @@ import { Handshakes } from './handshakes.ts'
 import type { Connection } from './network.ts'
 import { Probation } from './probation.ts'
 import { onRefusal, type Refusal, refuse } from './refusal.ts'
-import { boundServing } from './serving.ts'
+import { boundServing, type ServingOptions } from './serving.ts'
+import { onSyncPromise, promiseSync } from './synced.ts'
 
 /** The connected peers of a node: every connection replicates the whole store. */
 export interface Peers {
@@ -18,6 +19,8 @@ export interface Peers {
   readonly isAllowed: (peer: string) => boolean
   /** Whether `peer` has refused this one a moment ago, and need not be called again yet. */
   readonly isRefusing: (peer: string) => boolean
+  /** Whether `peer`, which is connected, syncs what it stores before it says that it has it. */
+  readonly isSyncing: (peer: string) => boolean
   /** Whether nobody else need be called. */
   readonly isFull: () => boolean
   /** Who refused whom, in words that go on from a colon; null if nobody did. */
@@ -31,6 +34,7 @@ export interface PeersOptions {
   /** Public keys in hex. Null: everybody. */
   readonly allow: ReadonlySet<string> | null
   readonly maxPeers: number
+  readonly serving: ServingOptions
   readonly onStatus: OnStatus
   /** The last connection to this peer has ended. */
   readonly onlost: (peer: string) => void
@@ -40,6 +44,7 @@ interface Peer {
   readonly stream: SecretStream
   readonly via: Via
   readonly probation: Probation
+  isSyncing: boolean
 }
 
 /** What costs less and leaves the machine less is better. */
@@ -64,7 +69,7 @@ const REASONS: Readonly<Record<Refusal, string>> = {
 
 /** Keeps one connection to each peer, the best that was found, to those who may. */
 export function createPeers(store: Corestore, options: PeersOptions): Peers {
-  const { id: self, allow, maxPeers, onStatus, onlost } = options
+  const { id: self, allow, maxPeers, serving, onStatus, onlost } = options
   const handshakes = new Handshakes()
   const open = new Map<string, Peer>()
   const refusing = new Set<SecretStream>()
@@ -107,7 +112,7 @@ export function createPeers(store: Corestore, options: PeersOptions): Peers {
   }
 
   const keep = ({ stream, via }: Connection, id: string, fault: () => string): void => {
-    boundServing(stream)
+    boundServing(stream, serving)
     // as Hypercore does where the multiplexer is its own
     if (stream.keepAlive === 0) stream.setKeepAlive(KEEP_ALIVE_MS)
     store.replicate(stream)
@@ -117,7 +122,11 @@ export function createPeers(store: Corestore, options: PeersOptions): Peers {
       refusedUs.set(id, { reason, at: performance.now() })
       onStatus({ state: 'refused', via, peer: id, by: 'them', reason: REASONS[reason] })
     })
-    const peer: Peer = { stream, via, probation: new Probation(stream) }
+    if (serving.wal.isOn) promiseSync(stream)
+    onSyncPromise(stream, () => {
+      peer.isSyncing = true
+    })
+    const peer: Peer = { stream, via, probation: new Probation(stream), isSyncing: false }
     open.set(id, peer)
     onStatus({ state: 'connected', via, peer: id, peers: open.size })
     stream.once('close', () => {
@@ -174,8 +183,20 @@ export function createPeers(store: Corestore, options: PeersOptions): Peers {
     await Promise.all(streams.map(closed))
   }
 
+  const isSyncing = (peer: string): boolean => open.get(peer)?.isSyncing === true
+
   const isFull = (): boolean => open.size >= maxPeers
-  return { add, count: () => open.size, isReached, isAllowed, isRefusing, isFull, whyRefused, close }
+  return {
+    add,
+    count: () => open.size,
+    isReached,
+    isAllowed,
+    isRefusing,
+    isSyncing,
+    isFull,
+    whyRefused,
+    close
+  }
 }
 
 /**

@@ -1,5 +1,7 @@
 import type SecretStream from '@hyperswarm/secret-stream'
-import Protomux, { type Channel, type ChannelOptions } from 'protomux'
+import type { Peer } from 'hypercore'
+import Protomux, { type Channel, type ChannelOptions, type SentMessage } from 'protomux'
+import type { WalSync } from '../wal-sync.ts'
 
 /**
  * One is read while the other is sent. Each is a block of up to 1 MiB, or 15 where one line is longer, and all of them may end
@@ -19,15 +21,8 @@ const HYPERCORE = 'hypercore/alpha'
 /** … which of their messages asks for something, … */
 const REQUEST = 1
 
-/** … and what they have as `userData`. */
-interface ServedPeer {
-  /** Requests that wait, those included that were cancelled meanwhile. */
-  readonly receiverQueue: {
-    readonly length: number
-    readonly queue: { readonly length: number }
-    readonly priority: { readonly length: number }
-  }
-}
+/** … and which say what is stored here. */
+const ANNOUNCEMENTS = [7, 8] as const
 
 /**
  * Hypercore 11.37 answers all requests at once that come while the stream takes more, and lets any number wait when it does
@@ -36,8 +31,16 @@ interface ServedPeer {
  */
 class ServingMux extends Protomux {
   declare private isStreamDrained: boolean
+  readonly #wal: WalSync
+  /** Announcements that wait for the disk, each behind the one before it; null while there are none. */
+  #announcing: Promise<void> | null = null
   #answers = 0
   readonly #waiting = new Set<Channel>()
+
+  constructor(stream: SecretStream, { wal }: ServingOptions) {
+    super(stream)
+    this.#wal = wal
+  }
 
   override get drained(): boolean {
     return this.isStreamDrained && this.#answers < MAX_ANSWERS && !this.#hasGathered
@@ -56,15 +59,36 @@ class ServingMux extends Protomux {
   override createChannel(options: ChannelOptions): Channel | null {
     const { protocol, messages = [] } = options
     if (protocol !== HYPERCORE) return super.createChannel(options)
-    const bounded = messages.map((message, type) =>
-      type === REQUEST ? { ...message, onmessage: this.#bound(message.onmessage) } : message
-    )
-    return super.createChannel({ ...options, messages: bounded })
+    const watched = messages.map((message, type) => {
+      if (type === REQUEST) return { ...message, onmessage: this.#bound(message.onmessage) }
+      return message
+    })
+    const channel = super.createChannel({ ...options, messages: watched })
+    for (const type of ANNOUNCEMENTS) this.#delay(channel?.messages[type])
+    return channel
   }
 
-  #bound(answer: ((message: unknown, channel: Channel) => unknown) | undefined) {
-    return async (message: unknown, channel: Channel): Promise<void> => {
-      const { queue, priority } = (channel.userData as ServedPeer).receiverQueue
+  /** What is stored is announced once it is on the disk: a peer may rely on it. A reader does not wait for that to print it. */
+  #delay(message: SentMessage | undefined): void {
+    if (message === undefined) return
+    const send = message.send.bind(message)
+    message.send = (announcement, channel) => {
+      if (this.#announcing === null && !this.#wal.isPending) return send(announcement, channel)
+      const announcing = Promise.all([this.#wal.sync(), this.#announcing]).then(() => {
+        send(announcement, channel)
+        if (this.#announcing === announcing) this.#announcing = null
+      })
+      // what is not on the disk is not announced; the store's owner hears of the reason
+      announcing.catch(ignore)
+      this.#announcing = announcing
+      return true
+    }
+  }
+
+  #bound(answer: OnMessage | undefined): OnMessage {
+    return async (message, channel) => {
+      const peer = channel.userData as Peer
+      const { queue, priority } = peer.receiverQueue
       if (queue.length + priority.length >= MAX_REQUESTS) {
         this.destroy(new Error('it asks for too much at once'))
         return
@@ -85,14 +109,26 @@ class ServingMux extends Protomux {
   #goOn(): void {
     if (!this.drained) return
     for (const channel of this.#waiting) {
-      if ((channel.userData as ServedPeer).receiverQueue.length === 0) this.#waiting.delete(channel)
+      if ((channel.userData as Peer).receiverQueue.length === 0) this.#waiting.delete(channel)
       else channel.ondrain(channel)
     }
   }
 }
 
-/** From now on, what is asked for over `stream` is answered at a bounded cost. To be called before it is replicated. */
-export function boundServing(stream: SecretStream): void {
-  // it makes itself known as the stream's own, as Protomux.from would
-  new ServingMux(stream)
+type OnMessage = (message: unknown, channel: Channel) => unknown
+
+export interface ServingOptions {
+  /** Tells when what was written is on the disk. */
+  readonly wal: WalSync
 }
+
+/**
+ * From now on, what is asked for over `stream` is answered at a bounded cost, what is stored is announced once `wal` has it on the
+ * disk, and heads are compared. To be called before it is replicated.
+ */
+export function boundServing(stream: SecretStream, options: ServingOptions): void {
+  // it makes itself known as the stream's own, as Protomux.from would
+  new ServingMux(stream, options)
+}
+
+function ignore(): void {}

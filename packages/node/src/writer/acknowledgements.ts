@@ -8,6 +8,8 @@ export interface AcknowledgementOptions {
   /** How many peers are waited for. */
   readonly peers: number
   readonly signal: AbortSignal
+  /** Whether what the peer with this public key, in hex, says counts. */
+  readonly isCounted: (peer: string) => boolean
   /** Called at once with what is known, and then with every change. */
   readonly onHolding: (holding: number) => void
 }
@@ -20,9 +22,9 @@ export interface AcknowledgementOptions {
  */
 export async function untilHeld(
   cores: readonly Hypercore[],
-  { peers, signal, onHolding }: AcknowledgementOptions
+  { peers, signal, isCounted, onHolding }: AcknowledgementOptions
 ): Promise<readonly string[]> {
-  const claims = new Claims(cores)
+  const claims = new Claims(cores, isCounted)
   let said: number | null = null
   while (true) {
     signal.throwIfAborted()
@@ -38,8 +40,10 @@ export async function untilHeld(
 class Claims {
   readonly #wanted: ReadonlyArray<{ readonly core: Hypercore; readonly length: number }>
   readonly #held = new Map<string, Set<Hypercore>>()
+  readonly #isCounted: (peer: string) => boolean
 
-  constructor(cores: readonly Hypercore[]) {
+  constructor(cores: readonly Hypercore[], isCounted: (peer: string) => boolean) {
+    this.#isCounted = isCounted
     this.#wanted = cores.map((core) => ({ core, length: core.length }))
   }
 
@@ -49,6 +53,7 @@ class Claims {
       for (const { remotePublicKey, remoteFork, remoteContiguousLength } of core.peers) {
         if (remoteFork !== core.fork || remoteContiguousLength < length) continue
         const peer = b4a.toString(remotePublicKey, 'hex')
+        if (!this.#isCounted(peer)) continue
         const held = this.#held.get(peer) ?? new Set()
         this.#held.set(peer, held.add(core))
       }

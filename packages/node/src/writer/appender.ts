@@ -1,15 +1,11 @@
 import { type CoreExtent, encodeJournalRecord } from '@many-cores/protocol'
-import type Corestore from 'corestore'
 import type { Atom } from 'corestore'
 import type Hypercore from 'hypercore'
 import { NodeError } from '../errors.ts'
+import { type Extent, writeExtent } from '../recovery/extent.ts'
+import type { StoredLog } from '../recovery/tail.ts'
 import { type Checkpoints, writeCheckpoints } from './checkpoints.ts'
-import type { WritableLog } from './log.ts'
 import type { PackedBatch } from './packer.ts'
-import { writeRegained } from './regained.ts'
-
-/** Opens the data core with this index. */
-export type OpenCore = (index: number) => Promise<Hypercore>
 
 /**
  * The one path by which anything is appended to a log: what is appended beside an open atom is overwritten by its flush.
@@ -21,24 +17,25 @@ export type OpenCore = (index: number) => Promise<Hypercore>
 export class Appender {
   readonly #atom: Atom
   readonly #bootstrap: Hypercore
-  readonly #openCore: OpenCore
-  /** Whether lines came back that no checkpoint stands behind: the next one does. */
-  #hasRegained: boolean
-  /** How long the journal is, by what was appended. */
-  journalLength: number
+  readonly #openCore: StoredLog['openCore']
   readonly #sessions = new Map<number, Promise<Hypercore>>()
   #journal: Promise<Hypercore> | null = null
+  #extent: Extent
 
-  constructor(store: Corestore, { bootstrap, openCore, regainedFrom }: WritableLog) {
-    this.#hasRegained = regainedFrom !== null
+  constructor({ store, bootstrap, openCore }: StoredLog, extent: Extent) {
     this.#atom = store.storage.createAtom()
     this.#bootstrap = bootstrap
-    this.journalLength = bootstrap.length
     this.#openCore = openCore
+    this.#extent = extent
+  }
+
+  /** How long the journal is, by what was appended. */
+  get journalLength(): number {
+    return this.#extent.journal
   }
 
   /**
-   * Appends the batch's blocks and its journal record, and stores `checkpoints`, as one atom: durable when it resolves, or
+   * Appends the batch's blocks and its journal record, and stores `checkpoints`, as one atom: on the disk when it resolves, or
    * nothing of it is there. A batch without lines stores checkpoints alone.
    */
   async append(batch: PackedBatch, time: number, checkpoints: Checkpoints): Promise<void> {
@@ -46,7 +43,7 @@ export class Appender {
     const sessions = await Promise.all(cores.map((core) => this.#dataSession(core)))
     this.#journal ??= this.#session(this.#bootstrap)
     const journal = await this.#journal
-    if (journal.length !== this.journalLength) throw overtaken(journal.length, this.journalLength)
+    if (journal.length !== this.#extent.journal) throw overtaken(journal.length - this.#extent.journal)
     const blocks = cores.map((core) => batch.blocks.get(core) ?? [])
     const at = cores.map(
       (core, slot): CoreExtent => [core, sessions[slot]?.length ?? 0, blocks[slot]?.length ?? 0]
@@ -57,12 +54,13 @@ export class Appender {
       appends.push(journal.append(encodeJournalRecord({ seq: batch.seq, time, at, order: batch.order })))
     }
     await Promise.all(appends)
+    const added = blocks.reduce((sum, { length }) => sum + length, 0)
+    const extent = { journal: journal.length, blocks: this.#extent.blocks + added }
     // hypercore 11.37: user data of an atom's session goes into the atom's view, like its blocks
     await writeCheckpoints(journal, checkpoints)
-    if (checkpoints.size > 0 && this.#hasRegained) await writeRegained(journal, null)
+    if (batch.lines > 0) await writeExtent(journal, extent)
     await this.#atom.flush()
-    this.journalLength = journal.length
-    if (checkpoints.size > 0) this.#hasRegained = false
+    this.#extent = extent
   }
 
   async close(): Promise<void> {
@@ -88,9 +86,9 @@ export class Appender {
   }
 }
 
-function overtaken(length: number, own: number): NodeError {
+function overtaken(blocks: number): NodeError {
   return new NodeError(
     'STORE_REFUSED',
-    `a peer brought ${length - own} records of this log that its writer had lost: start the writer again, and it goes on behind them`
+    `a peer brought ${blocks} records that this store does not have: start the writer again, and it goes on behind them`
   )
 }

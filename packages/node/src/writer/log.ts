@@ -1,39 +1,26 @@
 import {
   type CoreKey,
-  decodeJournalRecord,
   decodeManifest,
   decodeRule,
   defaultNames,
   encodeManifest,
   type Framing,
   formatRule,
-  type JournalRecord,
   keyFromBytes,
-  keyToBytes,
   type LogManifest,
-  lineCount,
   type RoutingRule
 } from '@many-cores/protocol'
 import type Corestore from 'corestore'
 import Hypercore from 'hypercore'
 import { NodeError, translate } from '../errors.ts'
-import type { OpenCore } from './appender.ts'
-import type { CleanEnd } from './clean-end.ts'
-import type { ComparedLog } from './compare.ts'
-import { readRegained, writeRegained } from './regained.ts'
+import type { Internals } from '../internals.ts'
+import { type StoredLog, unfit } from '../recovery/tail.ts'
 
-/** The log of a store, ready to be appended to. */
-export interface WritableLog {
+/** The log of a store, opened by its writer. */
+export interface WritableLog extends StoredLog {
   readonly key: CoreKey
-  readonly manifest: LogManifest
-  readonly bootstrap: Hypercore
-  readonly openCore: OpenCore
-  /** Lines published so far. */
-  readonly length: number
-  /** From here on lines came back from peers, and no checkpoint stands behind them; null: there are none. */
-  readonly regainedFrom: number | null
-  /** The time of the last journal record, 0 if there is none. */
-  readonly time: number
+  /** Whether it was made just now. */
+  readonly isNew: boolean
   close(): Promise<void>
 }
 
@@ -43,22 +30,14 @@ export interface LogOptions {
   readonly routing?: RoutingRule
   readonly names?: readonly string[]
   readonly framing?: Framing
-}
-
-/** Whom a log is compared with before it is appended to. */
-export interface LogHooks {
-  readonly end: CleanEnd
-  /** Gets back what others hold of the log and this store has lost. */
-  readonly compare: (log: ComparedLog) => Promise<void>
-  /** So many lines were got back. */
-  readonly onRegained: (lines: number) => void
+  /** Gets block 0 from peers, who may have it where a store without it is not new. */
+  readonly findManifest: (bootstrap: Hypercore) => Promise<void>
 }
 
 /** Opens the log of `store`, and creates it, as `options` say, where there is none. */
 export async function openLog(
-  store: Corestore,
-  options: LogOptions,
-  { end, compare, onRegained }: LogHooks
+  { store }: Pick<Internals, 'store'>,
+  options: LogOptions
 ): Promise<WritableLog> {
   const bootstrap = store.get({ name: 'core-1' })
   const cores = new Map<number, Hypercore>()
@@ -67,72 +46,32 @@ export async function openLog(
   }
   try {
     await bootstrap.ready()
+    neverGrowAlone(bootstrap)
     const key = keyOf(bootstrap)
-    const openAlias: OpenCore = async (index) => {
+    if (!(await bootstrap.has(0))) await options.findManifest(bootstrap)
+    const isNew = bootstrap.length === 0
+    if (isNew) await bootstrap.append(encodeManifest(await newManifest(store, options), key))
+    const manifest = loggable(decodeManifest(await firstBlock(bootstrap), key))
+    refuseMismatch(manifest, options)
+    const openCore = async (index: number): Promise<Hypercore> => {
       const core = cores.get(index) ?? store.get({ name: alias(index) })
       cores.set(index, core)
       await core.ready()
-      return core
-    }
-    const readManifest = async (): Promise<LogManifest> =>
-      loggable(decodeManifest(await firstBlock(bootstrap), key))
-    const isTrusted = await end.isTrusted(key, bootstrap.length)
-    const before = isTrusted ? null : await storedLength(bootstrap, key)
-    if (!isTrusted) {
-      const countCores = async (): Promise<number> => (await readManifest()).cores.length
-      // first: whoever is killed while lines come back still knows which they are
-      if (before !== null && (await readRegained(bootstrap)) === null) await writeRegained(bootstrap, before)
-      await compare({ bootstrap, countCores, openCore: openAlias })
-    }
-    const missing = await end.missing(key, bootstrap.length)
-    if (missing > 0)
-      throw unfit(
-        `its journal had ${missing} records more when it was closed, and nobody who is connected has them`
-      )
-    if (bootstrap.length === 0) {
-      await end.begin()
-      await bootstrap.append(encodeManifest(await newManifest(store, options), key))
-    }
-    const manifest = await readManifest()
-    refuseMismatch(manifest, options)
-    const openCore: OpenCore = async (index) => {
-      const core = await openAlias(index)
+      neverGrowAlone(core)
       if (keyOf(core) !== manifest.cores[index]?.key)
         throw refused(`its data core ${index} is not the one that block 0 names`)
       return core
     }
-    const lengths = (): Promise<number[]> => storedLengths(store, manifest)
-    const tail = await readTail(bootstrap, manifest, { lengths, all: !isTrusted })
-    end.note(key, bootstrap.length)
-    if (before !== null && tail.length > before) onRegained(tail.length - before)
-    const regainedFrom = await readRegained(bootstrap)
-    const isRegained = regainedFrom !== null && regainedFrom < tail.length
-    if (regainedFrom !== null && !isRegained) await writeRegained(bootstrap, null)
-    return {
-      key,
-      manifest,
-      bootstrap,
-      openCore,
-      ...tail,
-      regainedFrom: isRegained ? regainedFrom : null,
-      close
-    }
+    return { store, key, isNew, manifest, bootstrap, openCore, close }
   } catch (error) {
     await close()
     throw translate(error)
   }
 }
 
-/** How many lines the journal counts, of which anything may be missing; null where it does not tell. */
-async function storedLength(bootstrap: Hypercore, key: CoreKey): Promise<number | null> {
-  if (bootstrap.length < 2) return 0
-  const [first, last] = await Promise.all(
-    [0, bootstrap.length - 1].map((index) => bootstrap.get(index, { wait: false }))
-  )
-  if (first === null || first === undefined || last === null || last === undefined) return null
-  const { cores, framing } = loggable(decodeManifest(first, key))
-  const record = decodeJournalRecord(last, { cores: cores.length, framing })
-  return record.seq + lineCount(record)
+/** What a peer has of a core of ours is taken over where it is asked for, and never beside what is being appended. */
+function neverGrowAlone(core: Hypercore): void {
+  core.core.replicator.eagerUpgrade = false
 }
 
 async function firstBlock(bootstrap: Hypercore): Promise<Uint8Array> {
@@ -180,82 +119,12 @@ function refuseMismatch(manifest: LogManifest, { routing, names, framing }: LogO
     throw mismatch(`the log has framing ${manifest.framing}, not ${framing}`)
 }
 
-/**
- * Where the log ends, by its last journal record. With `all`, every core is compared with the last record that names it; else
- * those that the last record names.
- */
-async function readTail(
-  bootstrap: Hypercore,
-  manifest: LogManifest,
-  cores: { readonly lengths: () => Promise<number[]>; readonly all: boolean }
-): Promise<{ length: number; time: number }> {
-  const last = bootstrap.length - 1
-  const record = last < 1 ? null : await readRecord(bootstrap, last, manifest)
-  if (cores.all) await checkAll(bootstrap, manifest, await cores.lengths())
-  else if (record !== null) checkExtents(record, await cores.lengths())
-  return record === null
-    ? { length: 0, time: 0 }
-    : { length: record.seq + lineCount(record), time: record.time }
-}
-
-async function readRecord(
-  bootstrap: Hypercore,
-  index: number,
-  manifest: LogManifest
-): Promise<JournalRecord> {
-  const block = await bootstrap.get(index, { wait: false })
-  if (block === null) throw unfit(`block ${index} of its journal is missing`)
-  return decodeJournalRecord(block, { cores: manifest.cores.length, framing: manifest.framing })
-}
-
-/** How many blocks each data core has here, without opening it: that takes milliseconds, and a log may have 16,384. */
-async function storedLengths(store: Corestore, { cores }: LogManifest): Promise<number[]> {
-  const infos = await store.storage.getInfos(
-    cores.map(({ key }) => Hypercore.discoveryKey(keyToBytes(key))),
-    { auth: false, hints: false }
-  )
-  return infos.map((info) => info?.head?.length ?? 0)
-}
-
-async function checkAll(
-  bootstrap: Hypercore,
-  manifest: LogManifest,
-  lengths: readonly number[]
-): Promise<void> {
-  const unnamed = new Map([...lengths.entries()].filter(([, length]) => length > 0))
-  for (let index = bootstrap.length - 1; index > 0 && unnamed.size > 0; index--) {
-    const record = await readRecord(bootstrap, index, manifest)
-    const at = record.at.filter(([core]) => index === bootstrap.length - 1 || unnamed.has(core))
-    checkExtents({ at }, lengths)
-    for (const [core] of at) unnamed.delete(core)
-  }
-  for (const [index, length] of unnamed)
-    throw unfit(`its journal names no block of core ${index}, which has ${length}`)
-}
-
-// An atom leaves the two in step; a store where they are not was damaged, and appending would rewrite its history.
-function checkExtents({ at }: Pick<JournalRecord, 'at'>, lengths: readonly number[]): void {
-  for (const [index, length, blocks] of at) {
-    if (lengths[index] === length + blocks) continue
-    throw unfit(
-      `its journal ends with ${length + blocks} blocks in core ${index}, which has ${lengths[index]}`
-    )
-  }
-}
-
 function keyOf(core: Hypercore): CoreKey {
   return keyFromBytes(core.key as Uint8Array)
 }
 
 function refused(fault: string): NodeError {
   return new NodeError('STORE_REFUSED', `the store cannot be written to: ${fault}`)
-}
-
-/** Not `STORE_DAMAGED`: all of it can be read, and does not fit together, or to what was there. */
-function unfit(fault: string): NodeError {
-  return refused(
-    `${fault}, and appending would rewrite what readers have: start again while a reader that has everything is connected, or use a new --storage for a new log`
-  )
 }
 
 function mismatch(fault: string): NodeError {

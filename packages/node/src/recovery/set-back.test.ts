@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict'
+import { cp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { deadline, until } from '@many-cores/testing'
+import Corestore from 'corestore'
+import { openReader, openWriter, type Status } from '../index.ts'
+import { internalsOf } from '../internals.ts'
+import { collect, createMachine, type Machine } from '../testing/support.ts'
+
+const MARK = 'WRITER-CLOSED'
+
+const lines = (from: number, to: number): string[] =>
+  Array.from({ length: to - from }, (_, index) => `${index % 2 === 0 ? '' : 'a long line '}${from + index}\n`)
+
+/** Keeps what is in a closed store; returns what puts it back, as a restored backup or a machine's snapshot does. */
+async function keep(storage: string): Promise<(to?: string) => Promise<void>> {
+  const kept = `${storage}.kept`
+  // the lock's file belongs to its place
+  const isMoved = (path: string): boolean => !path.endsWith('CORESTORE')
+  await cp(storage, kept, { recursive: true, filter: isMoved })
+  return async (to = storage) => {
+    for (const name of (await readdir(to)).filter(isMoved)) await rm(join(to, name), { recursive: true })
+    await cp(kept, to, { recursive: true })
+  }
+}
+
+interface SetBackOptions {
+  readonly isClean?: boolean
+  /** The stores of readers, and the cores that each of them follows. */
+  readonly copies?: Readonly<Record<string, readonly string[]>>
+}
+
+/** A writer with 20 lines whose store was set back to ten of them, and readers' stores that have them all; all closed. */
+async function setBack(
+  machine: Machine,
+  { isClean = true, copies = { r: ['short', 'long'] } }: SetBackOptions = {}
+): Promise<{ readonly key: string; readonly storage: string }> {
+  const first = await machine.open('w')
+  const writer = await openWriter(first)
+  for (const line of lines(0, 10)) await writer.publish([line])
+  await first.close()
+  const restore = await keep(first.storage)
+  const second = await machine.open('w')
+  const again = await openWriter(second)
+  for (const line of lines(10, 20)) await again.publish([line])
+  for (const [name, cores] of Object.entries(copies)) {
+    const node = await machine.open(name)
+    const reader = await openReader(node, writer.key)
+    await deadline('the reader to have all', collect(reader.batches({ cores, until: 20 })))
+    await node.close()
+  }
+  await second.close()
+  await restore()
+  if (!isClean) await rm(join(first.storage, MARK))
+  return { key: writer.key, storage: first.storage }
+}
+
+/** What a new reader gets. */
+async function assertLog(machine: Machine, key: string, expected: readonly string[]): Promise<void> {
+  const reader = await openReader(await machine.open('new'), key)
+  const all = await deadline('all lines', collect(reader.batches({ until: expected.length })))
+  assert.equal(all.toString(), expected.join(''))
+  assert.equal((await reader.verify({ timeout: 5000 })).lines, expected.length)
+}
+
+for (const isClean of [true, false]) {
+  test(`a writer whose store was set back, ${isClean ? 'clean end and all' : 'without a clean end'}, gets the newer lines back from a reader before it appends`, async (t) => {
+    const machine = await createMachine(t)
+    const { key } = await setBack(machine, { isClean })
+    const reader = await openReader(await machine.open('r'), key)
+    const seen: Status[] = []
+    const node = await machine.open('w', { onStatus: (status) => seen.push(status) })
+    const writer = await openWriter(node)
+    assert.equal(writer.key, key)
+    assert.deepEqual(await writer.publish(['after\n']), { position: 20, count: 1 })
+    assert.equal(writer.length, 21)
+    const regained = seen.filter(({ state }) => state === 'regained')
+    assert.deepEqual(regained, [{ state: 'regained', lines: 10 }])
+    const all = await deadline('the reader', collect(reader.batches({ until: 21 })))
+    assert.equal(all.toString(), `${lines(0, 20).join('')}after\n`)
+    await assertLog(machine, key, [...lines(0, 20), 'after\n'])
+  })
+}
+
+test('a reader that comes before the first append gives the newer lines back, however late', async (t) => {
+  const machine = await createMachine(t)
+  const { key } = await setBack(machine)
+  const node = await machine.open('w')
+  const writer = await openWriter(node)
+  // nobody is waited for any more
+  await writer.acknowledged(0)
+  assert.equal(writer.length, 10)
+  await openReader(await machine.open('r'), key)
+  const journal = internalsOf(node).store.get({ name: 'core-1' })
+  await journal.ready()
+  await until('the reader to say what it has', () => journal.peers.some((peer) => peer.remoteLength === 21))
+  assert.deepEqual(await writer.publish(['after\n']), { position: 20, count: 1 })
+})
+
+test('a writer that knows of lost lines, and meets nobody who has them, refuses to append', async (t) => {
+  const machine = await createMachine(t)
+  const { storage } = await setBack(machine)
+  await writeFile(join(storage, MARK), (await readFile(join(storage, MARK), 'utf8')).replace(':11}', ':21}'))
+  for (const _ of ['first', 'and again']) {
+    const node = await machine.open('w')
+    const writer = await openWriter(node)
+    await assert.rejects(writer.publish(['no\n']), {
+      code: 'STORE_REFUSED',
+      message: /journal had 21 blocks when it was closed, and has 11 now/
+    })
+    await node.close()
+  }
+})
+
+test('only a writer that was not closed says that it asks its peers, and waits for nobody where there is none', async (t) => {
+  const machine = await createMachine(t)
+  const asked: Status['state'][] = []
+  const onStatus = ({ state }: Status): void => void (state === 'comparing' && asked.push(state))
+  for (const [length, marked] of [
+    [0, true],
+    [1, true],
+    [2, false]
+  ] as const) {
+    const node = await machine.open('w', { onStatus })
+    const began = performance.now()
+    const writer = await openWriter(node)
+    assert.equal(writer.length, length)
+    await writer.publish(['a line\n'])
+    assert.ok(performance.now() - began < 1000, 'it waited')
+    await assert.rejects(stat(join(node.storage, MARK)), { code: 'ENOENT' }, 'appended to, it has an end')
+    await node.close()
+    if (!marked) continue
+    await stat(join(node.storage, MARK))
+    if (length === 1) await rm(join(node.storage, MARK))
+  }
+  assert.deepEqual(asked, ['comparing'])
+})
+
+test('a writer that closed without appending still has its clean end', async (t) => {
+  const machine = await createMachine(t)
+  for (const _ of [1, 2]) {
+    const node = await machine.open('w')
+    const writer = await openWriter(node)
+    await writer.acknowledged(0)
+    await node.close()
+    await stat(join(node.storage, MARK))
+  }
+})
+
+test('a writer that is killed while it gets back what it lost does not append behind the half of it', async (t) => {
+  const machine = await createMachine(t)
+  const { key, storage } = await setBack(machine, { isClean: false })
+  // the journal alone, as if killed before the blocks came
+  const store = new Corestore(storage)
+  const copy = new Corestore(join(machine.directory, 'r'))
+  const [ours, theirs] = [store.get({ name: 'core-1' }), copy.get({ key })]
+  await Promise.all([ours.ready(), theirs.ready()])
+  const [here, there] = [store.replicate(true), copy.replicate(false)]
+  here.pipe(there).pipe(here)
+  await deadline('the journal', ours.update({ force: true, wait: true }))
+  await ours.download({ start: 0, end: 21 }).done()
+  await Promise.all([store.close(), copy.close()])
+
+  const alone = await machine.open('w')
+  await assert.rejects((await openWriter(alone)).publish(['no\n']), {
+    code: 'STORE_REFUSED',
+    message: /block \d+ of core \w+ is missing.*while a reader that has everything is connected/
+  })
+  await alone.close()
+  await openReader(await machine.open('r'), key)
+  const writer = await openWriter(await machine.open('w'))
+  assert.deepEqual(await writer.publish(['after\n']), { position: 20, count: 1 })
+  await assertLog(machine, key, [...lines(0, 20), 'after\n'])
+})
+
+test('what one reader lacks comes from another, and what all of them lack is named', async (t) => {
+  const machine = await createMachine(t)
+  const { key } = await setBack(machine, { copies: { r: ['short'], s: ['long'] } })
+  await openReader(await machine.open('r'), key)
+  const alone = await machine.open('w')
+  await assert.rejects((await openWriter(alone)).publish(['no\n']), {
+    code: 'STORE_REFUSED',
+    message: /block 5 of core long is missing, and no connected peer sends it/
+  })
+  await alone.close()
+  // what is there can still be read and served
+  const own = await machine.open('w')
+  const reader = await openReader(own, key)
+  const first = await deadline('the ten lines', collect(reader.batches({ until: 10 })))
+  assert.equal(first.toString(), lines(0, 10).join(''))
+  await own.close()
+  await openReader(await machine.open('s'), key)
+  const writer = await openWriter(await machine.open('w'))
+  assert.deepEqual(await writer.publish(['after\n']), { position: 20, count: 1 })
+  await assertLog(machine, key, [...lines(0, 20), 'after\n'])
+})
