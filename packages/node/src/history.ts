@@ -1,12 +1,16 @@
-import { appendFileSync, readFileSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BootstrapManifest, CoreKey } from '@many-cores/protocol'
 import { keyFromBytes } from '@many-cores/protocol'
+import b4a from 'b4a'
 import type Corestore from 'corestore'
-import type { SharedCore } from 'hypercore'
+import type { ConflictProof, SharedCore, TreeNode } from 'hypercore'
 import { NodeError } from './errors.ts'
 
-/** Stands in the directory of a store that holds a core with two histories; a line for each. */
+/**
+ * Stands in the directory of a store that holds a core with two histories: a JSON object a line for each, with the core's key and
+ * the two heads that its writer has signed, `ours` and `theirs`: fork, length, signature, and the hashes that the signature covers.
+ */
 const FILE = 'REWRITTEN'
 
 /** That the owner of a core's key has signed two histories of it, as its signatures prove. */
@@ -44,26 +48,50 @@ export class History {
 
   #guard(core: SharedCore): void {
     // hypercore 11.37 verifies the new history's signature, then calls this to take it over
-    core.reorg = async ({ ancestors }) => {
+    core.reorg = async ({ ancestors, fork, length, roots, signature }) => {
       // or it asks for it again at once
       core.replicator.allowFork = false
-      this.#find(core, ancestors)
+      this.#find(core, ancestors, { fork, length, nodes: roots, signature })
       return false
     }
     const close = core._onconflict.bind(core)
     core._onconflict = (proof) => {
-      this.#find(core, proof.upgrade.length)
+      this.#find(core, proof.upgrade.length, headOf(proof))
       return close(proof)
     }
   }
 
-  #find({ key }: SharedCore, length: number): void {
-    const name = keyFromBytes(key as Uint8Array)
-    if (this.#found.has(name)) return
-    const rewriting = { key: name, length, isOld: false }
-    this.#found.set(name, rewriting)
-    noteFound(this.#file, rewriting)
+  #find(core: SharedCore, length: number, theirs: Head): void {
+    const key = keyFromBytes(core.key as Uint8Array)
+    if (this.#found.has(key)) return
+    const rewriting = { key, length, isOld: false }
+    this.#found.set(key, rewriting)
+    const { fork, length: ownLength, roots, signature } = core.state
+    const ours = { fork, length: ownLength, nodes: roots, signature }
+    noteFound(this.#file, { key, length, ours: toJson(ours), theirs: toJson(theirs) })
     for (const listener of this.#listeners) listener(rewriting)
+  }
+}
+
+/** What a writer has signed: the roots of a tree, or the nodes that they can be made of. */
+interface Head {
+  readonly fork: number
+  readonly length: number
+  readonly nodes: readonly TreeNode[]
+  readonly signature: Uint8Array | null
+}
+
+function headOf({ fork, upgrade }: ConflictProof): Head {
+  const { length, nodes, additionalNodes, signature } = upgrade
+  return { fork, length, nodes: [...nodes, ...additionalNodes], signature }
+}
+
+function toJson({ fork, length, nodes, signature }: Head): object {
+  return {
+    fork,
+    length,
+    nodes: nodes.map(({ index, size, hash }) => [index, size, b4a.toString(hash, 'hex')]),
+    signature: signature === null ? null : b4a.toString(signature, 'hex')
   }
 }
 
@@ -82,22 +110,35 @@ export function rewritten(name: string, { length, isOld }: Rewriting): NodeError
 }
 
 // hypercore 11.37 forgets what it found: `frozen` is not stored.
-function noteFound(file: string, { key, length }: Rewriting): void {
+function noteFound(path: string, finding: object): void {
   try {
     // at once: whoever hears of it ends the process
-    appendFileSync(file, `${JSON.stringify({ key, length })}\n`, { mode: 0o600 })
+    const file = openSync(path, 'a', 0o600)
+    try {
+      // a line of its own, whatever was cut off before it
+      writeSync(file, `\n${JSON.stringify(finding)}\n`)
+      fsyncSync(file)
+    } finally {
+      closeSync(file)
+    }
   } catch {
     // found again when the peer is met again
   }
 }
 
-function readFound(file: string): Rewriting[] {
+function readFound(path: string): Rewriting[] {
   try {
-    const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean)
-    return lines.map((line) => {
-      const { key, length } = JSON.parse(line) as Pick<Rewriting, 'key' | 'length'>
-      return { key, length, isOld: true }
-    })
+    return readFileSync(path, 'utf8').split('\n').flatMap(parseFound)
+  } catch {
+    return []
+  }
+}
+
+/** What a line says; nothing for one that was cut off. */
+function parseFound(line: string): Rewriting[] {
+  try {
+    const { key, length } = JSON.parse(line) as Pick<Rewriting, 'key' | 'length'>
+    return [{ key, length, isOld: true }]
   } catch {
     return []
   }

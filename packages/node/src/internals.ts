@@ -3,6 +3,7 @@ import type Hypercore from 'hypercore'
 import type { Child } from './children.ts'
 import type { CleanEnd } from './clean-end.ts'
 import { NodeError } from './errors.ts'
+import type { Heads } from './heads.ts'
 import type { History } from './history.ts'
 import type { OnStatus } from './status.ts'
 import type { StorageFaults } from './storage-faults.ts'
@@ -20,6 +21,8 @@ export interface Internals {
   readonly join: (bootstrap: Hypercore) => Promise<void>
   /** Resolves when whoever can be reached is connected, or after so many ms. */
   readonly looked: (milliseconds: number, signal?: AbortSignal) => Promise<void>
+  /** Compares what peers have signed. */
+  readonly heads: Heads
   /** Whether a core of the store has two histories. */
   readonly history: History
   /** Whether what peers send can be stored. */

@@ -6,6 +6,7 @@ import type Hypercore from 'hypercore'
 import { Children } from './children.ts'
 import { CleanEnd } from './clean-end.ts'
 import { NodeError } from './errors.ts'
+import { Heads } from './heads.ts'
 import { History } from './history.ts'
 import { dropInternals, setInternals } from './internals.ts'
 import { parseAddress } from './network/address.ts'
@@ -127,6 +128,7 @@ type Settled = NodeOptions &
 async function assemble({ store, isNew, wal }: OpenStore, settled: Settled): Promise<Node> {
   const { storage, onStatus, allowed, maxPeers } = settled
   const end = new CleanEnd(storage)
+  const heads = new Heads(store)
   const keyPair = await store.createKeyPair(PEER_KEY_NAME)
   const id = b4a.toString(keyPair.publicKey, 'hex')
   let closing: Promise<void> | null = null
@@ -136,7 +138,7 @@ async function assemble({ store, isNew, wal }: OpenStore, settled: Settled): Pro
     id,
     allow: allowed,
     maxPeers,
-    serving: { wal },
+    serving: { wal, heads },
     onStatus: report,
     onlost: (peer) => {
       for (const network of networks) network.lose(peer)
@@ -171,6 +173,7 @@ async function assemble({ store, isNew, wal }: OpenStore, settled: Settled): Pro
       () => children.close(),
       async () => void (await Promise.all(networks.map((network) => network.close()))),
       () => peers.close(),
+      async () => heads.close(),
       () => wal.close(),
       () => store.close()
     ]
@@ -209,6 +212,7 @@ async function assemble({ store, isNew, wal }: OpenStore, settled: Settled): Pro
         await setTimeout(LOOK_POLL_MS, undefined, { ...(stop && { signal: stop }) })
     },
     end,
+    heads,
     history: new History(store, storage),
     faults: new StorageFaults(store, wal),
     peerCount: peers.count,

@@ -151,6 +151,7 @@ async function openLogReader(
   { timeout, signal }: Wait
 ): Promise<Reader> {
   const bootstrap = internals.store.get({ key: keyToBytes(parsed) })
+  internals.heads.addJournal(bootstrap.core)
   const giveUp = (): void => void bootstrap.close()
   let fault: NodeError | null = null
   const unwatch = internals.history.watch((rewriting) => {

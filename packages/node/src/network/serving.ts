@@ -1,6 +1,7 @@
 import type SecretStream from '@hyperswarm/secret-stream'
 import type { Peer } from 'hypercore'
 import Protomux, { type Channel, type ChannelOptions, type SentMessage } from 'protomux'
+import type { Heads } from '../heads.ts'
 import type { WalSync } from '../wal-sync.ts'
 
 /**
@@ -18,7 +19,10 @@ const MAX_REQUESTS = 4096
 /** What Hypercore's channels are for, … */
 const HYPERCORE = 'hypercore/alpha'
 
-/** … which of their messages asks for something, … */
+/** … which of their messages says how long the sender's core is, … */
+const SYNC = 0
+
+/** … which asks for something, … */
 const REQUEST = 1
 
 /** … and which say what is stored here. */
@@ -32,14 +36,16 @@ const ANNOUNCEMENTS = [7, 8] as const
 class ServingMux extends Protomux {
   declare private isStreamDrained: boolean
   readonly #wal: WalSync
+  readonly #heads: Heads
   /** Announcements that wait for the disk, each behind the one before it; null while there are none. */
   #announcing: Promise<void> | null = null
   #answers = 0
   readonly #waiting = new Set<Channel>()
 
-  constructor(stream: SecretStream, { wal }: ServingOptions) {
+  constructor(stream: SecretStream, { wal, heads }: ServingOptions) {
     super(stream)
     this.#wal = wal
+    this.#heads = heads
   }
 
   override get drained(): boolean {
@@ -61,7 +67,7 @@ class ServingMux extends Protomux {
     if (protocol !== HYPERCORE) return super.createChannel(options)
     const watched = messages.map((message, type) => {
       if (type === REQUEST) return { ...message, onmessage: this.#bound(message.onmessage) }
-      return message
+      return type === SYNC ? { ...message, onmessage: this.#hear(message.onmessage) } : message
     })
     const channel = super.createChannel({ ...options, messages: watched })
     for (const type of ANNOUNCEMENTS) this.#delay(channel?.messages[type])
@@ -82,6 +88,13 @@ class ServingMux extends Protomux {
       announcing.catch(ignore)
       this.#announcing = announcing
       return true
+    }
+  }
+
+  #hear(take: OnMessage | undefined): OnMessage {
+    return async (message, channel) => {
+      await take?.(message, channel)
+      this.#heads.hear(channel.userData as Peer)
     }
   }
 
@@ -120,6 +133,8 @@ type OnMessage = (message: unknown, channel: Channel) => unknown
 export interface ServingOptions {
   /** Tells when what was written is on the disk. */
   readonly wal: WalSync
+  /** Hears how long the cores of the other end are. */
+  readonly heads: Heads
 }
 
 /**

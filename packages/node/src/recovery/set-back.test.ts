@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { cp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { deadline, until } from '@many-cores/testing'
+import { atEnd, deadline, until } from '@many-cores/testing'
 import Corestore from 'corestore'
-import { openReader, openWriter, type Status } from '../index.ts'
+import createTestnet from 'hyperdht/testnet.js'
+import { openReader, openWriter, type Status, type Writer } from '../index.ts'
 import { internalsOf } from '../internals.ts'
-import { collect, createMachine, type Machine } from '../testing/support.ts'
+import { collect, createLog, createMachine, type Machine, take } from '../testing/support.ts'
 
 const MARK = 'WRITER-CLOSED'
 
@@ -96,6 +97,101 @@ test('a reader that comes before the first append gives the newer lines back, ho
   await journal.ready()
   await until('the reader to say what it has', () => journal.peers.some((peer) => peer.remoteLength === 21))
   assert.deepEqual(await writer.publish(['after\n']), { position: 20, count: 1 })
+})
+
+test('a writer that was set back, and a reader that has more, stop as soon as they meet, and keep the proof', async (t) => {
+  const machine = await createMachine(t)
+  const { key, storage } = await setBack(machine)
+  const writer = await openWriter(await machine.open('w'))
+  // shorter than what the reader has: replication alone would not tell before the writer has passed it
+  await writer.publish(['another 11th line\n'])
+  const serving = writer.serve(new AbortController().signal)
+  const copy = await machine.open('r')
+  const reader = await openReader(copy, key)
+  const following = collect(reader.batches({ from: 20 }))
+  await deadline('the reader to stop', assert.rejects(following, { code: 'REWRITTEN' }))
+  await deadline('the writer to stop', assert.rejects(serving, { code: 'REWRITTEN' }))
+  await assert.rejects(writer.publish(['no\n']), { code: 'REWRITTEN' })
+  for (const directory of [storage, copy.storage]) {
+    const text = await readFile(join(directory, 'REWRITTEN'), 'utf8')
+    const { ours, theirs, ...finding } = JSON.parse(text) as {
+      key: string
+      length: number
+      ours: Head
+      theirs: Head
+    }
+    assert.deepEqual(finding, { key, length: 12 })
+    for (const { nodes, signature } of [ours, theirs]) {
+      assert.ok(nodes.length > 0)
+      assert.match(signature, /^[0-9a-f]{128,}$/)
+    }
+  }
+})
+
+interface Head {
+  readonly nodes: readonly unknown[]
+  readonly signature: string
+}
+
+for (const [what, lineOfOther] of [
+  ['the journal', 'a longer line\n'],
+  ['a data core alone', 'line 2\n']
+] as const) {
+  test(`two readers of writers that share a key stop where ${what} grows in two ways while they are connected`, async (t) => {
+    const machine = await createMachine(t)
+    const first = await machine.open('w')
+    const { key } = await openWriter(first)
+    await first.close()
+    const other = await machine.open('x')
+    await other.close()
+    await (await keep(first.storage))(other.storage)
+    // each reader meets one of the writers on its own machine, and the other reader by a DHT
+    const dht = await createTestnet(3, { host: '127.0.0.1' })
+    atEnd(t, () => dht.destroy())
+    const bootstrap = [`127.0.0.1:${dht.bootstrap[0]?.port}`]
+    const stops: Promise<unknown>[] = []
+    const writers: Writer[] = []
+    for (const [name, copy] of [
+      ['w', 'r'],
+      ['x', 's']
+    ] as const) {
+      const rendezvous = join(machine.directory, `meet-${name}`)
+      const { onStatus, until: untilStatus } = createLog()
+      writers.push(await openWriter(await machine.open(name, { rendezvous })))
+      const reader = await openReader(
+        await machine.open(copy, { rendezvous, local: false, bootstrap, onStatus }),
+        key
+      )
+      stops.push(assert.rejects(collect(reader.batches()), { code: 'REWRITTEN' }))
+      if (copy === 's') await untilStatus('connected')
+    }
+    // a record has a time of ms: with the same one, and lines as long, the journals are the same
+    const { now } = Date
+    const time = now()
+    Date.now = () => time
+    atEnd(t, () => {
+      Date.now = now
+    })
+    await Promise.all([writers[0]?.publish(['line 1\n']), writers[1]?.publish([lineOfOther])])
+    Date.now = now
+    await deadline('the readers to stop', Promise.all(stops))
+  })
+}
+
+test('a finding of two histories stays, also behind a line that was cut off', async (t) => {
+  const machine = await createMachine(t)
+  const writer = await openWriter(await machine.open('w'))
+  await writer.publish(['a line\n'])
+  const copy = await machine.open('r')
+  const { key } = writer
+  await take((await openReader(copy, key)).batches(), 1)
+  await copy.close()
+  await writeFile(
+    join(copy.storage, 'REWRITTEN'),
+    `{"key":"${'a'.repeat(20)}\n\n${JSON.stringify({ key, length: 1 })}\n{"ke`
+  )
+  const reader = await openReader(await machine.open('r'), key)
+  await assert.rejects(collect(reader.batches()), { code: 'REWRITTEN' })
 })
 
 test('a writer that knows of lost lines, and meets nobody who has them, refuses to append', async (t) => {

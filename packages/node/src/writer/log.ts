@@ -36,7 +36,7 @@ export interface LogOptions {
 
 /** Opens the log of `store`, and creates it, as `options` say, where there is none. */
 export async function openLog(
-  { store }: Pick<Internals, 'store'>,
+  { store, heads }: Pick<Internals, 'store' | 'heads'>,
   options: LogOptions
 ): Promise<WritableLog> {
   const bootstrap = store.get({ name: 'core-1' })
@@ -47,6 +47,7 @@ export async function openLog(
   try {
     await bootstrap.ready()
     neverGrowAlone(bootstrap)
+    heads.addJournal(bootstrap.core)
     const key = keyOf(bootstrap)
     if (!(await bootstrap.has(0))) await options.findManifest(bootstrap)
     const isNew = bootstrap.length === 0
