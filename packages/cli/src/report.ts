@@ -92,6 +92,14 @@ class Report {
       case 'regained':
         this.#status.note(`recovered ${grouped(event.lines)} lines from peers that this store did not have`)
         break
+      case 'damaged':
+        this.#status.note(
+          `block ${event.index} of core ${event.core} is damaged in this store: fetching it from a peer that has it`
+        )
+        break
+      case 'repaired':
+        this.#status.note(`block ${event.index} of core ${event.core} was repaired from a peer`)
+        break
       case 'failed':
       case 'spare':
       // details only
@@ -176,6 +184,8 @@ function detailOf(event: NodeStatus): string | undefined {
     case 'reachable':
     case 'comparing':
     case 'regained':
+    case 'damaged':
+    case 'repaired':
     case 'syncing':
     case 'live':
     case 'waiting':

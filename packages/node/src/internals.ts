@@ -2,6 +2,7 @@ import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import type { Child } from './children.ts'
 import type { CleanEnd } from './clean-end.ts'
+import type { Damage } from './damage.ts'
 import { NodeError } from './errors.ts'
 import type { Heads } from './heads.ts'
 import type { History } from './history.ts'
@@ -21,6 +22,8 @@ export interface Internals {
   readonly join: (bootstrap: Hypercore) => Promise<void>
   /** Resolves when whoever can be reached is connected, or after so many ms. */
   readonly looked: (milliseconds: number, signal?: AbortSignal) => Promise<void>
+  /** Takes damaged blocks for missing ones. */
+  readonly damage: Damage
   /** Compares what peers have signed. */
   readonly heads: Heads
   /** Whether a core of the store has two histories. */

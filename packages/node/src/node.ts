@@ -5,6 +5,7 @@ import b4a from 'b4a'
 import type Hypercore from 'hypercore'
 import { Children } from './children.ts'
 import { CleanEnd } from './clean-end.ts'
+import { Damage } from './damage.ts'
 import { NodeError } from './errors.ts'
 import { Heads } from './heads.ts'
 import { History } from './history.ts'
@@ -129,6 +130,7 @@ async function assemble({ store, isNew, wal }: OpenStore, settled: Settled): Pro
   const { storage, onStatus, allowed, maxPeers } = settled
   const end = new CleanEnd(storage)
   const heads = new Heads(store)
+  const damage = new Damage(store)
   const keyPair = await store.createKeyPair(PEER_KEY_NAME)
   const id = b4a.toString(keyPair.publicKey, 'hex')
   let closing: Promise<void> | null = null
@@ -138,7 +140,7 @@ async function assemble({ store, isNew, wal }: OpenStore, settled: Settled): Pro
     id,
     allow: allowed,
     maxPeers,
-    serving: { wal, heads },
+    serving: { wal, heads, damage },
     onStatus: report,
     onlost: (peer) => {
       for (const network of networks) network.lose(peer)
@@ -213,6 +215,7 @@ async function assemble({ store, isNew, wal }: OpenStore, settled: Settled): Pro
     },
     end,
     heads,
+    damage,
     history: new History(store, storage),
     faults: new StorageFaults(store, wal),
     peerCount: peers.count,

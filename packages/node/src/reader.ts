@@ -19,6 +19,7 @@ import {
 } from './bound.ts'
 import type { Cursor } from './cursor.ts'
 import { DEFAULT_CURSOR, listCursors, openCursor } from './cursor-store.ts'
+import { reportDamage } from './damage.ts'
 import { NodeError, translate } from './errors.ts'
 import { Blocks } from './follow/blocks.ts'
 import { createReadableLog, type ReadableLog } from './follow/log.ts'
@@ -233,6 +234,7 @@ class LogReader implements Reader {
     this.#log = log
     this.#internals = internals
     const names = coreNames(log.key, log.manifest)
+    const unwatchDamage = reportDamage(internals.damage, names, internals.onStatus)
     const unwatchFaults = internals.faults.watch((fault) => this.#failing.abort(fault))
     const unwatchHistory = internals.history.watch((rewriting) => {
       const name = names.get(rewriting.key)
@@ -241,6 +243,7 @@ class LogReader implements Reader {
       else this.#failing.abort(rewritten(name, rewriting))
     })
     this.#unwatch = () => {
+      unwatchDamage()
       unwatchFaults()
       unwatchHistory()
     }

@@ -50,6 +50,10 @@ export type Status =
     }
   /** A reader has delivered all that its peers are known to have, `lines` in all, and waits for more. */
   | { readonly state: 'live'; readonly lines: number }
+  /** A stored block cannot be read any more: it is fetched from the first peer that has it. */
+  | { readonly state: 'damaged'; readonly core: string; readonly index: number }
+  /** A peer has sent a damaged block again. */
+  | { readonly state: 'repaired'; readonly core: string; readonly index: number }
   /** A reader waits for a block that the journal names and nobody has sent. */
   | { readonly state: 'waiting'; readonly core: string; readonly index: number }
   /** A writer waits until `peers` peers hold everything; `holding` of them have said so. */

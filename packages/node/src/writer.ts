@@ -12,6 +12,7 @@ import {
 } from '@many-cores/protocol'
 import b4a from 'b4a'
 import type { Checkpoint, StreamCheckpoint } from './checkpoint.ts'
+import { reportDamage } from './damage.ts'
 import { NodeError, translate } from './errors.ts'
 import { coreNames, rewritten } from './history.ts'
 import { type Internals, internalsOf } from './internals.ts'
@@ -217,11 +218,13 @@ class LogWriter implements Writer {
     this.#length = length
     this.#giveBack = giveBack
     const names = coreNames(log.key, log.manifest)
+    const unwatchDamage = reportDamage(internals.damage, names, internals.onStatus)
     const unwatchHistory = internals.history.watch((rewriting) => {
       const name = names.get(rewriting.key)
       if (name !== undefined) this.#fail(rewritten(name, rewriting))
     })
     this.#unwatch = () => {
+      unwatchDamage()
       unwatchHistory()
     }
     this.#settled = this.#settle()

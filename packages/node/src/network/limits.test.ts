@@ -41,12 +41,12 @@ function meet(t: TestContext): SecretStream {
 test('beside as many peers as there may be, nobody is let in but the writer of the log on this machine', async (t) => {
   const node = await (await createMachine(t)).open('r')
   const heard: Status[] = []
-  const { store, wal, heads } = internalsOf(node)
+  const { store, wal, heads, damage } = internalsOf(node)
   const peers = createPeers(store, {
     id: node.id,
     allow: null,
     maxPeers: 1,
-    serving: { wal, heads },
+    serving: { wal, heads, damage },
     onStatus: (status) => void heard.push(status),
     onlost: () => {}
   })

@@ -1,6 +1,7 @@
 import type SecretStream from '@hyperswarm/secret-stream'
 import type { Peer } from 'hypercore'
 import Protomux, { type Channel, type ChannelOptions, type SentMessage } from 'protomux'
+import type { Damage } from '../damage.ts'
 import type { Heads } from '../heads.ts'
 import type { WalSync } from '../wal-sync.ts'
 
@@ -37,15 +38,17 @@ class ServingMux extends Protomux {
   declare private isStreamDrained: boolean
   readonly #wal: WalSync
   readonly #heads: Heads
+  readonly #damage: Damage
   /** Announcements that wait for the disk, each behind the one before it; null while there are none. */
   #announcing: Promise<void> | null = null
   #answers = 0
   readonly #waiting = new Set<Channel>()
 
-  constructor(stream: SecretStream, { wal, heads }: ServingOptions) {
+  constructor(stream: SecretStream, { wal, heads, damage }: ServingOptions) {
     super(stream)
     this.#wal = wal
     this.#heads = heads
+    this.#damage = damage
   }
 
   override get drained(): boolean {
@@ -106,6 +109,7 @@ class ServingMux extends Protomux {
         this.destroy(new Error('it asks for too much at once'))
         return
       }
+      this.#damage.guard(peer)
       // it is put in a queue, which is gone on with below
       if (this.#answers >= MAX_ANSWERS) this.#waiting.add(channel)
       const answered = answer?.(message, channel)
@@ -135,6 +139,8 @@ export interface ServingOptions {
   readonly wal: WalSync
   /** Hears how long the cores of the other end are. */
   readonly heads: Heads
+  /** Hears of blocks that cannot be read. */
+  readonly damage: Damage
 }
 
 /**

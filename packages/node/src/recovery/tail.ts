@@ -1,6 +1,7 @@
 import { endOfRecord, type JournalRecord, keyToBytes, type LogManifest } from '@many-cores/protocol'
 import type Corestore from 'corestore'
 import Hypercore from 'hypercore'
+import type { Damage } from '../damage.ts'
 import { NodeError } from '../errors.ts'
 import { decodeRecord } from '../follow/record.ts'
 import { type Extent, readExtent, writeExtent } from './extent.ts'
@@ -8,6 +9,7 @@ import { type Extent, readExtent, writeExtent } from './extent.ts'
 /** A log in the store of its writer. */
 export interface StoredLog {
   readonly store: Corestore
+  readonly damage: Damage
   readonly bootstrap: Hypercore
   readonly manifest: LogManifest
   readonly openCore: (index: number) => Promise<Hypercore>
@@ -55,15 +57,18 @@ export async function findTail(log: StoredLog): Promise<Tail> {
 }
 
 /** The position of the next line by the last record that is stored, whether it fits or not; 0 where that one is not here. */
-export async function storedPosition({ bootstrap, manifest }: StoredLog): Promise<number> {
+export async function storedPosition({ damage, bootstrap, manifest }: StoredLog): Promise<number> {
   const last = bootstrap.length - 1
-  const block = last < 1 ? null : await bootstrap.get(last, { wait: false })
+  const block = last < 1 ? null : await damage.read(bootstrap, last)
   return block === null ? 0 : endOfRecord(decodeRecord(block, last, manifest))
 }
 
 /** The record in block `index` of the journal. Throws NodeError `STORE_REFUSED` where it is not here. */
-export async function readRecord({ bootstrap, manifest }: StoredLog, index: number): Promise<JournalRecord> {
-  const block = await bootstrap.get(index, { wait: false })
+export async function readRecord(
+  { damage, bootstrap, manifest }: StoredLog,
+  index: number
+): Promise<JournalRecord> {
+  const block = await damage.read(bootstrap, index)
   if (block === null) throw unfit(`block ${index} of its journal is missing`)
   return decodeRecord(block, index, manifest)
 }

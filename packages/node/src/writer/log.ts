@@ -12,6 +12,7 @@ import {
 } from '@many-cores/protocol'
 import type Corestore from 'corestore'
 import Hypercore from 'hypercore'
+import type { Damage } from '../damage.ts'
 import { NodeError, translate } from '../errors.ts'
 import type { Internals } from '../internals.ts'
 import { type StoredLog, unfit } from '../recovery/tail.ts'
@@ -36,7 +37,7 @@ export interface LogOptions {
 
 /** Opens the log of `store`, and creates it, as `options` say, where there is none. */
 export async function openLog(
-  { store, heads }: Pick<Internals, 'store' | 'heads'>,
+  { store, heads, damage }: Pick<Internals, 'store' | 'heads' | 'damage'>,
   options: LogOptions
 ): Promise<WritableLog> {
   const bootstrap = store.get({ name: 'core-1' })
@@ -49,10 +50,10 @@ export async function openLog(
     neverGrowAlone(bootstrap)
     heads.addJournal(bootstrap.core)
     const key = keyOf(bootstrap)
-    if (!(await bootstrap.has(0))) await options.findManifest(bootstrap)
+    if ((await damage.read(bootstrap, 0)) === null) await options.findManifest(bootstrap)
     const isNew = bootstrap.length === 0
     if (isNew) await bootstrap.append(encodeManifest(await newManifest(store, options), key))
-    const manifest = loggable(decodeManifest(await firstBlock(bootstrap), key))
+    const manifest = loggable(decodeManifest(await firstBlock(damage, bootstrap), key))
     refuseMismatch(manifest, options)
     const openCore = async (index: number): Promise<Hypercore> => {
       const core = cores.get(index) ?? store.get({ name: alias(index) })
@@ -63,7 +64,7 @@ export async function openLog(
         throw refused(`its data core ${index} is not the one that block 0 names`)
       return core
     }
-    return { store, key, isNew, manifest, bootstrap, openCore, close }
+    return { store, damage, key, isNew, manifest, bootstrap, openCore, close }
   } catch (error) {
     await close()
     throw translate(error)
@@ -75,8 +76,8 @@ function neverGrowAlone(core: Hypercore): void {
   core.core.replicator.eagerUpgrade = false
 }
 
-async function firstBlock(bootstrap: Hypercore): Promise<Uint8Array> {
-  const block = await bootstrap.get(0, { wait: false })
+async function firstBlock(damage: Damage, bootstrap: Hypercore): Promise<Uint8Array> {
+  const block = await damage.read(bootstrap, 0)
   if (block === null) throw unfit('block 0 of its journal is missing')
   return block
 }
