@@ -72,13 +72,12 @@ export class WalSync {
 
   /** Puts everything onto the disk, also where nobody else waits for it, and ends. To be called before the store is closed. */
   async close(): Promise<void> {
+    // what a closing store writes from now on is no more than hints
+    this.#isClosed = true
     try {
       await this.#pending()
     } finally {
-      // what a closing store writes is no more than hints
-      this.#isClosed = true
       await this.#log?.file.close()
-      this.#log = null
     }
   }
 
