@@ -145,6 +145,8 @@ declare module 'hypercore' {
     allowFork: boolean
     /** Whether a longer history is asked for as soon as a peer has one. */
     eagerUpgrade: boolean
+    /** Gives blocks that are here now to whoever waits for them. */
+    _resolveBlocksLocally: () => Promise<void>
     /** Asks the peers for a block, until it comes or the session closes whose requests these are. */
     addBlock(requests: unknown[], index: number, isForced: boolean): { readonly promise: Promise<Uint8Array> }
     /** Tells the peers that blocks are here, or not any more. */

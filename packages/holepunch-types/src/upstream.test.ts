@@ -129,6 +129,7 @@ test('hypercore has what is declared', () => {
   assertMembers<Replicator>(core.core.replicator, {
     allowFork: 'property',
     eagerUpgrade: 'property',
+    _resolveBlocksLocally: 'method',
     addBlock: 'method',
     onhave: 'method'
   })

@@ -110,6 +110,7 @@ async function openCorestore(directory: string, options: WalSyncOptions): Promis
     await store.ready()
     deferHints(store)
     store.watch((core) => releaseCopy(core, wal))
+    store.watch(endQuietly)
     await removeOldLogs(join(directory, 'db'))
     return { store, wal }
   } catch (error) {
@@ -126,6 +127,13 @@ function releaseCopy(core: SharedCore, wal: WalSync): void {
   core.ready().then(() => {
     if (core.header.keyPair === null) wal.release(core.storage.db)
   }, ignore)
+}
+
+// hypercore 11.37.1 reads what it has just stored in the background: where the store closes meanwhile, nobody hears of the reason,
+// and Node ends the process.
+function endQuietly({ replicator }: SharedCore): void {
+  const resolve = replicator._resolveBlocksLocally.bind(replicator)
+  replicator._resolveBlocksLocally = () => resolve().catch(ignore)
 }
 
 function isStoreCode(code: string): code is 'STORE_IN_USE' | 'STORE_FULL' | 'STORE_DAMAGED' {
