@@ -8,9 +8,12 @@ import { join } from 'node:path'
 
 /** By name: where the test is, and what makes it long. */
 const SOAKS = {
-  'writer-kills': { in: 'packages/node', test: 'crash.test.js', env: { KILLS: '1000' } },
+  'power-cuts': { in: 'packages/node', test: 'crash.test.js', env: { KILLS: '1', POWER_CUTS: '200' } },
+  'writer-kills': { in: 'packages/node', test: 'crash.test.js', env: { KILLS: '1000', POWER_CUTS: '1' } },
   'file-kills': { in: 'apps/writer', test: 'crash.test.js', env: { KILLS: '200' } },
-  'both-kills': { in: 'apps/e2e', test: 'kills.test.js', env: { KILLS: '200' } },
+  'both-kills': { in: 'apps/e2e', test: 'kills.test.js', env: { KILLS: '200', POWER_CUTS: '1' } },
+  'both-power-cuts': { in: 'apps/e2e', test: 'kills.test.js', env: { KILLS: '1', POWER_CUTS: '200' } },
+  closes: { in: 'packages/node', test: 'closing.test.js', env: { CLOSES: '2000' } },
   'reader-kills': { in: 'apps/e2e', test: 'reader-kills.test.js', env: { KILLS: '200' } },
   damage: { in: 'apps/e2e', test: 'damage.test.js', env: { DAMAGE: 'all' } },
   cycles: { in: 'packages/node', test: 'cycles.test.js', env: { CYCLES: '10000' } },

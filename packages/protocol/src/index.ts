@@ -74,6 +74,12 @@ longer, and none is without a line. A writer makes a batch durable as one atom: 
 A reader can enter the journal at any record, and find a position or a time by bisection. An object that has neither `seq`
 nor `order` is something of a later version: an error, never skipped.
 
+Between peers
+-------------
+Two Protomux channels beside Hypercore's own; a peer that knows neither loses nothing else. `many-cores/synced`, opened with the
+opener's public key as its id: it says that it has a block only once the block is on its disk. `many-cores/refusal`, opened
+with `not-allowed` or `full` as its id: why the connection ends.
+
 Golden bytes, and bytes that must be refused: fixtures/manifest.json, fixtures/journal.json. Limits: limits.ts.
 */
 
