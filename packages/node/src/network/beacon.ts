@@ -64,6 +64,7 @@ export class Beacon {
   async offer(service: Service): Promise<void> {
     this.#services.set(service.log, service)
     await this.#openSockets()
+    if (this.#isClosed) return
     this.#announce(TTL_S)
     this.look()
     this.#timer ??= setInterval(() => this.#tick(), 1000).unref()

@@ -83,12 +83,12 @@ class Lan {
   }
 
   async join(discoveryKey: Uint8Array): Promise<void> {
+    if (this.#closing !== null) return
     const log = lanName(discoveryKey)
     this.#logs.add(log)
     try {
       this.#listening ??= this.#listen()
-      const port = await this.#listening
-      if (this.#closing === null) await this.#beacon.offer({ log, peer: this.#peer, port })
+      await this.#beacon.offer({ log, peer: this.#peer, port: await this.#listening })
     } catch (error) {
       this.#say(String(error))
     }
@@ -112,6 +112,8 @@ class Lan {
   }
 
   async #end(): Promise<void> {
+    // a server that is about to listen cannot be closed yet
+    await this.#listening?.catch(ignore)
     await this.#beacon.close()
     for (const socket of this.#sockets) socket.destroy()
     const server = this.#server

@@ -155,6 +155,7 @@ class Meeting {
   readonly #calls = new Set<Socket>()
   readonly #server: Server
   #timer: NodeJS.Timeout | null = null
+  #opening: Promise<void> | null = null
   #closed = false
 
   constructor(options: MeetingOptions) {
@@ -168,7 +169,12 @@ class Meeting {
     return this.#calls.size > 0
   }
 
-  async open(): Promise<void> {
+  open(): Promise<void> {
+    this.#opening = this.#open()
+    return this.#opening
+  }
+
+  async #open(): Promise<void> {
     const { directory } = this.#options
     await makePrivate(join(directory, '..'))
     await makePrivate(directory)
@@ -182,6 +188,8 @@ class Meeting {
   async close(): Promise<void> {
     this.#closed = true
     if (this.#timer !== null) clearInterval(this.#timer)
+    // a server that is about to listen cannot be closed yet
+    await this.#opening?.catch(ignore)
     await unlink(join(this.#options.directory, this.#name)).catch(ignore)
     for (const socket of this.#sockets.keys()) socket.destroy()
     await new Promise<void>((resolve) => this.#server.close(() => resolve()))
@@ -199,7 +207,6 @@ class Meeting {
     })
     this.#server.on('error', ignore)
     await rename(hidden, path)
-    if (this.#closed) await unlink(path).catch(ignore)
   }
 
   async #scan(): Promise<void> {
