@@ -12,8 +12,8 @@ export interface Internals {
   readonly onStatus: OnStatus
   /** Finds peers of the log of this core from now on; resolves when those of this machine can find us. */
   readonly join: (bootstrap: Hypercore) => Promise<void>
-  /** Resolves when whoever can be reached is connected, or after so many ms. */
-  readonly looked: (milliseconds: number, signal?: AbortSignal) => Promise<void>
+  /** Resolves when the first look for peers of this log, which `join` begins, is over on every network, or after so many ms. */
+  readonly looked: (bootstrap: Hypercore, milliseconds: number, signal?: AbortSignal) => Promise<void>
   /** Whether a core of the store has two. */
   readonly history: History
   /** Whether what peers send can be stored. */

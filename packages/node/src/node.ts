@@ -156,9 +156,6 @@ async function assemble(store: Corestore, end: CleanEnd, settled: Settled): Prom
     await runAll(steps)
   }
 
-  const reportFault = (error: unknown): void =>
-    report({ state: 'unreachable', via: 'dht', reason: String(error) })
-
   // a writer and a reader of one log look for its peers together
   const joined = new Map<string, Promise<void>>()
   const join = async ({ discoveryKey, writable }: Hypercore): Promise<void> => {
@@ -166,7 +163,7 @@ async function assemble(store: Corestore, end: CleanEnd, settled: Settled): Prom
     const [here, ...elsewhere] = networks
     // first, and alone: loading the others would hold up who is on this machine already
     await here?.join(discoveryKey as Uint8Array, writable)
-    for (const network of elsewhere) network.join(discoveryKey as Uint8Array, writable).catch(reportFault)
+    for (const network of elsewhere) void network.join(discoveryKey as Uint8Array, writable)
   }
 
   setInternals(node, {
@@ -178,9 +175,10 @@ async function assemble(store: Corestore, end: CleanEnd, settled: Settled): Prom
       joined.set(topic, joining)
       return joining
     },
-    looked: async (milliseconds, stop) => {
+    looked: async ({ discoveryKey }, milliseconds, stop) => {
       const deadline = performance.now() + milliseconds
-      while (networks.some((network) => network.isLooking()) && performance.now() < deadline)
+      const isLooking = (network: Network): boolean => network.isLooking(discoveryKey as Uint8Array)
+      while (networks.some(isLooking) && performance.now() < deadline)
         await setTimeout(LOOK_POLL_MS, undefined, { ...(stop && { signal: stop }) })
     },
     end,

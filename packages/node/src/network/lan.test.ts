@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { test } from 'node:test'
+import { temporary } from '@many-cores/testing'
+import { runAlone, whyNotAlone } from '../testing/alone.ts'
 import { lanName } from './lan.ts'
+
+const ALONE = new URL('../testing/lan-alone.js', import.meta.url)
+
+for (const [scenario, fact] of [
+  ['looks', 'the first look for a log is its own, however long ago the one before was']
+] as const)
+  test(fact, { skip: whyNotAlone }, async (t) => {
+    assert.deepEqual(await runAlone(ALONE, [scenario, await temporary(t)]), { code: 0, output: '' })
+  })
 
 test('the name of a log in the network is the same for everybody, and does not tell the discovery key', () => {
   const discoveryKey = Buffer.alloc(32, 7)

@@ -40,7 +40,7 @@ export function createLan(options: LanOptions): Network {
     join: (discoveryKey) => lan.join(discoveryKey),
     lose: () => lan.look(),
     search: () => lan.search(),
-    isLooking: () => lan.isLooking(),
+    isLooking: (discoveryKey) => lan.isLooking(discoveryKey),
     close: () => lan.close()
   }
 }
@@ -56,12 +56,12 @@ export function lanName(discoveryKey: Uint8Array): string {
 class Lan {
   readonly #options: LanOptions
   readonly #peer: string
-  readonly #logs = new Set<string>()
+  /** By the logs' names, how long the first look for each goes on. */
+  readonly #logs = new Map<string, number>()
   readonly #sockets = new Set<Socket>()
   readonly #calling = new Set<string>()
   readonly #found = new Set<string>()
   readonly #beacon: Beacon
-  readonly #began = performance.now()
   #listening: Promise<number> | null = null
   #server: Server | null = null
   #fault: string | null = null
@@ -76,22 +76,22 @@ class Lan {
     })
   }
 
-  isLooking(): boolean {
-    return (
-      this.#closing === null && (performance.now() - this.#began < FIRST_LOOK_MS || this.#calling.size > 0)
-    )
+  isLooking(discoveryKey: Uint8Array): boolean {
+    const until = this.#logs.get(lanName(discoveryKey)) ?? 0
+    return this.#closing === null && (performance.now() < until || this.#calling.size > 0)
   }
 
   async join(discoveryKey: Uint8Array): Promise<void> {
     if (this.#closing !== null) return
     const log = lanName(discoveryKey)
-    this.#logs.add(log)
+    this.#logs.set(log, Number.POSITIVE_INFINITY)
     try {
       this.#listening ??= this.#listen()
       await this.#beacon.offer({ log, peer: this.#peer, port: await this.#listening })
     } catch (error) {
-      this.#say(String(error))
+      this.#say(error instanceof Error ? error.message : String(error))
     }
+    this.#logs.set(log, performance.now() + FIRST_LOOK_MS)
   }
 
   look(): void {

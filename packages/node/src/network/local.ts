@@ -48,7 +48,8 @@ export interface LocalOptions extends NetworkEvents {
  */
 export function createLocalNetwork(options: LocalOptions): Network {
   const { keyPair, root, onconnection, onStatus } = options
-  const meetings: Meeting[] = []
+  /** By the logs' discovery keys, in hex. */
+  const meetings = new Map<string, Meeting>()
   let fault: string | null = null
   let closing: Promise<void> | null = null
 
@@ -65,7 +66,7 @@ export function createLocalNetwork(options: LocalOptions): Network {
         return (await stream.opened) ? idOf(stream.remotePublicKey) : null
       }
     })
-    meetings.push(meeting)
+    meetings.set(b4a.toString(discoveryKey, 'hex'), meeting)
     try {
       await meeting.open()
     } catch (error) {
@@ -75,7 +76,7 @@ export function createLocalNetwork(options: LocalOptions): Network {
   }
 
   const close = (): Promise<void> => {
-    closing ??= Promise.all(meetings.map((meeting) => meeting.close())).then(() => undefined)
+    closing ??= Promise.all([...meetings.values()].map((meeting) => meeting.close())).then(() => undefined)
     return closing
   }
 
@@ -84,7 +85,7 @@ export function createLocalNetwork(options: LocalOptions): Network {
     // every directory is looked through all the time
     lose: ignore,
     search: () => ({ found: 0, reason: fault ?? 'no other process on this machine has it open' }),
-    isLooking: () => meetings.some((meeting) => meeting.isCalling),
+    isLooking: (discoveryKey) => meetings.get(b4a.toString(discoveryKey, 'hex'))?.isCalling ?? false,
     close
   }
 }

@@ -43,24 +43,30 @@ export function createSwarm(options: SwarmOptions): Network {
   const watch = new Watch(options)
   let swarm: Promise<Hyperswarm> | null = null
   let closing: Promise<void> | null = null
-  let isLooking = true
+  const looking = new Set<string>()
 
   const join = async (discoveryKey: Uint8Array): Promise<void> => {
     if (closing !== null) return
-    swarm ??= openSwarm(options, nodes, watch)
-    const opened = await swarm
-    if (closing !== null) return
-    // not awaited: without a network it takes 12 s, and being found here must not hold up being found on this machine
-    opened.join(discoveryKey, { server: true, client: true })
-    opened.flush().then(() => {
-      isLooking = false
-    }, ignore)
+    const topic = b4a.toString(discoveryKey, 'hex')
+    looking.add(topic)
+    const looked = (): void => void looking.delete(topic)
+    try {
+      swarm ??= openSwarm(options, nodes, watch)
+      const opened = await swarm
+      if (closing !== null) return
+      // not awaited: without a network it takes 12 s, and being found here must not hold up being found on this machine
+      opened.join(discoveryKey, { server: true, client: true })
+      opened.flush().then(looked, looked)
+    } catch (error) {
+      looked()
+      options.onStatus({ state: 'unreachable', via: 'dht', reason: String(error) })
+    }
   }
 
   const end = async (): Promise<void> => {
     watch.close()
-    if (swarm === null) return
-    const opened = await swarm
+    const opened = await swarm?.catch(() => null)
+    if (!opened) return
     if (await within(watch.isReachable() ? GOODBYE_MS : 0, opened.destroy())) return
     // the DHT first: what still asks it fails at once, and all that waits for an answer ends
     await within(DESTROY_MS, opened.dht.destroy({ force: true }))
@@ -75,7 +81,7 @@ export function createSwarm(options: SwarmOptions): Network {
     join,
     lose: (peer) => watch.lose(peer),
     search: () => watch.search(),
-    isLooking: () => isLooking && closing === null,
+    isLooking: (discoveryKey) => closing === null && looking.has(b4a.toString(discoveryKey, 'hex')),
     close
   }
 }

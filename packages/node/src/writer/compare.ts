@@ -60,7 +60,7 @@ export async function compare(
   const { bootstrap } = log
   onStatus({ state: 'comparing', patience: COMPARE_MS })
   await join(bootstrap)
-  await looked(COMPARE_MS, signal)
+  await looked(bootstrap, COMPARE_MS, signal)
   await answered(bootstrap, peerCount())
   const peers = bootstrap.peers.length
   if (peers === 0) return

@@ -1,0 +1,65 @@
+// `lan-alone.js SCENARIO`, to be run in a network namespace of its own: what cannot be shown in a network that
+// others are in.
+
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
+import { deadline } from '@many-cores/testing'
+import HyperDHT from 'hyperdht'
+import type { Status } from '../index.ts'
+import { createLan } from '../network/lan.ts'
+import type { Network } from '../network/network.ts'
+
+const [scenario = ''] = process.argv.slice(2)
+
+function ip(words: string): void {
+  execFileSync('ip', words.split(' '), { stdio: 'pipe' })
+}
+
+/** An interface that leads nowhere. */
+function connect(address: string): void {
+  ip('link set lo up')
+  ip('link add eth0 type veth peer name other')
+  ip(`addr add ${address} dev eth0`)
+  for (const name of ['eth0', 'other']) ip(`link set ${name} up`)
+}
+
+async function until(what: string, condition: () => boolean): Promise<void> {
+  const wait = async (): Promise<void> => {
+    while (!condition()) await setImmediate()
+  }
+  await deadline(what, wait())
+}
+
+/** The network alone, and what it has said. */
+function openLan(): { lan: Network; heard: Status[] } {
+  const heard: Status[] = []
+  const lan = createLan({
+    keyPair: HyperDHT.keyPair(),
+    onconnection: ({ stream }) => stream.destroy(),
+    onStatus: (status) => void heard.push(status),
+    isReached: () => false,
+    isAllowed: () => true,
+    isRefusing: () => false,
+    isFull: () => false
+  })
+  return { lan, heard }
+}
+
+const SCENARIOS: Readonly<Record<string, () => Promise<void>>> = {
+  /** The first look for each log, however long ago the one before was. */
+  looks: async () => {
+    connect('10.77.0.1/24')
+    const { lan } = openLan()
+    for (const log of [randomBytes(32), randomBytes(32)]) {
+      assert.equal(lan.isLooking(log), false)
+      await lan.join(log, false)
+      assert.equal(lan.isLooking(log), true)
+      await until('the end of the first look', () => !lan.isLooking(log))
+    }
+    await lan.close()
+  }
+}
+
+await SCENARIOS[scenario]?.()
