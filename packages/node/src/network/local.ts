@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { lstat, mkdir, readdir, rename, unlink } from 'node:fs/promises'
 import { createServer, connect as dial, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -50,7 +51,6 @@ export function createLocalNetwork(options: LocalOptions): Network {
   const { keyPair, root, onconnection, onStatus } = options
   /** By the logs' discovery keys, in hex. */
   const meetings = new Map<string, Meeting>()
-  let fault: string | null = null
   let closing: Promise<void> | null = null
 
   const join = async (discoveryKey: Uint8Array, isWriter: boolean): Promise<void> => {
@@ -60,6 +60,12 @@ export function createLocalNetwork(options: LocalOptions): Network {
       id: idOf(keyPair.publicKey),
       isWriter,
       isFull: options.isFull,
+      onfault: (reason) =>
+        onStatus(
+          reason === null
+            ? { state: 'reachable', via: 'local' }
+            : { state: 'unreachable', via: 'local', reason }
+        ),
       onsocket: async (socket, called) => {
         const stream = new SecretStream(called !== null, socket, { keyPair })
         onconnection({ stream, via: 'local', isWriter: called?.isWriter ?? false })
@@ -67,12 +73,7 @@ export function createLocalNetwork(options: LocalOptions): Network {
       }
     })
     meetings.set(b4a.toString(discoveryKey, 'hex'), meeting)
-    try {
-      await meeting.open()
-    } catch (error) {
-      fault = error instanceof Error ? error.message : String(error)
-      onStatus({ state: 'unreachable', via: 'local', reason: fault })
-    }
+    await meeting.open()
   }
 
   const close = (): Promise<void> => {
@@ -84,7 +85,10 @@ export function createLocalNetwork(options: LocalOptions): Network {
     join,
     // every directory is looked through all the time
     lose: ignore,
-    search: () => ({ found: 0, reason: fault ?? 'no other process on this machine has it open' }),
+    search: () => {
+      const [fault] = [...meetings.values()].flatMap((meeting) => meeting.fault ?? [])
+      return { found: 0, reason: fault ?? 'no other process on this machine has it open' }
+    },
     isLooking: (discoveryKey) => meetings.get(b4a.toString(discoveryKey, 'hex'))?.isCalling ?? false,
     close
   }
@@ -141,6 +145,8 @@ interface MeetingOptions {
   readonly id: string
   readonly isWriter: boolean
   readonly isFull: () => boolean
+  /** Why others cannot find us here for now; null once they can again. */
+  readonly onfault: (reason: string | null) => void
   /** Takes over a connected socket, to whom was `called` if it was; resolves to the id of who is at its other end. */
   readonly onsocket: (socket: Socket, called: Neighbour | null) => Promise<string | null>
 }
@@ -156,13 +162,23 @@ class Meeting {
   readonly #calls = new Set<Socket>()
   readonly #server: Server
   #timer: NodeJS.Timeout | null = null
-  #opening: Promise<void> | null = null
+  #scanning: Promise<void> | null = null
+  #fault: string | null = null
   #closed = false
 
   constructor(options: MeetingOptions) {
     this.#options = options
     this.#name = `${options.id}${options.isWriter ? WRITER_SUFFIX : '.sock'}`
-    this.#server = createServer(SOCKET_BUFFER, (socket) => this.#take(socket, null))
+    this.#server = createServer(SOCKET_BUFFER, (socket) => this.#take(socket, null)).on('error', ignore)
+  }
+
+  /** Why others cannot find us here. */
+  get fault(): string | null {
+    return this.#fault
+  }
+
+  get #path(): string {
+    return join(this.#options.directory, this.#name)
   }
 
   /** Whether somebody was called who has neither answered nor refused. */
@@ -171,27 +187,17 @@ class Meeting {
   }
 
   open(): Promise<void> {
-    this.#opening = this.#open()
-    return this.#opening
-  }
-
-  async #open(): Promise<void> {
-    const { directory } = this.#options
-    await makePrivate(join(directory, '..'))
-    await makePrivate(directory)
-    await this.#listen()
-    await this.#scan()
-    if (this.#closed) return
-    this.#timer = setInterval(() => void this.#scan().catch(ignore), RESCAN_INTERVAL_MS)
+    this.#timer = setInterval(() => void this.#scan(), RESCAN_INTERVAL_MS)
     this.#timer.unref()
+    return this.#scan()
   }
 
   async close(): Promise<void> {
     this.#closed = true
     if (this.#timer !== null) clearInterval(this.#timer)
     // a server that is about to listen cannot be closed yet
-    await this.#opening?.catch(ignore)
-    await unlink(join(this.#options.directory, this.#name)).catch(ignore)
+    await this.#scanning
+    await unlink(this.#path).catch(ignore)
     for (const socket of this.#sockets.keys()) socket.destroy()
     await new Promise<void>((resolve) => this.#server.close(() => resolve()))
   }
@@ -199,18 +205,35 @@ class Meeting {
   // Bound under another name and then renamed: between bind and listen a caller would be refused and take us for dead.
   async #listen(): Promise<void> {
     const { directory } = this.#options
-    const path = join(directory, this.#name)
+    await makePrivate(join(directory, '..'))
+    await makePrivate(directory)
     const hidden = join(directory, `.${this.#name}`)
     await unlink(hidden).catch(ignore)
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject)
-      this.#server.listen(hidden, () => resolve())
-    })
-    this.#server.on('error', ignore)
-    await rename(hidden, path)
+    if (this.#server.listening) this.#server.close()
+    const listening = once(this.#server, 'listening')
+    this.#server.listen(hidden)
+    await listening
+    await rename(hidden, this.#path)
   }
 
-  async #scan(): Promise<void> {
+  /** Never rejects: what goes wrong is tried again next time. */
+  #scan(): Promise<void> {
+    const end = (fault: string | null): void => {
+      this.#scanning = null
+      if (fault === this.#fault) return
+      this.#fault = fault
+      this.#options.onfault(fault)
+    }
+    this.#scanning ??= this.#look().then(
+      () => end(null),
+      (error: unknown) => end(error instanceof Error ? error.message : String(error))
+    )
+    return this.#scanning
+  }
+
+  async #look(): Promise<void> {
+    // a peer that met a dead process by this name may have removed the name that we took over meanwhile
+    if (!this.#server.listening || !(await exists(this.#path))) await this.#listen()
     const neighbours = await this.#neighbours()
     for (const neighbour of this.#toCall(neighbours)) {
       if (this.#closed) return
@@ -280,6 +303,10 @@ class Meeting {
       if (called === null && this.#sockets.has(socket)) this.#sockets.set(socket, peer)
     }, ignore)
   }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await lstat(path).catch(() => null)) !== null
 }
 
 function shuffled<T>(items: readonly T[]): T[] {
