@@ -18,7 +18,7 @@ import { decodeRecord } from './follow/record.ts'
 import { internalsOf } from './internals.ts'
 import { type Address, parseAddress } from './network/address.ts'
 import { dhtOptions } from './network/dht-options.ts'
-import { checkRendezvous, rendezvousRoot } from './network/local.ts'
+import { checkRendezvous, checkRootLength, rendezvousRoot } from './network/local.ts'
 import { type Node, type NodeOptions, openNode } from './node.ts'
 import type { Status, Via } from './status.ts'
 
@@ -68,7 +68,8 @@ const DISCARDED = new Uint8Array(1)
  * @throws ProtocolError `BAD_KEY`; NodeError `BAD_OPTION`
  */
 export async function* diagnose(options: DiagnosisOptions = {}): AsyncGenerator<Finding, void, undefined> {
-  const { key, bootstrap = [], local = false, signal } = options
+  const { key, bootstrap = [], local = false, rendezvous, signal } = options
+  if (rendezvous !== undefined) checkRootLength(rendezvous)
   const parsed = key === undefined ? null : parseKey(key)
   const nodes = bootstrap.map(parseAddress)
   await using patient = new Patient(options, nodes)

@@ -8,7 +8,7 @@ import { History } from './history.ts'
 import { type Child, dropInternals, setInternals } from './internals.ts'
 import { parseAddress } from './network/address.ts'
 import { createLan } from './network/lan.ts'
-import { createLocalNetwork } from './network/local.ts'
+import { checkRootLength, createLocalNetwork } from './network/local.ts'
 import type { Network, NetworkEvents, PeerKeyPair } from './network/network.ts'
 import { createPeers } from './network/peers.ts'
 import { createSwarm } from './network/swarm.ts'
@@ -41,7 +41,10 @@ export interface NodeOptions {
    * Default 128.
    */
   readonly maxPeers?: number
-  /** Where rendezvous directories are. Default: `$XDG_RUNTIME_DIR/many-cores`, else one of the user's own in the temporary directory. */
+  /**
+   * Where rendezvous directories are: a path of at most 63 bytes. Default: `$XDG_RUNTIME_DIR/many-cores`, else one of the
+   * user's own in the temporary directory.
+   */
   readonly rendezvous?: string
   /** Hears what happens around the node. Default: nobody. */
   readonly onStatus?: OnStatus
@@ -79,11 +82,12 @@ const PEER_KEY_NAME = 'many-cores/peer'
  */
 export async function openNode(options: NodeOptions): Promise<Node> {
   const { storage, bootstrap = [], local = false, onStatus = ignore, signal } = options
-  const { lan = !local, relay, allow, maxPeers = DEFAULT_MAX_PEERS } = options
+  const { lan = !local, relay, allow, maxPeers = DEFAULT_MAX_PEERS, rendezvous } = options
   signal?.throwIfAborted()
   if (local && (bootstrap.length > 0 || relay !== undefined || lan))
     throw new NodeError('BAD_OPTION', 'local excludes bootstrap, relay and lan: it uses no network')
   for (const address of bootstrap) parseAddress(address)
+  if (rendezvous !== undefined) checkRootLength(rendezvous)
   const relayKey = relay === undefined ? null : keyToBytes(parseKey(relay))
   const allowed = allow === undefined ? null : new Set<string>(allow.map(parseKey))
   if (!Number.isSafeInteger(maxPeers) || maxPeers < 1)

@@ -5,7 +5,7 @@ import { chmod, mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { deadline, temporary } from '@many-cores/testing'
-import { openReader, openWriter } from '../index.ts'
+import { diagnose, openReader, openWriter } from '../index.ts'
 import { createLog, createMachine, take } from '../testing/support.ts'
 import { rendezvousRoot } from './local.ts'
 
@@ -80,6 +80,19 @@ test('a rendezvous directory that others can enter is refused in words, and used
   await log.until('reachable')
   const reader = await deadline('the reader', openReader(await machine.open('r'), writer.key))
   assert.deepEqual(await take(reader.batches(), 1), ['all the same\n'])
+})
+
+test('a rendezvous root whose sockets would have paths that are too long is refused; the longest is met in', async (t) => {
+  const machine = await createMachine(t)
+  const longest = join(machine.directory, 'x'.repeat(62 - machine.directory.length))
+  const [writer, reading] = [
+    await openWriter(await machine.open('w', { rendezvous: longest })),
+    await machine.open('r', { rendezvous: longest })
+  ]
+  await deadline('the reader', openReader(reading, writer.key))
+  const tooLong = `${longest}x`
+  await assert.rejects(machine.open('other', { rendezvous: tooLong }), { code: 'BAD_OPTION' })
+  await assert.rejects(diagnose({ local: true, rendezvous: tooLong }).next(), { code: 'BAD_OPTION' })
 })
 
 test('a name that has gone from a rendezvous directory is put back, and the directory with it', async (t) => {

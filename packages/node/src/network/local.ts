@@ -6,13 +6,17 @@ import { tmpdir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
+import { NodeError } from '../errors.ts'
 import type { Network, NetworkEvents, PeerKeyPair } from './network.ts'
 
 /** Every process meets the others when it starts; this finds whoever was missed, e.g. after a full backlog. */
 const RESCAN_INTERVAL_MS = 3000
 
-/** Room for the longest socket name below in a `sockaddr_un`, which Node cuts off silently at about 107 bytes. */
-const MAX_DIRECTORY_BYTES = 80
+/**
+ * What Node cuts off silently: a `sockaddr_un` has room for 103 bytes on macOS, for 107 on Linux. Below the root, a socket's
+ * path takes 40: `/<16 digits>/.<16 digits>.main`.
+ */
+const MAX_ROOT_BYTES = 103 - 40
 
 /** As long as each other: paths are short. The writer's is known by its name. */
 const SOCKET = /^[0-9a-f]{16}\.(?:sock|main)$/
@@ -99,17 +103,22 @@ export function createLocalNetwork(options: LocalOptions): Network {
  * under the temporary directory where that is unset, relative or too long.
  */
 export function rendezvousRoot(env: NodeJS.ProcessEnv = process.env): string {
-  const runtime = env.XDG_RUNTIME_DIR
-  if (
-    runtime !== undefined &&
-    isAbsolute(runtime) &&
-    b4a.byteLength(runtime) <= MAX_DIRECTORY_BYTES - 'many-cores'.length - 18
-  ) {
-    return join(runtime, 'many-cores')
-  }
+  const { XDG_RUNTIME_DIR: runtime = '' } = env
+  const root = join(runtime, 'many-cores')
+  if (isAbsolute(runtime) && b4a.byteLength(root) <= MAX_ROOT_BYTES) return root
   const user = process.getuid?.() ?? 'user'
   const temporary = tmpdir()
   return join(b4a.byteLength(temporary) <= 40 ? temporary : '/tmp', `many-cores-${user}`)
+}
+
+/** Throws NodeError `BAD_OPTION` where the sockets in `root` would have paths that are too long. */
+export function checkRootLength(root: string): void {
+  const bytes = b4a.byteLength(root)
+  if (bytes <= MAX_ROOT_BYTES) return
+  throw new NodeError(
+    'BAD_OPTION',
+    `rendezvous ${root} has ${bytes} bytes, but at most ${MAX_ROOT_BYTES} leave room for the names of the sockets in it: name a shorter path`
+  )
 }
 
 /** Throws unless rendezvous directories can be made in `root`, and sockets in them. */
