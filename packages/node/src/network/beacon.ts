@@ -36,8 +36,14 @@ const EAGER_SECONDS: ReadonlySet<number> = new Set([1, 2, 4, 8, 16])
 /** … and then so often: whoever comes announces itself. */
 const PATIENT_SECONDS = 30
 
-/** Everybody in the network hears an answer: however many ask, there is one in so long. */
+/** A service takes some 350 bytes: so many fit into one packet, and no message is dropped as too long. */
+const SERVICES_PER_MESSAGE = 3
+
+/** Everybody in the network hears an answer: however many ask, there is one in so long … */
 const ANSWER_EVERY_MS = 100
+
+/** … and so long for each message, where one answer takes many. */
+const MESSAGE_EVERY_MS = 10
 
 /** Where sending takes longer, nobody is told that we go. */
 const GOODBYE_MS = 200
@@ -65,7 +71,7 @@ export class Beacon {
     this.#services.set(service.log, service)
     await this.#openSockets()
     if (this.#isClosed) return
-    this.#announce(TTL_S)
+    this.#announce(TTL_S, [service])
     this.look()
     this.#timer ??= setInterval(() => this.#tick(), 1000).unref()
   }
@@ -136,15 +142,27 @@ export class Beacon {
   #answer(): void {
     this.#isAsked = this.#resting !== null
     if (this.#isAsked || this.#isClosed) return
-    this.#announce(TTL_S)
-    this.#resting = setTimeout(() => {
-      this.#resting = null
-      if (this.#isAsked) this.#answer()
-    }, ANSWER_EVERY_MS).unref()
+    const messages = this.#announce(TTL_S)
+    this.#resting = setTimeout(
+      () => {
+        this.#resting = null
+        if (this.#isAsked) this.#answer()
+      },
+      Math.max(ANSWER_EVERY_MS, messages * MESSAGE_EVERY_MS)
+    ).unref()
   }
 
-  #announce(ttl: number): void {
-    for (const socket of this.#sockets.values()) socket.respond(this.#records(ttl), this.#onsent)
+  /** In so many messages. */
+  #announce(ttl: number, services: readonly Service[] = [...this.#services.values()]): number {
+    let messages = 0
+    for (let first = 0; first < services.length; first += SERVICES_PER_MESSAGE) {
+      const answers = services
+        .slice(first, first + SERVICES_PER_MESSAGE)
+        .flatMap((service) => recordsOf(service, ttl))
+      for (const socket of this.#sockets.values()) socket.respond({ answers }, this.#onsent)
+      messages++
+    }
+    return messages
   }
 
   #hear({ answers = [], additionals = [] }: Packet, host: string): void {
@@ -152,23 +170,19 @@ export class Beacon {
       this.#events.onfound({ ...service, host })
   }
 
-  #records(ttl: number): { answers: Answer[] } {
-    const answers: Answer[] = []
-    for (const { log, peer, port } of this.#services.values()) {
-      const target = `${peer.slice(0, 16)}.local`
-      const name = `${peer.slice(0, 16)}-${log.slice(0, 16)}.${TYPE}`
-      answers.push(
-        { name: TYPE, type: 'PTR', ttl, data: name },
-        { name, type: 'SRV', ttl, data: { port, target } },
-        { name, type: 'TXT', ttl, data: [`log=${log}`, `peer=${peer}`] }
-      )
-    }
-    return { answers }
-  }
-
   readonly #onsent = (error: Error | null): void => {
     if (error !== null && error !== undefined) this.#events.onfault(`multicast DNS: ${error.message}`)
   }
+}
+
+function recordsOf({ log, peer, port }: Service, ttl: number): Answer[] {
+  const target = `${peer.slice(0, 16)}.local`
+  const name = `${peer.slice(0, 16)}-${log.slice(0, 16)}.${TYPE}`
+  return [
+    { name: TYPE, type: 'PTR', ttl, data: name },
+    { name, type: 'SRV', ttl, data: { port, target } },
+    { name, type: 'TXT', ttl, data: [`log=${log}`, `peer=${peer}`] }
+  ]
 }
 
 /** The services that `records` say all of. */

@@ -8,6 +8,7 @@ import { lanName } from './lan.ts'
 const ALONE = new URL('../testing/lan-alone.js', import.meta.url)
 
 for (const [scenario, fact] of [
+  ['many', 'two nodes with thirty logs each find each other by the last one'],
   ['looks', 'the first look for a log is its own, however long ago the one before was']
 ] as const)
   test(fact, { skip: whyNotAlone }, async (t) => {

@@ -1,17 +1,21 @@
-// `lan-alone.js SCENARIO`, to be run in a network namespace of its own: what cannot be shown in a network that
+// `lan-alone.js SCENARIO DIRECTORY`, to be run in a network namespace of its own: what cannot be shown in a network that
 // others are in.
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { deadline } from '@many-cores/testing'
 import HyperDHT from 'hyperdht'
-import type { Status } from '../index.ts'
+import { type Node, openNode, openReader, type Status } from '../index.ts'
 import { createLan } from '../network/lan.ts'
 import type { Network } from '../network/network.ts'
 
-const [scenario = ''] = process.argv.slice(2)
+/** More than one datagram of 9,000 bytes holds. */
+const MANY_LOGS = 30
+
+const [scenario = '', directory = ''] = process.argv.slice(2)
 
 function ip(words: string): void {
   execFileSync('ip', words.split(' '), { stdio: 'pipe' })
@@ -47,7 +51,29 @@ function openLan(): { lan: Network; heard: Status[] } {
   return { lan, heard }
 }
 
+/** A node that meets others in the network alone, and waits for these logs. */
+async function openWaiting(name: string, keys: readonly string[]): Promise<Node> {
+  const node = await openNode({
+    storage: join(directory, name),
+    rendezvous: join(directory, `meet-${name}`),
+    bootstrap: ['127.0.0.1:9']
+  })
+  for (const key of keys) openReader(node, key, { timeout: 0 }).catch(() => {})
+  return node
+}
+
 const SCENARIOS: Readonly<Record<string, () => Promise<void>>> = {
+  /** Two nodes with many logs each, of which the last is the same. */
+  many: async () => {
+    connect('10.77.0.1/24')
+    const random = (): string => randomBytes(32).toString('hex')
+    const shared = random()
+    const keys = (): string[] => [...Array.from({ length: MANY_LOGS }, random), shared]
+    const nodes = [await openWaiting('a', keys()), await openWaiting('b', keys())]
+    await until('the two to meet', () => nodes.every((node) => node.peers === 1))
+    await Promise.all(nodes.map((node) => node.close()))
+  },
+
   /** The first look for each log, however long ago the one before was. */
   looks: async () => {
     connect('10.77.0.1/24')
