@@ -1,6 +1,7 @@
-import { createSocket } from 'node:dgram'
+import { createSocket, type Socket } from 'node:dgram'
 import { networkInterfaces } from 'node:os'
 import type { Answer, Packet } from 'dns-packet'
+import type multicast from 'multicast-dns'
 import type { MulticastDNS } from 'multicast-dns'
 import { siftMessages } from './sift.ts'
 
@@ -48,6 +49,16 @@ const MESSAGE_EVERY_MS = 10
 /** Where sending takes longer, nobody is told that we go. */
 const GOODBYE_MS = 200
 
+/** Of multicast DNS. */
+const GROUP = '224.0.0.251'
+const PORT = 5353
+
+/** One interface with an address. */
+interface Place {
+  readonly udp: Socket
+  readonly socket: MulticastDNS
+}
+
 /**
  * DNS service discovery over multicast DNS (RFC 6763, 6762): says what this process offers, and hears what others do. A
  * socket for each interface with an IPv4 address: where there is no route, the system itself would choose none.
@@ -55,7 +66,8 @@ const GOODBYE_MS = 200
 export class Beacon {
   readonly #events: BeaconEvents
   readonly #services = new Map<string, Service>()
-  readonly #sockets = new Map<string, MulticastDNS>()
+  /** By address. */
+  readonly #places = new Map<string, Place>()
   #timer: NodeJS.Timeout | null = null
   #seconds = 0
   #resting: NodeJS.Timeout | null = null
@@ -88,54 +100,55 @@ export class Beacon {
     if (this.#timer !== null) clearInterval(this.#timer)
     if (this.#resting !== null) clearTimeout(this.#resting)
     this.#announce(0)
-    await Promise.all([...this.#sockets.values()].map(destroyed))
+    await Promise.all([...this.#places.values()].map(({ socket }) => destroyed(socket)))
   }
 
   #tick(): void {
     this.#seconds++
-    if (!EAGER_SECONDS.has(this.#seconds) && this.#seconds % PATIENT_SECONDS !== 0) return
     // a cable may have been plugged in
-    this.#openSockets().then(
-      () => this.#ask(),
-      (error: unknown) => this.#events.onfault(String(error))
-    )
+    this.#openSockets().then((isElsewhere) => {
+      if (isElsewhere) this.look()
+      else if (EAGER_SECONDS.has(this.#seconds) || this.#seconds % PATIENT_SECONDS === 0) this.#ask()
+    }, ignore)
   }
 
   #ask(): void {
-    for (const socket of this.#sockets.values()) {
-      socket.query([{ name: TYPE, type: 'PTR' }], this.#onsent)
-    }
+    for (const { socket } of this.#places.values()) socket.query([{ name: TYPE, type: 'PTR' }], this.#onsent)
   }
 
-  async #openSockets(): Promise<void> {
+  /** Whether there is an interface now that was not there before. */
+  async #openSockets(): Promise<boolean> {
     // loaded here: a program without a network does not pay for it
     const { default: openMulticast } = await import('multicast-dns')
-    if (this.#isClosed) return
+    if (this.#isClosed) return false
     const addresses = ownAddresses()
-    for (const [address, socket] of this.#sockets) {
-      if (addresses.includes(address)) continue
-      this.#sockets.delete(address)
-      socket.destroy()
+    for (const [address, place] of this.#places) {
+      if (addresses.includes(address) && !isReplaced(place, address)) continue
+      this.#places.delete(address)
+      place.socket.destroy()
     }
     if (addresses.length === 0) this.#events.onfault('this machine is in no network')
-    for (const address of addresses) {
-      if (this.#sockets.has(address)) continue
-      // multicast-dns 7.2.5 would bind to the interface's address, where no multicast arrives on Linux
-      const udp = createSocket({ type: 'udp4', reuseAddr: true })
-      const socket = openMulticast({ interface: address, bind: '0.0.0.0', socket: udp })
-      siftMessages(udp, LABEL)
-      this.#sockets.set(address, socket)
-      const onfault = (error: Error): void => {
-        // what others send and nobody can decode is a warning, too, and no fault of the network
-        if ('syscall' in error) this.#events.onfault(`multicast DNS on ${address}: ${error.message}`)
-      }
-      socket.on('error', onfault)
-      socket.on('warning', onfault)
-      socket.on('query', ({ questions = [] }) => {
-        if (questions.some(({ name }) => name.toLowerCase() === TYPE)) this.#answer()
-      })
-      socket.on('response', (packet, { address: host }) => this.#hear(packet, host))
+    const added = addresses.filter((address) => !this.#places.has(address))
+    for (const address of added) this.#open(address, openMulticast)
+    return added.length > 0
+  }
+
+  #open(address: string, openMulticast: typeof multicast): void {
+    // multicast-dns 7.2.5 would bind to the interface's address, where no multicast arrives on Linux
+    const udp = createSocket({ type: 'udp4', reuseAddr: true })
+    const socket = openMulticast({ interface: address, bind: '0.0.0.0', socket: udp })
+    siftMessages(udp, LABEL)
+    this.#places.set(address, { udp, socket })
+    const onfault = (error: Error): void => {
+      // what others send and nobody can decode is a warning, too, and no fault of the network
+      if ('syscall' in error) this.#events.onfault(`multicast DNS on ${address}: ${error.message}`)
     }
+    socket.on('error', onfault)
+    socket.on('warning', onfault)
+    socket.on('query', ({ questions = [] }) => {
+      if (questions.some(({ name }) => name.toLowerCase() === TYPE)) this.#answer()
+    })
+    socket.on('response', (packet, { address: host }) => this.#hear(packet, host))
   }
 
   /** Now, or at the end of the rest that the last answer began. */
@@ -159,7 +172,7 @@ export class Beacon {
       const answers = services
         .slice(first, first + SERVICES_PER_MESSAGE)
         .flatMap((service) => recordsOf(service, ttl))
-      for (const socket of this.#sockets.values()) socket.respond({ answers }, this.#onsent)
+      for (const { socket } of this.#places.values()) socket.respond({ answers }, this.#onsent)
       messages++
     }
     return messages
@@ -208,10 +221,23 @@ function readServices(records: readonly Answer[]): Service[] {
 }
 
 function ownAddresses(): string[] {
-  return Object.values(networkInterfaces())
+  const own = Object.values(networkInterfaces())
     .flatMap((addresses) => addresses ?? [])
     .filter(({ family, internal }) => family === 'IPv4' && !internal)
-    .map(({ address }) => address)
+  return [...new Set(own.map(({ address }) => address))]
+}
+
+/** Whether another interface has the address now: with the one before, the system has dropped the socket's membership. */
+function isReplaced({ udp }: Place, address: string): boolean {
+  try {
+    // adding a membership would bind a socket that is not bound yet, anywhere
+    if (udp.address().port !== PORT) return false
+    udp.addMembership(GROUP, address)
+    return true
+  } catch {
+    // it is a member still, or not bound at all
+    return false
+  }
 }
 
 function destroyed(socket: MulticastDNS): Promise<void> {
@@ -223,3 +249,5 @@ function destroyed(socket: MulticastDNS): Promise<void> {
     })
   })
 }
+
+function ignore(): void {}
