@@ -1,5 +1,5 @@
 import { createSocket, type Socket } from 'node:dgram'
-import { networkInterfaces } from 'node:os'
+import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
 import type { Answer, Packet } from 'dns-packet'
 import type multicast from 'multicast-dns'
 import type { MulticastDNS } from 'multicast-dns'
@@ -21,8 +21,8 @@ export interface FoundService extends Service {
 
 export interface BeaconEvents {
   readonly onfound: (service: FoundService) => void
-  /** Multicast cannot be used, or not everywhere. */
-  readonly onfault: (reason: string) => void
+  /** Why multicast cannot be used, or not everywhere; null once it can. Said once, until it changes. */
+  readonly onfault: (reason: string | null) => void
 }
 
 const LABEL = '_many-cores'
@@ -57,6 +57,8 @@ const PORT = 5353
 interface Place {
   readonly udp: Socket
   readonly socket: MulticastDNS
+  /** What does not work, by system call. */
+  readonly faults: Map<string, string>
 }
 
 /**
@@ -68,6 +70,8 @@ export class Beacon {
   readonly #services = new Map<string, Service>()
   /** By address. */
   readonly #places = new Map<string, Place>()
+  /** Why there are none. */
+  #whyNowhere: string | null = null
   #timer: NodeJS.Timeout | null = null
   #seconds = 0
   #resting: NodeJS.Timeout | null = null
@@ -94,6 +98,12 @@ export class Beacon {
     this.#ask()
   }
 
+  /** Why multicast cannot be used, or not everywhere. */
+  get fault(): string | null {
+    const [fault] = [...this.#places.values()].flatMap(({ faults }) => [...faults.values()])
+    return this.#whyNowhere ?? fault ?? null
+  }
+
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -113,7 +123,8 @@ export class Beacon {
   }
 
   #ask(): void {
-    for (const { socket } of this.#places.values()) socket.query([{ name: TYPE, type: 'PTR' }], this.#onsent)
+    for (const [address, { socket }] of this.#places)
+      socket.query([{ name: TYPE, type: 'PTR' }], this.#onsent(address))
   }
 
   /** Whether there is an interface now that was not there before. */
@@ -127,9 +138,13 @@ export class Beacon {
       this.#places.delete(address)
       place.socket.destroy()
     }
-    if (addresses.length === 0) this.#events.onfault('this machine is in no network')
     const added = addresses.filter((address) => !this.#places.has(address))
     for (const address of added) this.#open(address, openMulticast)
+    const why = addresses.length === 0 ? whyNowhere() : null
+    if (why !== this.#whyNowhere) {
+      this.#whyNowhere = why
+      this.#events.onfault(this.fault)
+    }
     return added.length > 0
   }
 
@@ -138,17 +153,23 @@ export class Beacon {
     const udp = createSocket({ type: 'udp4', reuseAddr: true })
     const socket = openMulticast({ interface: address, bind: '0.0.0.0', socket: udp })
     siftMessages(udp, LABEL)
-    this.#places.set(address, { udp, socket })
-    const onfault = (error: Error): void => {
-      // what others send and nobody can decode is a warning, too, and no fault of the network
-      if ('syscall' in error) this.#events.onfault(`multicast DNS on ${address}: ${error.message}`)
-    }
+    this.#places.set(address, { udp, socket, faults: new Map() })
+    const onfault = (error: Error): void => this.#note(address, error)
     socket.on('error', onfault)
     socket.on('warning', onfault)
     socket.on('query', ({ questions = [] }) => {
       if (questions.some(({ name }) => name.toLowerCase() === TYPE)) this.#answer()
     })
     socket.on('response', (packet, { address: host }) => this.#hear(packet, host))
+  }
+
+  #note(address: string, error: NodeJS.ErrnoException): void {
+    const text = `multicast DNS on ${address}: ${error.message}`
+    const faults = this.#places.get(address)?.faults
+    // what others send and nobody can decode is a warning, too, and no fault of the network
+    if (error.syscall === undefined || faults === undefined || faults.get(error.syscall) === text) return
+    faults.set(error.syscall, text)
+    this.#events.onfault(text)
   }
 
   /** Now, or at the end of the rest that the last answer began. */
@@ -172,7 +193,7 @@ export class Beacon {
       const answers = services
         .slice(first, first + SERVICES_PER_MESSAGE)
         .flatMap((service) => recordsOf(service, ttl))
-      for (const { socket } of this.#places.values()) socket.respond({ answers }, this.#onsent)
+      for (const [address, { socket }] of this.#places) socket.respond({ answers }, this.#onsent(address))
       messages++
     }
     return messages
@@ -183,8 +204,13 @@ export class Beacon {
       this.#events.onfound({ ...service, host })
   }
 
-  readonly #onsent = (error: Error | null): void => {
-    if (error !== null && error !== undefined) this.#events.onfault(`multicast DNS: ${error.message}`)
+  #onsent(address: string): (error: Error | null) => void {
+    return (error) => {
+      if (error) return this.#note(address, error)
+      const faults = this.#places.get(address)?.faults
+      const isMended = [faults?.delete('bind'), faults?.delete('send')].includes(true)
+      if (isMended) this.#events.onfault(this.fault)
+    }
   }
 }
 
@@ -220,11 +246,21 @@ function readServices(records: readonly Answer[]): Service[] {
   })
 }
 
-function ownAddresses(): string[] {
-  const own = Object.values(networkInterfaces())
+function outerAddresses(): NetworkInterfaceInfo[] {
+  return Object.values(networkInterfaces())
     .flatMap((addresses) => addresses ?? [])
-    .filter(({ family, internal }) => family === 'IPv4' && !internal)
+    .filter(({ internal }) => !internal)
+}
+
+function ownAddresses(): string[] {
+  const own = outerAddresses().filter(({ family }) => family === 'IPv4')
   return [...new Set(own.map(({ address }) => address))]
+}
+
+function whyNowhere(): string {
+  return outerAddresses().length === 0
+    ? 'this machine is in no network'
+    : 'this machine has no IPv4 address in its network, which multicast DNS needs here'
 }
 
 /** Whether another interface has the address now: with the one before, the system has dropped the socket's membership. */

@@ -72,7 +72,10 @@ class Lan {
     this.#peer = b4a.toString(options.keyPair.publicKey, 'hex')
     this.#beacon = new Beacon({
       onfound: (service) => this.#meet(service),
-      onfault: (reason) => this.#say(reason)
+      onfault: (reason) =>
+        options.onStatus(
+          reason === null ? { state: 'reachable', via: 'lan' } : { state: 'unreachable', via: 'lan', reason }
+        )
     })
   }
 
@@ -100,7 +103,10 @@ class Lan {
 
   search(): { found: number; reason: string } {
     const found = this.#found.size
-    if (found === 0) return { found, reason: this.#fault ?? 'nobody in this network announces it' }
+    if (found === 0) {
+      const reason = this.#beacon.fault ?? this.#fault ?? 'nobody in this network announces it'
+      return { found, reason }
+    }
     const announce = found === 1 ? 'a peer announces it' : `${found} peers announce it`
     const why = this.#fault === null ? '' : `: ${this.#fault}`
     return { found, reason: `${announce} in this network, but did not answer${why}` }
@@ -191,9 +197,9 @@ class Lan {
     return stream
   }
 
-  /** Once for each reason: it may last as long as the process. */
+  /** Once, and not for each log. */
   #say(reason: string): void {
-    if (this.#fault === reason || this.#closing !== null) return
+    if (this.#fault === reason) return
     this.#fault = reason
     this.#options.onStatus({ state: 'unreachable', via: 'lan', reason })
   }
