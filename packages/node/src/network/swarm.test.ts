@@ -138,6 +138,25 @@ test('a DHT that comes later is found within five seconds, without a restart', a
   await log.until('reachable')
 })
 
+test('a DHT whose nodes are all restarted is told again by those who are connected, within five seconds', async (t) => {
+  const port = await freePort()
+  const before = await createTestnet(3, { host: '127.0.0.1', port })
+  const machine = await createMachine(t)
+  const writer = await openWriter(await openApart(machine, 'w', port))
+  await writer.publish(['remembered\n'])
+  await deadline('the first reader', openReader(await openApart(machine, 'r', port), writer.key))
+  await before.destroy()
+  await openTestnet(t, port)
+
+  const late = await openApart(machine, 'late', port)
+  const began = performance.now()
+  const reader = await deadline('the second reader', openReader(late, writer.key))
+  const took = performance.now() - began
+  assert.deepEqual(await take(reader.batches(), 1), ['remembered\n'])
+  t.diagnostic(`${Math.round(took)} ms`)
+  assert.ok(took < 10_000, `${took} ms`)
+})
+
 test('the first look for a log is waited for, whichever of a node’s logs it is: who announces it is connected then', async (t) => {
   const testnet = await openTestnet(t)
   const port = testnet.bootstrap[0]?.port

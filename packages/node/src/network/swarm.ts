@@ -27,6 +27,9 @@ const MAX_CALLED = 64
  */
 const MAX_PING_DELAY_MS = 1
 
+/** A node of HyperDHT 6 names no more of the peers that it knows. */
+const MAX_NAMED = 20
+
 export interface SwarmOptions extends NetworkEvents {
   readonly keyPair: PeerKeyPair
   /** `host:port` of a private DHT's nodes; the public DHT if there are none. */
@@ -101,6 +104,7 @@ class Watch {
   #isReachable = false
   #answeredAt = Date.now()
   #isReported = false
+  #isAsking = false
 
   constructor(options: SwarmOptions) {
     this.#options = options
@@ -179,6 +183,19 @@ class Watch {
     this.#sample(swarm.dht, now)
     const sight = { now, isReachable: this.#isReachable, isAlone: swarm.connections.size === 0 }
     if (this.#lookout.shouldLook(sight)) look(swarm).catch(ignore)
+    // the public DHT has so many nodes that it forgets nobody
+    else if (this.#options.bootstrap.length > 0) this.#remind(swarm).catch(ignore)
+  }
+
+  /** Announces again where the DHT has forgotten us: of a few nodes, all may have been restarted. */
+  async #remind(swarm: Hyperswarm): Promise<void> {
+    if (this.#isAsking) return
+    this.#isAsking = true
+    try {
+      if (await isForgotten(swarm)) await look(swarm)
+    } finally {
+      this.#isAsking = false
+    }
   }
 
   #sample({ stats: { requests } }: HyperDHT, now: number): void {
@@ -254,6 +271,19 @@ async function openSwarm(
 async function look(swarm: Hyperswarm): Promise<void> {
   swarm.server.refresh()
   await Promise.all([...swarm.topics()].map((discovery) => discovery.refresh()))
+}
+
+/** Whether a node that answers for one of our logs does not know that we have it. */
+async function isForgotten(swarm: Hyperswarm): Promise<boolean> {
+  const [discovery] = swarm.topics()
+  if (discovery === undefined) return false
+  const query = swarm.dht.lookup(discovery.topic)
+  let knowing = 0
+  for await (const { peers } of query) {
+    const isNamed = peers.some(({ publicKey }) => b4a.equals(publicKey, swarm.keyPair.publicKey))
+    if (isNamed || peers.length >= MAX_NAMED) knowing++
+  }
+  return knowing < query.closestReplies.length
 }
 
 function remoteAddress({ rawStream }: SecretStream): string {
