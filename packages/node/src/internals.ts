@@ -2,6 +2,7 @@ import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import { NodeError } from './errors.ts'
 import type { History } from './history.ts'
+import type { WhyRefused } from './network/peers.ts'
 import type { OnStatus } from './status.ts'
 import type { StorageFaults } from './storage-faults.ts'
 import type { CleanEnd } from './writer/clean-end.ts'
@@ -24,8 +25,8 @@ export interface Internals {
   readonly peerCount: () => number
   /** Why nobody is connected, for people. */
   readonly whyAlone: () => string
-  /** Who refused whom, for people; null if nobody did. */
-  readonly whyRefused: () => string | null
+  /** Who refuses whom now; null if nobody does. */
+  readonly whyRefused: () => WhyRefused | null
   /** Closes `child` before the store when the node closes; returns what takes it off again. */
   readonly adopt: (child: Child) => () => void
 }

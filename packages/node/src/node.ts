@@ -190,7 +190,7 @@ async function assemble(store: Corestore, end: CleanEnd, settled: Settled): Prom
     faults: new StorageFaults(store),
     peerCount: peers.count,
     whyRefused: peers.whyRefused,
-    whyAlone: () => peers.whyRefused() ?? whyAlone(networks, settled.local),
+    whyAlone: () => peers.whyRefused()?.text ?? whyAlone(networks, settled.local),
     adopt: (child) => {
       children.add(child)
       return () => void children.delete(child)

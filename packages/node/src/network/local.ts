@@ -266,8 +266,8 @@ class Meeting {
   #toCall(neighbours: readonly Neighbour[]): Neighbour[] {
     const now = performance.now()
     const connected = new Set(this.#sockets.values())
-    const isCallable = ({ id }: Neighbour): boolean =>
-      !connected.has(id) && (this.#resting.get(id) ?? 0) <= now
+    for (const [id, until] of this.#resting) if (until <= now) this.#resting.delete(id)
+    const isCallable = ({ id }: Neighbour): boolean => !connected.has(id) && !this.#resting.has(id)
     const writers = neighbours.filter(({ isWriter }) => isWriter)
     const others = neighbours.filter(({ isWriter }) => !isWriter)
     const callable = shuffled(others.filter(isCallable))

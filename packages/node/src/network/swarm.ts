@@ -27,6 +27,9 @@ const MAX_CALLED = 64
  */
 const MAX_PING_DELAY_MS = 1
 
+/** Anybody can announce peers that there are not: so many are counted. */
+const MAX_FOUND = 1024
+
 /** A node of HyperDHT 6 names no more of the peers that it knows. */
 const MAX_NAMED = 20
 
@@ -95,7 +98,8 @@ class Watch {
   readonly #lookout = new Lookout(Date.now())
   readonly #relay: string | null
   readonly #found = new Set<string>()
-  readonly #relayAddresses = new Set<string>()
+  /** Connections to the relay itself. */
+  readonly #relays = new Set<SecretStream>()
   #swarm: Hyperswarm | null = null
   #timer: NodeJS.Timeout | null = null
   #fault: string | null = null
@@ -136,10 +140,11 @@ class Watch {
   attempt(publicKey: Uint8Array, stream: SecretStream): void {
     const peer = b4a.toString(publicKey, 'hex')
     if (peer === this.#relay) {
-      stream.once('open', () => this.#relayAddresses.add(remoteAddress(stream)))
+      this.#relays.add(stream)
+      stream.once('close', () => this.#relays.delete(stream))
       return
     }
-    this.#found.add(peer)
+    if (this.#found.size < MAX_FOUND) this.#found.add(peer)
     this.#options.onStatus({ state: 'connecting', via: 'dht', peer })
     let isOpen = false
     stream.once('open', () => {
@@ -225,7 +230,8 @@ class Watch {
   }
 
   #viaOf(stream: SecretStream): Via {
-    return this.#relayAddresses.has(remoteAddress(stream)) ? 'relay' : 'dht'
+    const address = remoteAddress(stream)
+    return [...this.#relays].some((relay) => remoteAddress(relay) === address) ? 'relay' : 'dht'
   }
 }
 
