@@ -131,7 +131,8 @@ export function createPeers(store: Corestore, options: PeersOptions): Peers {
       if (open.get(id) !== peer) return
       open.delete(id)
       onStatus({ state: 'disconnected', via, peer: id, peers: open.size, reason: fault() })
-      onlost(id)
+      // a peer that has never shared a log is not missed
+      if (refusal !== null || peer.probation.isOver) onlost(id)
     })
   }
 

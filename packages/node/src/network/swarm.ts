@@ -158,7 +158,8 @@ class Watch {
   }
 
   lose(peer: string): void {
-    this.#lookout.miss(peer, Date.now())
+    // a peer that refuses us is there: looking for it would announce us, and have us refused, every other second
+    if (!this.#options.isRefusing(peer)) this.#lookout.miss(peer, Date.now())
     // it was refused while a better connection was open
     this.#swarm?.peers.get(peer)?.ban(false)
   }
