@@ -7,9 +7,10 @@ import { NodeError } from './errors.ts'
 import { History } from './history.ts'
 import { type Child, dropInternals, setInternals } from './internals.ts'
 import { parseAddress } from './network/address.ts'
+import { PEER_KEY_NAME, type PeerKeyPair } from './network/identity.ts'
 import { createLan } from './network/lan.ts'
 import { checkRootLength, createLocalNetwork } from './network/local.ts'
-import type { Network, NetworkEvents, PeerKeyPair } from './network/network.ts'
+import type { Network, NetworkEvents } from './network/network.ts'
 import { createPeers } from './network/peers.ts'
 import { createSwarm } from './network/swarm.ts'
 import type { OnStatus } from './status.ts'
@@ -72,15 +73,17 @@ export interface Node {
 const DEFAULT_MAX_PEERS = 128
 const LOOK_POLL_MS = 10
 
-/** The alias of the key pair that peers see, derived from the store's own secret. */
-const PEER_KEY_NAME = 'many-cores/peer'
-
 /**
  * Opens a store and gets ready to find peers; nothing is sent before a writer or a reader is opened on it.
  *
  * @throws NodeError `STORE_IN_USE`, `STORE_REFUSED`, `STORE_FULL` or `BAD_OPTION`; the reason of `signal` if it is aborted.
  */
-export async function openNode(options: NodeOptions): Promise<Node> {
+export function openNode(options: NodeOptions): Promise<Node> {
+  return openNodeAs(null, options)
+}
+
+/** The same, but peers see this key pair instead of the store's own. */
+export async function openNodeAs(keyPair: PeerKeyPair | null, options: NodeOptions): Promise<Node> {
   const { storage, bootstrap = [], local = false, onStatus = ignore, signal } = options
   const { lan = !local, relay, allow, maxPeers = DEFAULT_MAX_PEERS, rendezvous } = options
   signal?.throwIfAborted()
@@ -96,7 +99,8 @@ export async function openNode(options: NodeOptions): Promise<Node> {
   try {
     signal?.throwIfAborted()
     const settled = { ...options, bootstrap, local, lan, relayKey, onStatus, allowed, maxPeers }
-    return await assemble(store, new CleanEnd(storage, { isNew }), settled)
+    const end = new CleanEnd(storage, { isNew })
+    return assemble(store, end, settled, keyPair ?? (await store.createKeyPair(PEER_KEY_NAME)))
   } catch (error) {
     await store.close()
     throw error
@@ -109,9 +113,8 @@ type Settled = NodeOptions &
     readonly allowed: ReadonlySet<string> | null
   }
 
-async function assemble(store: Corestore, end: CleanEnd, settled: Settled): Promise<Node> {
+function assemble(store: Corestore, end: CleanEnd, settled: Settled, keyPair: PeerKeyPair): Node {
   const { storage, onStatus, allowed, maxPeers } = settled
-  const keyPair = await store.createKeyPair(PEER_KEY_NAME)
   const id = b4a.toString(keyPair.publicKey, 'hex')
   let closing: Promise<void> | null = null
   // that peers go when we close is nobody's news

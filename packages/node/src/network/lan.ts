@@ -3,7 +3,8 @@ import { createServer, connect as dial, type Server, type Socket } from 'node:ne
 import SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import { Beacon, type FoundService } from './beacon.ts'
-import type { Network, NetworkEvents, PeerKeyPair } from './network.ts'
+import type { PeerKeyPair } from './identity.ts'
+import type { Network, NetworkEvents } from './network.ts'
 
 /** In one's own network a handshake takes milliseconds. */
 const HANDSHAKE_TIMEOUT_MS = 5000

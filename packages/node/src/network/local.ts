@@ -7,7 +7,8 @@ import { isAbsolute, join } from 'node:path'
 import SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import { NodeError } from '../errors.ts'
-import type { Network, NetworkEvents, PeerKeyPair } from './network.ts'
+import type { PeerKeyPair } from './identity.ts'
+import type { Network, NetworkEvents } from './network.ts'
 
 /** Every process meets the others when it starts; this finds whoever was missed, e.g. after a full backlog. */
 const RESCAN_INTERVAL_MS = 3000

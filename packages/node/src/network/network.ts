@@ -23,12 +23,6 @@ export interface NetworkEvents {
   readonly isFull: () => boolean
 }
 
-/** The key pair that this store shows to its peers, the same at every start. */
-export interface PeerKeyPair {
-  readonly publicKey: Uint8Array
-  readonly secretKey: Uint8Array
-}
-
 /** What a network has found so far, for saying why there is nothing. */
 export interface Search {
   /** Peers that were seen and then called, whether they answered or not. */

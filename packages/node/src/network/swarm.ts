@@ -5,8 +5,9 @@ import type Hyperswarm from 'hyperswarm'
 import type { Via } from '../status.ts'
 import { type Address, parseAddress } from './address.ts'
 import { type DhtOptions, dhtOptions } from './dht-options.ts'
+import type { PeerKeyPair } from './identity.ts'
 import { EAGER_MS, Lookout } from './lookout.ts'
-import type { Network, NetworkEvents, PeerKeyPair, Search } from './network.ts'
+import type { Network, NetworkEvents, Search } from './network.ts'
 import { siftDht } from './sift-dht.ts'
 
 /** A DHT that answers lets itself be told goodbye in less; one that does not is left at once … */
