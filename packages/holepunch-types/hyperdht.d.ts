@@ -31,6 +31,12 @@ declare module 'hyperdht' {
     readonly maxPingDelay?: number
   }
 
+  /** Who announces a target, as those nodes answer that know of any. */
+  interface Lookup extends AsyncIterable<{ readonly peers: readonly { readonly publicKey: Uint8Array }[] }> {
+    /** What the closest nodes answered, whether they know of any or not. */
+    readonly closestReplies: readonly unknown[]
+  }
+
   class HyperDHT extends EventEmitter<HyperDHTEvents> {
     constructor(options?: HyperDHTOptions)
     static keyPair(seed?: Uint8Array): KeyPair
@@ -53,17 +59,14 @@ declare module 'hyperdht' {
     readonly port: number
 
     connect(remotePublicKey: Uint8Array, options?: object): SecretStream
-    /** Who announces `target`, as the nodes answer. */
-    lookup(
-      target: Uint8Array
-    ): AsyncIterable<{ readonly peers: readonly { readonly publicKey: Uint8Array }[] }>
+    lookup(target: Uint8Array): Lookup
     announce(target: Uint8Array, keyPair: KeyPair): { finished(): Promise<void> }
     /** Null until bound. */
     address(): Address | null
     destroy(options?: { readonly force?: boolean }): Promise<void>
   }
 
-  export type { Address, HyperDHTEvents, HyperDHTOptions, KeyPair }
+  export type { Address, HyperDHTEvents, HyperDHTOptions, KeyPair, Lookup }
   export default HyperDHT
 }
 

@@ -32,6 +32,7 @@ declare module 'hyperswarm' {
   }
 
   interface Discovery {
+    readonly topic: Uint8Array
     /** Whether the first announce and lookup went through. */
     flushed(): Promise<boolean>
     refresh(options?: { readonly server?: boolean; readonly client?: boolean }): Promise<boolean>

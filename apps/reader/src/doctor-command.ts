@@ -19,7 +19,7 @@ export const doctor: Command = async (argv, context) => {
       formatHelp(options, {
         usage: 'reader doctor [options] [KEY]',
         about:
-          'Checks in order what must hold for a connection, and says of each what was seen and what to do: runtime directory, UDP, DHT, NAT and, with KEY, announcement, peer, bootstrap core, manifest, data cores. Leaves with 0, or with the code of the first thing that fails. The store is not used.'
+          'Checks in order what must hold for a connection, and says of each what was seen and what to do: runtime directory, UDP, DHT, NAT and, with KEY, store, announcement, peer, bootstrap core, manifest, data cores. Leaves with 0, or with the code of the first thing that fails. Peers are asked under the id of the store, unless it is in use; nothing is written to it.'
       })
     )
   }

@@ -1,8 +1,10 @@
-import { EXIT, exitCodeOf, type NetworkValues, networkOf, type RunContext } from '@many-cores/cli'
+import { EXIT, exitCodeOf, networkOf, type RunContext } from '@many-cores/cli'
 import { diagnose, type Finding } from '@many-cores/node'
 import type { CoreKey } from '@many-cores/protocol'
+import type { NodeValues } from './open.ts'
+import { storageOf } from './recover.ts'
 
-export interface DoctorValues extends NetworkValues {
+export interface DoctorValues extends NodeValues {
   readonly json: boolean
   readonly timeout: number
 }
@@ -18,12 +20,14 @@ const MARKS: Readonly<Record<Finding['outcome'], string>> = {
 export async function examine(
   key: CoreKey | undefined,
   values: DoctorValues,
-  { print, signal, env }: RunContext
+  context: RunContext
 ): Promise<number> {
-  // it comes with a key of its own, and lets in whoever answers
+  const { print, signal, env } = context
+  // whoever answers is let in
   const { bootstrap, local, lan, relay } = await networkOf(values, env)
   const network = { bootstrap, local, lan, ...(relay !== undefined && { relay }) }
-  const options = { ...network, timeout: values.timeout * 1000, signal }
+  const storage = storageOf(values.storage, context)
+  const options = { ...network, storage, timeout: values.timeout * 1000, signal }
   let code: number = EXIT.done
   for await (const finding of diagnose({ ...options, ...(key !== undefined && { key }) })) {
     if (finding.outcome === 'failed' && code === EXIT.done) code = exitCodeOf(finding)

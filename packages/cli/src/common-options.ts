@@ -5,10 +5,7 @@ import type { StatusLevel } from './status.ts'
 export type CommonOptions = {
   readonly storage: StringOption<string>
   readonly fsync: BooleanOption & { readonly default: true }
-  readonly bootstrap: StringOption<string> & {
-    readonly multiple: true
-    readonly parse: (text: string) => string
-  }
+  readonly bootstrap: StringOption<string> & { readonly multiple: true }
   readonly relay: StringOption<string>
   readonly lan: BooleanOption & { readonly default: true }
   readonly local: BooleanOption
@@ -39,7 +36,6 @@ export function commonOptions(name: string): CommonOptions {
       type: 'string',
       value: 'HOST:PORT',
       multiple: true,
-      parse: parseAddress,
       help: 'Node of a private DHT, instead of the public one'
     },
     relay: {
@@ -86,10 +82,4 @@ export function levelOf({
 }): StatusLevel {
   if (quiet) return 'quiet'
   return verbose ? 'verbose' : 'normal'
-}
-
-function parseAddress(text: string): string {
-  const port = Number(/^[^\s:,]+:(\d{1,5})$/.exec(text)?.[1] ?? 0)
-  if (port < 1 || port > 65_535) throw new Error(`'${text}' is no HOST:PORT; 127.0.0.1:49737 is one`)
-  return text
 }

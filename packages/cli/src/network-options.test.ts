@@ -47,6 +47,14 @@ test('keys to allow come from flags, the environment and a file with comments', 
   await assert.rejects(choose(['--allow', 'nonsense']), { ...usage, message: /^--allow: not a key/ })
 })
 
+test('addresses of a DHT are those that the library takes, one at a time', async () => {
+  const good = ['127.0.0.1:49737', 'host.example:1', '49737']
+  assert.deepEqual((await choose(good.map((address) => `--bootstrap=${address}`))).bootstrap, good)
+  assert.deepEqual((await choose([], { MANY_CORES_BOOTSTRAP: good.join(',') })).bootstrap, good)
+  for (const bad of ['host', ':1', 'host:0', 'a:1,b:2', '[::1]:1', '1.2.3.4@host.example:1'])
+    await assert.rejects(choose(['--bootstrap', bad]), { code: 'USAGE', message: /^--bootstrap: / })
+})
+
 test('what cannot be together, a relay that is no key and no peers at all are refused by their flags’ names', async () => {
   const usage = { code: 'USAGE' } as const
   const excluded = { ...usage, message: /^--local excludes --bootstrap and --relay/ }

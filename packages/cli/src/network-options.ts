@@ -24,12 +24,17 @@ export interface NetworkChoice {
 /**
  * The same for `openNode`; `--local` beats that `--lan` is the default.
  *
- * @throws UsageError for options that exclude each other, a file that cannot be read, or a key that is none
+ * @throws UsageError for options that exclude each other, a file that cannot be read, or an address or a key that is none
  */
 export async function networkOf(values: NetworkValues, env: Environment): Promise<NetworkChoice> {
   const { bootstrap, local, lan, relay, 'max-peers': maxPeers } = values
   if (local && (bootstrap.length > 0 || relay !== undefined))
     throw new UsageError('--local excludes --bootstrap and --relay: it uses no network')
+  if (bootstrap.length > 0) {
+    // loaded here: --help does not pay for it
+    const { parseAddress } = await import('@many-cores/node')
+    for (const address of bootstrap) checked('--bootstrap', () => parseAddress(address))
+  }
   if (relay !== undefined) (await keyCheck())('--relay', relay)
   const allow = await allowedBy(values, env)
   return {
@@ -63,12 +68,14 @@ async function allowedBy(
 async function keyCheck(): Promise<(where: string, text: string) => string> {
   // loaded here: --help does not pay for it
   const { parseKey } = await import('@many-cores/protocol')
-  return (where, text) => {
-    try {
-      return parseKey(text)
-    } catch (error) {
-      throw new UsageError(`${where}: ${messageOf(error)}`, { cause: error })
-    }
+  return (where, text) => checked(where, () => parseKey(text))
+}
+
+function checked<T>(where: string, parse: () => T): T {
+  try {
+    return parse()
+  } catch (error) {
+    throw new UsageError(`${where}: ${messageOf(error)}`, { cause: error })
   }
 }
 

@@ -270,18 +270,6 @@ test('help and version have no variable', () => {
   )
 })
 
-test('bootstrap takes addresses, one at a time', () => {
-  const good = ['127.0.0.1:49737', '1.2.3.4@host.example:1']
-  assert.deepEqual(valuesOf(good.map((address) => `--bootstrap=${address}`)).bootstrap, good)
-  assert.deepEqual(valuesOf([], { MANY_CORES_BOOTSTRAP: good.join(',') }).bootstrap, good)
-  for (const bad of ['host', ':1', 'host:0', 'host:65536', 'host:x', 'a:1,b:2']) {
-    assert.equal(
-      refusal(['--bootstrap', bad]),
-      `--bootstrap: '${bad}' is no HOST:PORT; 127.0.0.1:49737 is one`
-    )
-  }
-})
-
 test('quiet beats verbose', () => {
   assert.equal(levelOf({ quiet: false, verbose: false }), 'normal')
   assert.equal(levelOf({ quiet: false, verbose: true }), 'verbose')

@@ -65,7 +65,7 @@ class Report {
         if (event.via !== 'lan') this.#status.note(`cannot look for peers by ${event.via}: ${event.reason}`)
         break
       case 'reachable':
-        this.#status.note(`${event.via} can be reached`)
+        if (event.via !== 'lan') this.#status.note(`${event.via} can be reached`)
         break
       case 'refused':
         // whom we refuse is for those who want to know all: anybody may knock
@@ -180,8 +180,9 @@ function detailOf(event: NodeStatus): string | undefined {
       return `peer ${event.peer} has gone, by ${event.via}: ${event.reason}`
     case 'unreachable':
       return event.via === 'lan' ? `cannot look for peers by lan: ${event.reason}` : undefined
-    case 'finding':
     case 'reachable':
+      return event.via === 'lan' ? 'lan can be reached' : undefined
+    case 'finding':
     case 'comparing':
     case 'regained':
     case 'damaged':

@@ -8,7 +8,7 @@ import SecretStream from '@hyperswarm/secret-stream'
 import Corestore, { type Atom, type CorestoreStorage, type ProtocolStream } from 'corestore'
 import goodbye from 'graceful-goodbye'
 import Hypercore, { type Download, type Peer, type Replicator, type SharedCore } from 'hypercore'
-import HyperDHT from 'hyperdht'
+import HyperDHT, { type Lookup } from 'hyperdht'
 import createTestnet, { type Testnet } from 'hyperdht/testnet.js'
 import Hyperswarm, { type Discovery, type PeerInfo, type Server } from 'hyperswarm'
 import Protomux, { type Channel } from 'protomux'
@@ -220,6 +220,10 @@ test('hyperdht has what is declared', () => {
     destroy: 'method'
   })
   assertMembers<HyperDHT['io']>(node.io, { onmessage: 'method' })
+  assertMembers<Lookup>(node.lookup(Buffer.alloc(32)), {
+    closestReplies: 'property',
+    [Symbol.asyncIterator]: 'method'
+  })
   assert.equal(node.address()?.port, testnet.bootstrap[0]?.port)
   assert.equal(HyperDHT.keyPair().publicKey.byteLength, 32)
   assertMembers<Testnet>(testnet, {
@@ -244,7 +248,12 @@ test('hyperswarm has what is declared, and connects two over loopback', async ()
     const [connection, peer] = await connected
 
     assertSwarm(client)
-    assertMembers<Discovery>(discovery, { flushed: 'method', refresh: 'method', destroy: 'method' })
+    assertMembers<Discovery>(discovery, {
+      topic: 'property',
+      flushed: 'method',
+      refresh: 'method',
+      destroy: 'method'
+    })
     assertMembers<PeerInfo>(peer, {
       publicKey: 'property',
       client: 'property',

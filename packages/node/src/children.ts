@@ -8,25 +8,31 @@ export interface Child {
 /** The writers and readers of a node, those included that are being opened. */
 export class Children {
   readonly #children = new Set<Child>()
-  readonly #closing = new AbortController()
+  #isClosed = false
 
   /**
    * What `open` returns, closed when the node closes. Where that happens meanwhile, `open` is told by its signal, what it may still
    * return is closed, and this rejects with NodeError `CLOSED`.
    */
   async adopt<Opened extends Child>(open: (closing: AbortSignal) => Promise<Opened>): Promise<Opened> {
-    const { signal } = this.#closing
-    signal.throwIfAborted()
-    const opening = open(signal)
-    const pending: Child = { close: () => opening.then((child) => child.close(), ignore) }
+    if (this.#isClosed) throw closed()
+    // one for each: listeners of many would look like a leak
+    const closing = new AbortController()
+    const opening = open(closing.signal)
+    const pending: Child = {
+      close: () => {
+        closing.abort(closed())
+        return opening.then((child) => child.close(), ignore)
+      }
+    }
     this.#children.add(pending)
     try {
       const child = await opening
-      signal.throwIfAborted()
+      closing.signal.throwIfAborted()
       this.#children.add(child)
       return child
     } catch (error) {
-      signal.throwIfAborted()
+      closing.signal.throwIfAborted()
       throw error
     } finally {
       this.#children.delete(pending)
@@ -39,9 +45,13 @@ export class Children {
   }
 
   async close(): Promise<void> {
-    this.#closing.abort(new NodeError('CLOSED', 'the node is closed'))
+    this.#isClosed = true
     await Promise.all([...this.#children].map((child) => child.close()))
   }
+}
+
+function closed(): NodeError {
+  return new NodeError('CLOSED', 'the node is closed')
 }
 
 function ignore(): void {}

@@ -18,13 +18,15 @@ import { decodeRecord } from './follow/record.ts'
 import { internalsOf } from './internals.ts'
 import { type Address, parseAddress } from './network/address.ts'
 import { dhtOptions } from './network/dht-options.ts'
-import { checkRendezvous, rendezvousRoot } from './network/local.ts'
-import { type Node, type NodeOptions, openNode } from './node.ts'
+import { type PeerKeyPair, peerKeyPairOf } from './network/identity.ts'
+import { checkRendezvous, checkRootLength, rendezvousRoot } from './network/local.ts'
+import { type Node, type NodeOptions, openNodeAs } from './node.ts'
 import type { Status, Via } from './status.ts'
 
 /** What must hold for a connection, in the order in which it is checked. */
 export type Check =
   | 'runtime directory'
+  | 'store'
   | 'udp'
   | 'dht'
   | 'nat'
@@ -51,6 +53,11 @@ export interface DiagnosisOptions
   extends Pick<NodeOptions, 'bootstrap' | 'local' | 'lan' | 'relay' | 'rendezvous' | 'signal'> {
   /** The log that is to be found. Without one, only this machine and its network are looked at. */
   readonly key?: string
+  /**
+   * The store of the reader that is to find it: peers are asked under its id, which they may have to allow, unless it is in
+   * use. Nothing is written to it. Default: none, and an id that nobody knows.
+   */
+  readonly storage?: string
   /** The most that any one check may take, in ms. Default 10,000. */
   readonly timeout?: number
 }
@@ -68,11 +75,16 @@ const DISCARDED = new Uint8Array(1)
  * @throws ProtocolError `BAD_KEY`; NodeError `BAD_OPTION`
  */
 export async function* diagnose(options: DiagnosisOptions = {}): AsyncGenerator<Finding, void, undefined> {
-  const { key, bootstrap = [], local = false, signal } = options
+  const { key, storage, bootstrap = [], local = false, rendezvous, signal } = options
+  if (rendezvous !== undefined) checkRootLength(rendezvous)
   const parsed = key === undefined ? null : parseKey(key)
   const nodes = bootstrap.map(parseAddress)
   await using patient = new Patient(options, nodes)
   const checks: Array<() => Promise<Finding>> = [() => patient.checkRuntime()]
+  if (parsed !== null && storage !== undefined) {
+    const store = await patient.identify(storage)
+    checks.push(() => Promise.resolve(store))
+  }
   if (local) checks.push(...(['udp', 'dht', 'nat', 'announcement'] as const).map(skipLocal))
   else
     checks.push(
@@ -102,12 +114,14 @@ class Patient implements AsyncDisposable {
   readonly #nodes: readonly Address[]
   readonly #timeout: number
   readonly #vias = new Set<Via>()
-  readonly #faults: string[] = []
+  #keyPair: PeerKeyPair | null = null
+  #howToBeAllowed = 'name the store whose id they are to allow'
   #dht: HyperDHT | null = null
   #isDhtReachable = false
   #directory: string | null = null
   #node: Node | null = null
   #core: Hypercore | null = null
+  #hasPeer = false
   #block: Uint8Array | null = null
   #manifest: BootstrapManifest | null = null
 
@@ -117,11 +131,38 @@ class Patient implements AsyncDisposable {
     this.#timeout = options.timeout ?? DEFAULT_TIMEOUT_MS
   }
 
+  /** Finds out under which id to ask peers: that of the store, where it can be had. */
+  async identify(storage: string): Promise<Finding> {
+    const check = 'store'
+    try {
+      this.#keyPair = await peerKeyPairOf(storage)
+    } catch (error) {
+      const { code, message } = translate(error)
+      this.#howToBeAllowed = 'look again when the store is not in use, to ask under its id'
+      // two with one id would take each other's place at their peers
+      if (code === 'STORE_IN_USE') return skipped(check, `${message}; peers are asked under another id`)
+      return {
+        check,
+        outcome: 'failed',
+        text: message,
+        remedy: 'name another directory with --storage',
+        code
+      }
+    }
+    if (this.#keyPair === null) {
+      this.#howToBeAllowed = 'let `reader id` make the store, and have them allow the id that it prints'
+      return skipped(check, `${storage}: there is none yet; peers are asked under another id`)
+    }
+    const id = b4a.toString(this.#keyPair.publicKey, 'hex')
+    this.#howToBeAllowed = `have them --allow ${id}`
+    return { check, outcome: 'ok', text: `${storage}: peers are asked under its id, ${id}` }
+  }
+
   /** Looks for the log from now on, by every way, while the rest is checked. */
   async begin(key: Uint8Array): Promise<void> {
     const { bootstrap, local, lan, relay, rendezvous, signal } = this.#options
     this.#directory = await mkdtemp(join(tmpdir(), 'many-cores-doctor-'))
-    this.#node = await openNode({
+    this.#node = await openNodeAs(this.#keyPair, {
       storage: join(this.#directory, 'store'),
       onStatus: (status) => this.#hear(status),
       ...(bootstrap !== undefined && { bootstrap }),
@@ -227,37 +268,36 @@ class Patient implements AsyncDisposable {
   async checkPeer(): Promise<Finding> {
     const check = 'peer'
     const node = this.#node as Node
-    await this.#until(() => node.peers > 0)
-    if (node.peers > 0) {
+    const core = this.#core as Hypercore
+    const { whyAlone, whyRefused } = internalsOf(node)
+    await this.#until(() => core.peers.length > 0)
+    const refused = core.peers.length > 0 ? null : whyRefused()
+    if (refused?.reason === 'full')
+      return failed(check, refused.text, 'give that peer a larger --max-peers, or wait for a place')
+    if (refused?.reason === 'not-allowed') return failed(check, refused.text, this.#howToBeAllowed)
+    this.#hasPeer = node.peers > 0
+    if (this.#hasPeer) {
       return {
         check,
         outcome: 'ok',
         text: `${count(node.peers, 'peer', 'peers')} connected, by ${[...this.#vias].join(' and ')}`
       }
     }
-    const last = this.#faults.at(-1)
-    const remedy =
-      'try --relay KEY where both sides are behind strict NATs; see with --verbose what was tried'
-    return failed(check, `no peer answered${last === undefined ? '' : `: ${last}`}`, remedy)
+    const remedy = `try --relay KEY where both sides are behind strict NATs; where peers allow only some, ${this.#howToBeAllowed}`
+    return failed(check, `no peer answered: ${whyAlone()}`, remedy)
   }
 
   async checkBootstrap(): Promise<Finding> {
     const check = 'bootstrap core'
     const core = this.#core as Hypercore
-    if (this.#node?.peers === 0) return skipped(check, 'there is no peer')
+    if (!this.#hasPeer) return skipped(check, 'there is no peer')
+    const remedy = 'see that the key is right, letter by letter, and that the writer has begun'
+    if (core.peers.length === 0) return failed(check, 'no peer has this log', remedy)
     try {
       this.#block = await core.get(0, { timeout: this.#timeout })
       return { check, outcome: 'ok', text: `block 0 is here, of ${core.length}` }
-    } catch (error) {
-      const remedy = 'see that the key is right, letter by letter, and that the writer has begun'
-      const knows = core.peers.length > 0
-      return failed(
-        check,
-        knows
-          ? 'a peer knows the log, but has not its first block'
-          : `no peer has this log: ${translate(error).message}`,
-        remedy
-      )
+    } catch {
+      return failed(check, 'a peer knows the log, but has not its first block', remedy)
     }
   }
 
@@ -283,6 +323,7 @@ class Patient implements AsyncDisposable {
     if (manifest === null) return skipped(check, 'the manifest does not name them')
     if (manifest.version === 0) return skipped(check, 'a tutorial log does not say what they hold')
     const newest = await this.#newestBlocks(manifest)
+    if (newest === null) return gone('the newest record of the journal')
     if (newest.length === 0) return { check, outcome: 'ok', text: 'nothing was published yet' }
     const { store } = internalsOf(this.#node as Node)
     const missing: string[] = []
@@ -294,15 +335,18 @@ class Patient implements AsyncDisposable {
         .catch(() => missing.push(`block ${block} of core ${name}`))
     }
     if (missing.length === 0) return { check, outcome: 'ok', text: 'the newest lines are served' }
-    const remedy = 'ask whoever writes the log to serve it again, or somebody who has read all of it'
-    return { check, outcome: 'failed', text: `nobody serves ${missing.join(', ')}`, remedy, code: 'GONE' }
+    return gone(missing.join(', '))
   }
 
-  /** The last block of each core that the newest journal record names: a core that nothing was written to has none. */
-  async #newestBlocks(manifest: LogManifest): Promise<{ core: number; block: number }[]> {
+  /**
+   * The last block of each core that the newest journal record names: a core that nothing was written to has none. Null where
+   * nobody serves that record.
+   */
+  async #newestBlocks(manifest: LogManifest): Promise<{ core: number; block: number }[] | null> {
     const core = this.#core as Hypercore
     if (core.length < 2) return []
-    const block = await core.get(core.length - 1, { timeout: this.#timeout })
+    const block = await core.get(core.length - 1, { timeout: this.#timeout }).catch(() => null)
+    if (block === null) return null
     const { at } = decodeRecord(block, core.length - 1, manifest)
     return at.map(([index, length, count]) => ({ core: index, block: length + count - 1 }))
   }
@@ -315,9 +359,6 @@ class Patient implements AsyncDisposable {
 
   #hear(status: Status): void {
     if (status.state === 'connected') this.#vias.add(status.via)
-    if (status.state === 'failed') this.#faults.push(status.reason)
-    if (status.state === 'refused' && status.by === 'them')
-      this.#faults.push(`it refuses us: ${status.reason}`)
   }
 
   /** Whether `condition` came true in time. */
@@ -335,6 +376,11 @@ const POLL_MS = 50
 
 function failed(check: Check, text: string, remedy: string): Finding {
   return { check, outcome: 'failed', text, remedy, code: 'NOT_FOUND' }
+}
+
+function gone(what: string): Finding {
+  const remedy = 'ask whoever writes the log to serve it again, or somebody who has read all of it'
+  return { check: 'data cores', outcome: 'failed', text: `nobody serves ${what}`, remedy, code: 'GONE' }
 }
 
 function skipped(check: Check, text: string): Finding {

@@ -2,11 +2,13 @@
 
 export { openCursors } from './cursors.ts'
 export { NodeError } from './errors.ts'
+export { parseAddress } from './network/address.ts'
 export { diagnose } from './doctor.ts'
 export { openNode } from './node.ts'
 export { openReader } from './reader.ts'
 export { openWriter } from './writer.ts'
 
+export type { Address } from './network/address.ts'
 export type { Batch, Entry, Place } from './batch.ts'
 export type { Bound, TimeBound } from './bound.ts'
 export type { Checkpoint, Progress, StreamCheckpoint } from './checkpoint.ts'

@@ -6,6 +6,7 @@ import type { Damage } from './damage.ts'
 import { NodeError } from './errors.ts'
 import type { Heads } from './heads.ts'
 import type { History } from './history.ts'
+import type { WhyRefused } from './network/peers.ts'
 import type { OnStatus } from './status.ts'
 import type { StorageFaults } from './storage-faults.ts'
 import type { WalSync } from './wal-sync.ts'
@@ -20,8 +21,8 @@ export interface Internals {
   readonly onStatus: OnStatus
   /** Finds peers of the log of this core from now on; resolves when those of this machine can find us. */
   readonly join: (bootstrap: Hypercore) => Promise<void>
-  /** Resolves when whoever can be reached is connected, or after so many ms. */
-  readonly looked: (milliseconds: number, signal?: AbortSignal) => Promise<void>
+  /** Resolves when the first look for peers of this log, which `join` begins, is over on every network, or after so many ms. */
+  readonly looked: (bootstrap: Hypercore, milliseconds: number, signal?: AbortSignal) => Promise<void>
   /** Takes damaged blocks for missing ones. */
   readonly damage: Damage
   /** Compares what peers have signed. */
@@ -36,8 +37,8 @@ export interface Internals {
   readonly peerCount: () => number
   /** Why nobody is connected, for people. */
   readonly whyAlone: () => string
-  /** Who refused whom, for people; null if nobody did. */
-  readonly whyRefused: () => string | null
+  /** Who refuses whom now; null if nobody does. */
+  readonly whyRefused: () => WhyRefused | null
   /** Whether a connected peer, by its public key in hex, syncs what it stores before it says that it has it. */
   readonly isSyncing: (peer: string) => boolean
   /** Opens a child of the node: it is closed before the store. See `Children.adopt`. */

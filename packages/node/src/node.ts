@@ -11,9 +11,10 @@ import { Heads } from './heads.ts'
 import { History } from './history.ts'
 import { dropInternals, setInternals } from './internals.ts'
 import { parseAddress } from './network/address.ts'
+import { PEER_KEY_NAME, type PeerKeyPair } from './network/identity.ts'
 import { createLan } from './network/lan.ts'
-import { createLocalNetwork } from './network/local.ts'
-import type { Network, NetworkEvents, PeerKeyPair } from './network/network.ts'
+import { checkRootLength, createLocalNetwork } from './network/local.ts'
+import type { Network, NetworkEvents } from './network/network.ts'
 import { createPeers } from './network/peers.ts'
 import { createSwarm } from './network/swarm.ts'
 import type { OnStatus } from './status.ts'
@@ -50,7 +51,10 @@ export interface NodeOptions {
    * Default 128.
    */
   readonly maxPeers?: number
-  /** Where rendezvous directories are. Default: `$XDG_RUNTIME_DIR/many-cores`, else one of the user's own in the temporary directory. */
+  /**
+   * Where rendezvous directories are: a path of at most 63 bytes. Default: `$XDG_RUNTIME_DIR/many-cores`, else one of the
+   * user's own in the temporary directory.
+   */
   readonly rendezvous?: string
   /** Hears what happens around the node. Default: nobody. */
   readonly onStatus?: OnStatus
@@ -78,21 +82,24 @@ export interface Node {
 const DEFAULT_MAX_PEERS = 128
 const LOOK_POLL_MS = 10
 
-/** The alias of the key pair that peers see, derived from the store's own secret. */
-const PEER_KEY_NAME = 'many-cores/peer'
-
 /**
  * Opens a store and gets ready to find peers; nothing is sent before a writer or a reader is opened on it.
  *
  * @throws NodeError `STORE_IN_USE`, `STORE_REFUSED`, `STORE_FULL` or `BAD_OPTION`; the reason of `signal` if it is aborted.
  */
-export async function openNode(options: NodeOptions): Promise<Node> {
+export function openNode(options: NodeOptions): Promise<Node> {
+  return openNodeAs(null, options)
+}
+
+/** The same, but peers see this key pair instead of the store's own. */
+export async function openNodeAs(keyPair: PeerKeyPair | null, options: NodeOptions): Promise<Node> {
   const { bootstrap = [], local = false, fsync = true, onStatus = ignore, signal } = options
-  const { lan = !local, relay, allow, maxPeers = DEFAULT_MAX_PEERS } = options
+  const { lan = !local, relay, allow, maxPeers = DEFAULT_MAX_PEERS, rendezvous } = options
   signal?.throwIfAborted()
   if (local && (bootstrap.length > 0 || relay !== undefined || lan))
     throw new NodeError('BAD_OPTION', 'local excludes bootstrap, relay and lan: it uses no network')
   for (const address of bootstrap) parseAddress(address)
+  if (rendezvous !== undefined) checkRootLength(rendezvous)
   const relayKey = relay === undefined ? null : keyToBytes(parseKey(relay))
   const allowed = allow === undefined ? null : new Set<string>(allow.map(parseKey))
   if (!Number.isSafeInteger(maxPeers) || maxPeers < 1)
@@ -102,17 +109,8 @@ export async function openNode(options: NodeOptions): Promise<Node> {
   const opened = await openStore(storage, { fsync })
   try {
     signal?.throwIfAborted()
-    return await assemble(opened, {
-      ...options,
-      storage,
-      bootstrap,
-      local,
-      lan,
-      relayKey,
-      onStatus,
-      allowed,
-      maxPeers
-    })
+    const settled = { ...options, storage, bootstrap, local, lan, relayKey, onStatus, allowed, maxPeers }
+    return assemble(opened, settled, keyPair ?? (await opened.store.createKeyPair(PEER_KEY_NAME)))
   } catch (error) {
     await opened.wal.close()
     await opened.store.close()
@@ -126,12 +124,11 @@ type Settled = NodeOptions &
     readonly allowed: ReadonlySet<string> | null
   }
 
-async function assemble({ store, isNew, wal }: OpenStore, settled: Settled): Promise<Node> {
+function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: PeerKeyPair): Node {
   const { storage, onStatus, allowed, maxPeers } = settled
   const end = new CleanEnd(storage)
   const heads = new Heads(store)
   const damage = new Damage(store)
-  const keyPair = await store.createKeyPair(PEER_KEY_NAME)
   const id = b4a.toString(keyPair.publicKey, 'hex')
   let closing: Promise<void> | null = null
   // that peers go when we close is nobody's news
@@ -183,9 +180,6 @@ async function assemble({ store, isNew, wal }: OpenStore, settled: Settled): Pro
     await end.finish()
   }
 
-  const reportFault = (error: unknown): void =>
-    report({ state: 'unreachable', via: 'dht', reason: String(error) })
-
   // a writer and a reader of one log look for its peers together
   const joined = new Map<string, Promise<void>>()
   const join = async ({ discoveryKey, writable }: Hypercore): Promise<void> => {
@@ -193,7 +187,7 @@ async function assemble({ store, isNew, wal }: OpenStore, settled: Settled): Pro
     const [here, ...elsewhere] = networks
     // first, and alone: loading the others would hold up who is on this machine already
     await here?.join(discoveryKey as Uint8Array, writable)
-    for (const network of elsewhere) network.join(discoveryKey as Uint8Array, writable).catch(reportFault)
+    for (const network of elsewhere) void network.join(discoveryKey as Uint8Array, writable)
   }
 
   let hasWriter = false
@@ -208,9 +202,10 @@ async function assemble({ store, isNew, wal }: OpenStore, settled: Settled): Pro
       joined.set(topic, joining)
       return joining
     },
-    looked: async (milliseconds, stop) => {
+    looked: async ({ discoveryKey }, milliseconds, stop) => {
       const deadline = performance.now() + milliseconds
-      while (networks.some((network) => network.isLooking()) && performance.now() < deadline)
+      const isLooking = (network: Network): boolean => network.isLooking(discoveryKey as Uint8Array)
+      while (networks.some(isLooking) && performance.now() < deadline)
         await setTimeout(LOOK_POLL_MS, undefined, { ...(stop && { signal: stop }) })
     },
     end,
@@ -220,7 +215,7 @@ async function assemble({ store, isNew, wal }: OpenStore, settled: Settled): Pro
     faults: new StorageFaults(store, wal),
     peerCount: peers.count,
     whyRefused: peers.whyRefused,
-    whyAlone: () => peers.whyRefused() ?? whyAlone(networks, settled.local),
+    whyAlone: () => peers.whyRefused()?.text ?? whyAlone(networks, settled.local),
     isSyncing: peers.isSyncing,
     adopt: (open) => children.adopt(open),
     forget: (child) => children.forget(child),

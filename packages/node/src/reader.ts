@@ -203,7 +203,7 @@ function whyNotFound(
   if (peers === 0) return `${whyAlone()} (${seconds})`
   const refused = whyRefused()
   // who has just been called again has not refused again yet
-  if (refused !== null && bootstrap.peers.length === 0) return `${refused} (${seconds})`
+  if (refused !== null && bootstrap.peers.length === 0) return `${refused.text} (${seconds})`
   const answered = peers === 1 ? 'one peer answered' : `${peers} peers answered`
   if (bootstrap.peers.length === 0)
     return `${answered}, but none has this log: is the key right? (${seconds})`

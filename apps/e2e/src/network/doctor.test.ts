@@ -8,6 +8,7 @@ const NOBODYS_KEY = '0123456789abcdef'.repeat(4)
 
 const CHECKS = [
   'runtime directory',
+  'store',
   'udp',
   'dht',
   'nat',
@@ -41,18 +42,50 @@ async function examine(
   return program.stdout.lines.map((line) => JSON.parse(line) as Finding)
 }
 
+/** What `reader id` prints for a store, which it makes. */
+async function idOf(sandbox: Sandbox, storage: string): Promise<string> {
+  const run = await sandbox.run('reader', { command: 'id', storage })
+  await run.ends(0)
+  return run.stdout.text.trim()
+}
+
 test('a log that can be had is fine in every check: 0', async (t) => {
   const { address } = await openLoopback(t)
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer({ bootstrap: address })
   await writer.write('a line\n')
   const key = await keyOf(writer)
-  const findings = await examine(sandbox, 'apart', ['--bootstrap', address, '--no-lan', key], 0)
+  await idOf(sandbox, 'reader')
+  const args = ['--bootstrap', address, '--no-lan', '--storage', sandbox.path('reader'), key]
+  const findings = await examine(sandbox, 'apart', args, 0)
   assert.deepEqual(
     findings.map(({ check }) => check),
     CHECKS
   )
   for (const { check, outcome, text } of findings) assert.equal(outcome, 'ok', `${check}: ${text}`)
+})
+
+test('where a peer allows only some, those are asked for whose store is named; others leave with 3, and learn which id to allow', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const [friend, stranger] = [await idOf(sandbox, 'friend'), await idOf(sandbox, 'stranger')]
+  const writer = await sandbox.writer({ args: ['--allow', friend] })
+  const key = await keyOf(writer)
+  const argsOf = (storage: string): string[] => [
+    '--local',
+    '--timeout',
+    '2',
+    '--storage',
+    sandbox.path(storage),
+    key
+  ]
+  await examine(sandbox, 'run', argsOf('friend'), 0)
+  const findings = await examine(sandbox, 'run', argsOf('stranger'), 3)
+  const failed = findings.filter(({ outcome }) => outcome === 'failed')
+  assert.deepEqual(
+    failed.map(({ check }) => check),
+    ['peer']
+  )
+  assert.ok(failed[0]?.remedy?.includes(stranger))
 })
 
 test('nobody announces the key: 3, the first that failed is the announcement, and it says what to do', async (t) => {

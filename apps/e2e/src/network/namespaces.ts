@@ -20,6 +20,8 @@ export interface Lan {
   cut(machine: number): void
   /** Puts it back. */
   join(machine: number): void
+  /** Unplugs the interface of one machine, and plugs in another one, which gets the same address. */
+  replace(machine: number): void
 }
 
 /** A namespace with nothing but its loopback. */
@@ -36,15 +38,18 @@ export function openLan(t: TestContext, count: number): Lan {
   ip('-n', bridge, 'link', 'add', 'br0', 'type', 'bridge')
   ip('-n', bridge, 'link', 'set', 'br0', 'up')
   const addressOf = (machine: number): string => `10.77.0.${machine + 1}`
-  const machines = Array.from({ length: count }, (_, machine) => {
-    const name = `mc${process.pid}-${machine}`
-    openNamespace(t, name)
-    const port = `port${machine}`
+  const nameOf = (machine: number): string => `mc${process.pid}-${machine}`
+  const plugIn = (machine: number): void => {
+    const [name, port] = [nameOf(machine), `port${machine}`]
     ip('-n', bridge, 'link', 'add', port, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name)
     ip('-n', bridge, 'link', 'set', port, 'master', 'br0', 'up')
     ip('-n', name, 'addr', 'add', `${addressOf(machine)}/24`, 'dev', 'eth0')
     ip('-n', name, 'link', 'set', 'eth0', 'up')
-    return name
+  }
+  const machines = Array.from({ length: count }, (_, machine) => {
+    openNamespace(t, nameOf(machine))
+    plugIn(machine)
+    return nameOf(machine)
   })
   const set = (machine: number, state: 'up' | 'down'): void => {
     ip('-n', bridge, 'link', 'set', `port${machine}`, state)
@@ -55,7 +60,11 @@ export function openLan(t: TestContext, count: number): Lan {
     addAddress: (machine, address) =>
       ip('-n', machines[machine] ?? '', 'addr', 'add', `${address}/24`, 'dev', 'eth0'),
     cut: (machine) => set(machine, 'down'),
-    join: (machine) => set(machine, 'up')
+    join: (machine) => set(machine, 'up'),
+    replace: (machine) => {
+      ip('-n', bridge, 'link', 'del', `port${machine}`)
+      plugIn(machine)
+    }
   }
 }
 

@@ -199,3 +199,26 @@ test('a peer in the same network that loses power is gone within 20 s; back, it 
     assert.ok(back < underLoad(10_000), `${back} ms`)
   }
 })
+
+test('a machine whose interface was replaced by one with the same address is found in its network', {
+  skip: whyNoNamespaces
+}, async (t) => {
+  const lan = openLan(t, 2)
+  const [here, there] = lan.machines
+  assert.ok(here !== undefined && there !== undefined)
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.writer(apart(sandbox, 'w', { namespace: here }))
+  const key = await keyOf(writer)
+  await writer.write('0\n')
+  for (const name of ['before', 'after']) {
+    const reader = await sandbox.reader(
+      key,
+      apart(sandbox, name, { storage: name, namespace: there, args: ['--raw'] })
+    )
+    const began = performance.now()
+    assert.deepEqual(await reader.stdout.firstLines(1), ['0'])
+    t.diagnostic(`${Math.round(performance.now() - began)} ms ${name}`)
+    await reader.kill()
+    lan.replace(0)
+  }
+})

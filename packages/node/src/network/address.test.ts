@@ -5,24 +5,27 @@ import { dhtOptions } from './dht-options.ts'
 
 test('an address is a host and a port, or a port alone', () => {
   assert.deepEqual(parseAddress('example.org:49737'), { host: 'example.org', port: 49_737 })
-  assert.deepEqual(parseAddress('[fe80::1]:1'), { host: 'fe80::1', port: 1 })
   assert.deepEqual(parseAddress('49737'), { host: '127.0.0.1', port: 49_737 })
-  for (const bad of ['', 'host', 'host:', 'host:0', 'host:65536', 'user@host:1'])
+  for (const bad of [
+    '',
+    'host',
+    'host:',
+    ':1',
+    'host:0',
+    'host:65536',
+    'host:x',
+    'user@host:1',
+    'a:1,b:2',
+    '[::1]:1',
+    '::1:1'
+  ])
     assert.throws(() => parseAddress(bad), { code: 'BAD_OPTION' })
 })
 
 test('private addresses are those that no NAT need be passed to', () => {
-  for (const host of [
-    '127.0.0.1',
-    'localhost',
-    '10.1.2.3',
-    '172.16.0.1',
-    '172.31.0.1',
-    '192.168.1.1',
-    'fd00::1'
-  ])
+  for (const host of ['127.0.0.1', 'localhost', '10.1.2.3', '172.16.0.1', '172.31.0.1', '192.168.1.1'])
     assert.equal(isPrivate(host), true, host)
-  for (const host of ['8.8.8.8', '172.32.0.1', '11.0.0.1', 'example.org', '10.example.org', '2001:db8::1'])
+  for (const host of ['8.8.8.8', '172.32.0.1', '11.0.0.1', 'example.org', '10.example.org'])
     assert.equal(isPrivate(host), false, host)
 })
 

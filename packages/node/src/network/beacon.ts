@@ -1,6 +1,7 @@
-import { createSocket } from 'node:dgram'
-import { networkInterfaces } from 'node:os'
+import { createSocket, type Socket } from 'node:dgram'
+import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
 import type { Answer, Packet } from 'dns-packet'
+import type multicast from 'multicast-dns'
 import type { MulticastDNS } from 'multicast-dns'
 import { siftMessages } from './sift.ts'
 
@@ -20,8 +21,8 @@ export interface FoundService extends Service {
 
 export interface BeaconEvents {
   readonly onfound: (service: FoundService) => void
-  /** Multicast cannot be used, or not everywhere. */
-  readonly onfault: (reason: string) => void
+  /** Why multicast cannot be used, or not everywhere; null once it can. Said once, until it changes. */
+  readonly onfault: (reason: string | null) => void
 }
 
 const LABEL = '_many-cores'
@@ -36,11 +37,29 @@ const EAGER_SECONDS: ReadonlySet<number> = new Set([1, 2, 4, 8, 16])
 /** … and then so often: whoever comes announces itself. */
 const PATIENT_SECONDS = 30
 
-/** Everybody in the network hears an answer: however many ask, there is one in so long. */
+/** A service takes some 350 bytes: so many fit into one packet, and no message is dropped as too long. */
+const SERVICES_PER_MESSAGE = 3
+
+/** Everybody in the network hears an answer: however many ask, there is one in so long … */
 const ANSWER_EVERY_MS = 100
+
+/** … and so long for each message, where one answer takes many. */
+const MESSAGE_EVERY_MS = 10
 
 /** Where sending takes longer, nobody is told that we go. */
 const GOODBYE_MS = 200
+
+/** Of multicast DNS. */
+const GROUP = '224.0.0.251'
+const PORT = 5353
+
+/** One interface with an address. */
+interface Place {
+  readonly udp: Socket
+  readonly socket: MulticastDNS
+  /** What does not work, by system call. */
+  readonly faults: Map<string, string>
+}
 
 /**
  * DNS service discovery over multicast DNS (RFC 6763, 6762): says what this process offers, and hears what others do. A
@@ -49,7 +68,10 @@ const GOODBYE_MS = 200
 export class Beacon {
   readonly #events: BeaconEvents
   readonly #services = new Map<string, Service>()
-  readonly #sockets = new Map<string, MulticastDNS>()
+  /** By address. */
+  readonly #places = new Map<string, Place>()
+  /** Why there are none. */
+  #whyNowhere: string | null = null
   #timer: NodeJS.Timeout | null = null
   #seconds = 0
   #resting: NodeJS.Timeout | null = null
@@ -64,7 +86,8 @@ export class Beacon {
   async offer(service: Service): Promise<void> {
     this.#services.set(service.log, service)
     await this.#openSockets()
-    this.#announce(TTL_S)
+    if (this.#isClosed) return
+    this.#announce(TTL_S, [service])
     this.look()
     this.#timer ??= setInterval(() => this.#tick(), 1000).unref()
   }
@@ -75,75 +98,105 @@ export class Beacon {
     this.#ask()
   }
 
+  /** Why multicast cannot be used, or not everywhere. */
+  get fault(): string | null {
+    const [fault] = [...this.#places.values()].flatMap(({ faults }) => [...faults.values()])
+    return this.#whyNowhere ?? fault ?? null
+  }
+
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
     if (this.#timer !== null) clearInterval(this.#timer)
     if (this.#resting !== null) clearTimeout(this.#resting)
     this.#announce(0)
-    await Promise.all([...this.#sockets.values()].map(destroyed))
+    await Promise.all([...this.#places.values()].map(({ socket }) => destroyed(socket)))
   }
 
   #tick(): void {
     this.#seconds++
-    if (!EAGER_SECONDS.has(this.#seconds) && this.#seconds % PATIENT_SECONDS !== 0) return
     // a cable may have been plugged in
-    this.#openSockets().then(
-      () => this.#ask(),
-      (error: unknown) => this.#events.onfault(String(error))
-    )
+    this.#openSockets().then((isElsewhere) => {
+      if (isElsewhere) this.look()
+      else if (EAGER_SECONDS.has(this.#seconds) || this.#seconds % PATIENT_SECONDS === 0) this.#ask()
+    }, ignore)
   }
 
   #ask(): void {
-    for (const socket of this.#sockets.values()) {
-      socket.query([{ name: TYPE, type: 'PTR' }], this.#onsent)
-    }
+    for (const [address, { socket }] of this.#places)
+      socket.query([{ name: TYPE, type: 'PTR' }], this.#onsent(address))
   }
 
-  async #openSockets(): Promise<void> {
+  /** Whether there is an interface now that was not there before. */
+  async #openSockets(): Promise<boolean> {
     // loaded here: a program without a network does not pay for it
     const { default: openMulticast } = await import('multicast-dns')
-    if (this.#isClosed) return
+    if (this.#isClosed) return false
     const addresses = ownAddresses()
-    for (const [address, socket] of this.#sockets) {
-      if (addresses.includes(address)) continue
-      this.#sockets.delete(address)
-      socket.destroy()
+    for (const [address, place] of this.#places) {
+      if (addresses.includes(address) && !isReplaced(place, address)) continue
+      this.#places.delete(address)
+      place.socket.destroy()
     }
-    if (addresses.length === 0) this.#events.onfault('this machine is in no network')
-    for (const address of addresses) {
-      if (this.#sockets.has(address)) continue
-      // multicast-dns 7.2.5 would bind to the interface's address, where no multicast arrives on Linux
-      const udp = createSocket({ type: 'udp4', reuseAddr: true })
-      const socket = openMulticast({ interface: address, bind: '0.0.0.0', socket: udp })
-      siftMessages(udp, LABEL)
-      this.#sockets.set(address, socket)
-      const onfault = (error: Error): void => {
-        // what others send and nobody can decode is a warning, too, and no fault of the network
-        if ('syscall' in error) this.#events.onfault(`multicast DNS on ${address}: ${error.message}`)
-      }
-      socket.on('error', onfault)
-      socket.on('warning', onfault)
-      socket.on('query', ({ questions = [] }) => {
-        if (questions.some(({ name }) => name.toLowerCase() === TYPE)) this.#answer()
-      })
-      socket.on('response', (packet, { address: host }) => this.#hear(packet, host))
+    const added = addresses.filter((address) => !this.#places.has(address))
+    for (const address of added) this.#open(address, openMulticast)
+    const why = addresses.length === 0 ? whyNowhere() : null
+    if (why !== this.#whyNowhere) {
+      this.#whyNowhere = why
+      this.#events.onfault(this.fault)
     }
+    return added.length > 0
+  }
+
+  #open(address: string, openMulticast: typeof multicast): void {
+    // multicast-dns 7.2.5 would bind to the interface's address, where no multicast arrives on Linux
+    const udp = createSocket({ type: 'udp4', reuseAddr: true })
+    const socket = openMulticast({ interface: address, bind: '0.0.0.0', socket: udp })
+    siftMessages(udp, LABEL)
+    this.#places.set(address, { udp, socket, faults: new Map() })
+    const onfault = (error: Error): void => this.#note(address, error)
+    socket.on('error', onfault)
+    socket.on('warning', onfault)
+    socket.on('query', ({ questions = [] }) => {
+      if (questions.some(({ name }) => name.toLowerCase() === TYPE)) this.#answer()
+    })
+    socket.on('response', (packet, { address: host }) => this.#hear(packet, host))
+  }
+
+  #note(address: string, error: NodeJS.ErrnoException): void {
+    const text = `multicast DNS on ${address}: ${error.message}`
+    const faults = this.#places.get(address)?.faults
+    // what others send and nobody can decode is a warning, too, and no fault of the network
+    if (error.syscall === undefined || faults === undefined || faults.get(error.syscall) === text) return
+    faults.set(error.syscall, text)
+    this.#events.onfault(text)
   }
 
   /** Now, or at the end of the rest that the last answer began. */
   #answer(): void {
     this.#isAsked = this.#resting !== null
     if (this.#isAsked || this.#isClosed) return
-    this.#announce(TTL_S)
-    this.#resting = setTimeout(() => {
-      this.#resting = null
-      if (this.#isAsked) this.#answer()
-    }, ANSWER_EVERY_MS).unref()
+    const messages = this.#announce(TTL_S)
+    this.#resting = setTimeout(
+      () => {
+        this.#resting = null
+        if (this.#isAsked) this.#answer()
+      },
+      Math.max(ANSWER_EVERY_MS, messages * MESSAGE_EVERY_MS)
+    ).unref()
   }
 
-  #announce(ttl: number): void {
-    for (const socket of this.#sockets.values()) socket.respond(this.#records(ttl), this.#onsent)
+  /** In so many messages. */
+  #announce(ttl: number, services: readonly Service[] = [...this.#services.values()]): number {
+    let messages = 0
+    for (let first = 0; first < services.length; first += SERVICES_PER_MESSAGE) {
+      const answers = services
+        .slice(first, first + SERVICES_PER_MESSAGE)
+        .flatMap((service) => recordsOf(service, ttl))
+      for (const [address, { socket }] of this.#places) socket.respond({ answers }, this.#onsent(address))
+      messages++
+    }
+    return messages
   }
 
   #hear({ answers = [], additionals = [] }: Packet, host: string): void {
@@ -151,23 +204,24 @@ export class Beacon {
       this.#events.onfound({ ...service, host })
   }
 
-  #records(ttl: number): { answers: Answer[] } {
-    const answers: Answer[] = []
-    for (const { log, peer, port } of this.#services.values()) {
-      const target = `${peer.slice(0, 16)}.local`
-      const name = `${peer.slice(0, 16)}-${log.slice(0, 16)}.${TYPE}`
-      answers.push(
-        { name: TYPE, type: 'PTR', ttl, data: name },
-        { name, type: 'SRV', ttl, data: { port, target } },
-        { name, type: 'TXT', ttl, data: [`log=${log}`, `peer=${peer}`] }
-      )
+  #onsent(address: string): (error: Error | null) => void {
+    return (error) => {
+      if (error) return this.#note(address, error)
+      const faults = this.#places.get(address)?.faults
+      const isMended = [faults?.delete('bind'), faults?.delete('send')].includes(true)
+      if (isMended) this.#events.onfault(this.fault)
     }
-    return { answers }
   }
+}
 
-  readonly #onsent = (error: Error | null): void => {
-    if (error !== null && error !== undefined) this.#events.onfault(`multicast DNS: ${error.message}`)
-  }
+function recordsOf({ log, peer, port }: Service, ttl: number): Answer[] {
+  const target = `${peer.slice(0, 16)}.local`
+  const name = `${peer.slice(0, 16)}-${log.slice(0, 16)}.${TYPE}`
+  return [
+    { name: TYPE, type: 'PTR', ttl, data: name },
+    { name, type: 'SRV', ttl, data: { port, target } },
+    { name, type: 'TXT', ttl, data: [`log=${log}`, `peer=${peer}`] }
+  ]
 }
 
 /** The services that `records` say all of. */
@@ -192,11 +246,34 @@ function readServices(records: readonly Answer[]): Service[] {
   })
 }
 
-function ownAddresses(): string[] {
+function outerAddresses(): NetworkInterfaceInfo[] {
   return Object.values(networkInterfaces())
     .flatMap((addresses) => addresses ?? [])
-    .filter(({ family, internal }) => family === 'IPv4' && !internal)
-    .map(({ address }) => address)
+    .filter(({ internal }) => !internal)
+}
+
+function ownAddresses(): string[] {
+  const own = outerAddresses().filter(({ family }) => family === 'IPv4')
+  return [...new Set(own.map(({ address }) => address))]
+}
+
+function whyNowhere(): string {
+  return outerAddresses().length === 0
+    ? 'this machine is in no network'
+    : 'this machine has no IPv4 address in its network, which multicast DNS needs here'
+}
+
+/** Whether another interface has the address now: with the one before, the system has dropped the socket's membership. */
+function isReplaced({ udp }: Place, address: string): boolean {
+  try {
+    // adding a membership would bind a socket that is not bound yet, anywhere
+    if (udp.address().port !== PORT) return false
+    udp.addMembership(GROUP, address)
+    return true
+  } catch {
+    // it is a member still, or not bound at all
+    return false
+  }
 }
 
 function destroyed(socket: MulticastDNS): Promise<void> {
@@ -208,3 +285,5 @@ function destroyed(socket: MulticastDNS): Promise<void> {
     })
   })
 }
+
+function ignore(): void {}

@@ -3,7 +3,8 @@ import { createServer, connect as dial, type Server, type Socket } from 'node:ne
 import SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import { Beacon, type FoundService } from './beacon.ts'
-import type { Network, NetworkEvents, PeerKeyPair } from './network.ts'
+import type { PeerKeyPair } from './identity.ts'
+import type { Network, NetworkEvents } from './network.ts'
 
 /** In one's own network a handshake takes milliseconds. */
 const HANDSHAKE_TIMEOUT_MS = 5000
@@ -40,7 +41,7 @@ export function createLan(options: LanOptions): Network {
     join: (discoveryKey) => lan.join(discoveryKey),
     lose: () => lan.look(),
     search: () => lan.search(),
-    isLooking: () => lan.isLooking(),
+    isLooking: (discoveryKey) => lan.isLooking(discoveryKey),
     close: () => lan.close()
   }
 }
@@ -56,12 +57,12 @@ export function lanName(discoveryKey: Uint8Array): string {
 class Lan {
   readonly #options: LanOptions
   readonly #peer: string
-  readonly #logs = new Set<string>()
+  /** By the logs' names, how long the first look for each goes on. */
+  readonly #logs = new Map<string, number>()
   readonly #sockets = new Set<Socket>()
   readonly #calling = new Set<string>()
   readonly #found = new Set<string>()
   readonly #beacon: Beacon
-  readonly #began = performance.now()
   #listening: Promise<number> | null = null
   #server: Server | null = null
   #fault: string | null = null
@@ -72,26 +73,29 @@ class Lan {
     this.#peer = b4a.toString(options.keyPair.publicKey, 'hex')
     this.#beacon = new Beacon({
       onfound: (service) => this.#meet(service),
-      onfault: (reason) => this.#say(reason)
+      onfault: (reason) =>
+        options.onStatus(
+          reason === null ? { state: 'reachable', via: 'lan' } : { state: 'unreachable', via: 'lan', reason }
+        )
     })
   }
 
-  isLooking(): boolean {
-    return (
-      this.#closing === null && (performance.now() - this.#began < FIRST_LOOK_MS || this.#calling.size > 0)
-    )
+  isLooking(discoveryKey: Uint8Array): boolean {
+    const until = this.#logs.get(lanName(discoveryKey)) ?? 0
+    return this.#closing === null && (performance.now() < until || this.#calling.size > 0)
   }
 
   async join(discoveryKey: Uint8Array): Promise<void> {
+    if (this.#closing !== null) return
     const log = lanName(discoveryKey)
-    this.#logs.add(log)
+    this.#logs.set(log, Number.POSITIVE_INFINITY)
     try {
       this.#listening ??= this.#listen()
-      const port = await this.#listening
-      if (this.#closing === null) await this.#beacon.offer({ log, peer: this.#peer, port })
+      await this.#beacon.offer({ log, peer: this.#peer, port: await this.#listening })
     } catch (error) {
-      this.#say(String(error))
+      this.#say(error instanceof Error ? error.message : String(error))
     }
+    this.#logs.set(log, performance.now() + FIRST_LOOK_MS)
   }
 
   look(): void {
@@ -100,7 +104,10 @@ class Lan {
 
   search(): { found: number; reason: string } {
     const found = this.#found.size
-    if (found === 0) return { found, reason: this.#fault ?? 'nobody in this network announces it' }
+    if (found === 0) {
+      const reason = this.#beacon.fault ?? this.#fault ?? 'nobody in this network announces it'
+      return { found, reason }
+    }
     const announce = found === 1 ? 'a peer announces it' : `${found} peers announce it`
     const why = this.#fault === null ? '' : `: ${this.#fault}`
     return { found, reason: `${announce} in this network, but did not answer${why}` }
@@ -112,6 +119,8 @@ class Lan {
   }
 
   async #end(): Promise<void> {
+    // a server that is about to listen cannot be closed yet
+    await this.#listening?.catch(ignore)
     await this.#beacon.close()
     for (const socket of this.#sockets) socket.destroy()
     const server = this.#server
@@ -189,9 +198,9 @@ class Lan {
     return stream
   }
 
-  /** Once for each reason: it may last as long as the process. */
+  /** Once, and not for each log. */
   #say(reason: string): void {
-    if (this.#fault === reason || this.#closing !== null) return
+    if (this.#fault === reason) return
     this.#fault = reason
     this.#options.onStatus({ state: 'unreachable', via: 'lan', reason })
   }

@@ -10,6 +10,9 @@ import { internalsOf } from '../internals.ts'
 import { createMachine, take } from '../testing/support.ts'
 import { createPeers } from './peers.ts'
 
+/** Every other second would be seven times. */
+const CALLING_MS = 15_000
+
 const NOBODYS_KEY = 'ab'.repeat(32)
 
 /** A DHT of this machine's alone. */
@@ -28,6 +31,11 @@ async function until(what: string, isSo: () => boolean): Promise<void> {
 
 /** Our end of a connection to somebody who has said who he is. */
 function meet(t: TestContext): SecretStream {
+  return pair(t)[0]
+}
+
+/** Both ends of a connection. */
+function pair(t: TestContext): readonly [SecretStream, SecretStream] {
   const ends = [new SecretStream(true), new SecretStream(false)] as const
   atEnd(t, () => {
     for (const stream of ends) stream.destroy()
@@ -35,7 +43,7 @@ function meet(t: TestContext): SecretStream {
   for (const stream of ends) stream.on('error', () => {})
   const [near, far] = ends.map((stream) => stream.rawStream as unknown as NodeJS.ReadWriteStream)
   if (near !== undefined) far?.pipe(near).pipe(far)
-  return ends[0]
+  return ends
 }
 
 test('beside as many peers as there may be, nobody is let in but the writer of the log on this machine', async (t) => {
@@ -60,6 +68,35 @@ test('beside as many peers as there may be, nobody is let in but the writer of t
   await until('the writer', () => peers.count() === 2)
 })
 
+test('a peer that goes is looked for, unless it has never shared a log', async (t) => {
+  const machine = await createMachine(t)
+  const [node, other] = [await machine.open('r'), await machine.open('w')]
+  const lost: string[] = []
+  const { store, wal, heads, damage } = internalsOf(node)
+  const peers = createPeers(store, {
+    id: node.id,
+    allow: null,
+    maxPeers: 8,
+    serving: { wal, heads, damage },
+    onStatus: () => {},
+    onlost: (peer) => void lost.push(peer)
+  })
+  atEnd(t, () => peers.close())
+  const core = store.get({ name: 'shared' })
+  await core.ready()
+  const same = internalsOf(other).store.get({ key: core.key as Uint8Array })
+  await same.ready()
+  for (const isSharing of [false, true]) {
+    const [near, far] = pair(t)
+    if (isSharing) internalsOf(other).store.replicate(far)
+    peers.add({ stream: near, via: 'lan' })
+    await until('a peer', () => peers.count() === 1 && core.peers.length === (isSharing ? 1 : 0))
+    far.destroy()
+    await until('its end', () => peers.count() === 0)
+    assert.equal(lost.length, isSharing ? 1 : 0)
+  }
+})
+
 test('on a full node, who is on the same machine takes the place of who is further away', async (t) => {
   const bootstrap = await bootstrapOf(t)
   const machine = await createMachine(t)
@@ -76,6 +113,26 @@ test('on a full node, who is on the same machine takes the place of who is furth
   assert.ok(
     heard.some(({ state, ...rest }) => state === 'disconnected' && 'peer' in rest && rest.peer === far.id)
   )
+})
+
+test('a full node is not called every other second over the DHT by whom it refuses', async (t) => {
+  const bootstrap = await bootstrapOf(t)
+  const machine = await createMachine(t)
+  const apart = (name: string): object => ({
+    local: false,
+    bootstrap,
+    rendezvous: join(machine.directory, `meet-${name}`)
+  })
+  const writer = await openWriter(await machine.open('w', { ...apart('w'), maxPeers: 1 }))
+  await deadline('a reader', openReader(await machine.open('a', apart('a')), writer.key))
+  let refusals = 0
+  const onStatus = ({ state }: Status): void => {
+    if (state === 'refused') refusals++
+  }
+  await deadline('another', openReader(await machine.open('b', { ...apart('b'), onStatus }), writer.key))
+  // not waiting for something: it is the time itself that tests
+  await new Promise((resolve) => setTimeout(resolve, CALLING_MS))
+  assert.ok(refusals > 0 && refusals < 6, `${refusals} refusals`)
 })
 
 test('no more are called over the DHT than a node may have', async (t) => {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdir, readdir, stat } from 'node:fs/promises'
+import { chmod, mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { deadline, temporary } from '@many-cores/testing'
-import { openReader, openWriter } from '../index.ts'
+import { diagnose, openReader, openWriter } from '../index.ts'
 import { createLog, createMachine, take } from '../testing/support.ts'
 import { rendezvousRoot } from './local.ts'
 
@@ -66,7 +66,7 @@ test('rendezvous directories are the user’s own, and closed nodes leave no soc
   assert.deepEqual(await readdir(join(root, String(place))), [])
 })
 
-test('a rendezvous directory that others can enter is refused in words, and the log works on', async (t) => {
+test('a rendezvous directory that others can enter is refused in words, and used once they cannot; the log works on', async (t) => {
   const machine = await createMachine(t)
   const root = join(machine.directory, 'meet')
   await mkdir(root)
@@ -76,6 +76,43 @@ test('a rendezvous directory that others can enter is refused in words, and the 
   const status = await log.until('unreachable')
   assert.match(status.state === 'unreachable' ? status.reason : '', /is not a directory of this user alone/)
   await writer.publish(['all the same\n'])
+  await chmod(root, 0o700)
+  await log.until('reachable')
+  const reader = await deadline('the reader', openReader(await machine.open('r'), writer.key))
+  assert.deepEqual(await take(reader.batches(), 1), ['all the same\n'])
+})
+
+test('a rendezvous root whose sockets would have paths that are too long is refused; the longest is met in', async (t) => {
+  const machine = await createMachine(t)
+  const longest = join(machine.directory, 'x'.repeat(62 - machine.directory.length))
+  const [writer, reading] = [
+    await openWriter(await machine.open('w', { rendezvous: longest })),
+    await machine.open('r', { rendezvous: longest })
+  ]
+  await deadline('the reader', openReader(reading, writer.key))
+  const tooLong = `${longest}x`
+  await assert.rejects(machine.open('other', { rendezvous: tooLong }), { code: 'BAD_OPTION' })
+  await assert.rejects(diagnose({ local: true, rendezvous: tooLong }).next(), { code: 'BAD_OPTION' })
+})
+
+test('a name that has gone from a rendezvous directory is put back, and the directory with it', async (t) => {
+  const machine = await createMachine(t)
+  const writer = await openWriter(await machine.open('w'))
+  const root = join(machine.directory, 'meet')
+  const [place = ''] = await readdir(root)
+  const before = await readdir(join(root, place))
+  const isBack = async (): Promise<boolean> =>
+    (await readdir(join(root, place)).catch(() => [])).join() === before.join()
+  for (const path of [join(root, place, before[0] ?? ''), root]) {
+    await rm(path, { recursive: true })
+    await deadline(
+      'its return',
+      (async () => {
+        while (!(await isBack())) await new Promise(setImmediate)
+      })()
+    )
+  }
+  await deadline('the reader', openReader(await machine.open('r'), writer.key))
 })
 
 test('the rendezvous root falls back to the temporary directory where the runtime directory cannot serve', async (t) => {

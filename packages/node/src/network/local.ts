@@ -1,17 +1,23 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { lstat, mkdir, readdir, rename, unlink } from 'node:fs/promises'
 import { createServer, connect as dial, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
-import type { Network, NetworkEvents, PeerKeyPair } from './network.ts'
+import { NodeError } from '../errors.ts'
+import type { PeerKeyPair } from './identity.ts'
+import type { Network, NetworkEvents } from './network.ts'
 
 /** Every process meets the others when it starts; this finds whoever was missed, e.g. after a full backlog. */
 const RESCAN_INTERVAL_MS = 3000
 
-/** Room for the longest socket name below in a `sockaddr_un`, which Node cuts off silently at about 107 bytes. */
-const MAX_DIRECTORY_BYTES = 80
+/**
+ * What Node cuts off silently: a `sockaddr_un` has room for 103 bytes on macOS, for 107 on Linux. Below the root, a socket's
+ * path takes 40: `/<16 digits>/.<16 digits>.main`.
+ */
+const MAX_ROOT_BYTES = 103 - 40
 
 /** As long as each other: paths are short. The writer's is known by its name. */
 const SOCKET = /^[0-9a-f]{16}\.(?:sock|main)$/
@@ -48,8 +54,8 @@ export interface LocalOptions extends NetworkEvents {
  */
 export function createLocalNetwork(options: LocalOptions): Network {
   const { keyPair, root, onconnection, onStatus } = options
-  const meetings: Meeting[] = []
-  let fault: string | null = null
+  /** By the logs' discovery keys, in hex. */
+  const meetings = new Map<string, Meeting>()
   let closing: Promise<void> | null = null
 
   const join = async (discoveryKey: Uint8Array, isWriter: boolean): Promise<void> => {
@@ -59,23 +65,24 @@ export function createLocalNetwork(options: LocalOptions): Network {
       id: idOf(keyPair.publicKey),
       isWriter,
       isFull: options.isFull,
+      onfault: (reason) =>
+        onStatus(
+          reason === null
+            ? { state: 'reachable', via: 'local' }
+            : { state: 'unreachable', via: 'local', reason }
+        ),
       onsocket: async (socket, called) => {
         const stream = new SecretStream(called !== null, socket, { keyPair })
         onconnection({ stream, via: 'local', isWriter: called?.isWriter ?? false })
         return (await stream.opened) ? idOf(stream.remotePublicKey) : null
       }
     })
-    meetings.push(meeting)
-    try {
-      await meeting.open()
-    } catch (error) {
-      fault = error instanceof Error ? error.message : String(error)
-      onStatus({ state: 'unreachable', via: 'local', reason: fault })
-    }
+    meetings.set(b4a.toString(discoveryKey, 'hex'), meeting)
+    await meeting.open()
   }
 
   const close = (): Promise<void> => {
-    closing ??= Promise.all(meetings.map((meeting) => meeting.close())).then(() => undefined)
+    closing ??= Promise.all([...meetings.values()].map((meeting) => meeting.close())).then(() => undefined)
     return closing
   }
 
@@ -83,8 +90,11 @@ export function createLocalNetwork(options: LocalOptions): Network {
     join,
     // every directory is looked through all the time
     lose: ignore,
-    search: () => ({ found: 0, reason: fault ?? 'no other process on this machine has it open' }),
-    isLooking: () => meetings.some((meeting) => meeting.isCalling),
+    search: () => {
+      const [fault] = [...meetings.values()].flatMap((meeting) => meeting.fault ?? [])
+      return { found: 0, reason: fault ?? 'no other process on this machine has it open' }
+    },
+    isLooking: (discoveryKey) => meetings.get(b4a.toString(discoveryKey, 'hex'))?.isCalling ?? false,
     close
   }
 }
@@ -94,17 +104,22 @@ export function createLocalNetwork(options: LocalOptions): Network {
  * under the temporary directory where that is unset, relative or too long.
  */
 export function rendezvousRoot(env: NodeJS.ProcessEnv = process.env): string {
-  const runtime = env.XDG_RUNTIME_DIR
-  if (
-    runtime !== undefined &&
-    isAbsolute(runtime) &&
-    b4a.byteLength(runtime) <= MAX_DIRECTORY_BYTES - 'many-cores'.length - 18
-  ) {
-    return join(runtime, 'many-cores')
-  }
+  const { XDG_RUNTIME_DIR: runtime = '' } = env
+  const root = join(runtime, 'many-cores')
+  if (isAbsolute(runtime) && b4a.byteLength(root) <= MAX_ROOT_BYTES) return root
   const user = process.getuid?.() ?? 'user'
   const temporary = tmpdir()
   return join(b4a.byteLength(temporary) <= 40 ? temporary : '/tmp', `many-cores-${user}`)
+}
+
+/** Throws NodeError `BAD_OPTION` where the sockets in `root` would have paths that are too long. */
+export function checkRootLength(root: string): void {
+  const bytes = b4a.byteLength(root)
+  if (bytes <= MAX_ROOT_BYTES) return
+  throw new NodeError(
+    'BAD_OPTION',
+    `rendezvous ${root} has ${bytes} bytes, but at most ${MAX_ROOT_BYTES} leave room for the names of the sockets in it: name a shorter path`
+  )
 }
 
 /** Throws unless rendezvous directories can be made in `root`, and sockets in them. */
@@ -140,6 +155,8 @@ interface MeetingOptions {
   readonly id: string
   readonly isWriter: boolean
   readonly isFull: () => boolean
+  /** Why others cannot find us here for now; null once they can again. */
+  readonly onfault: (reason: string | null) => void
   /** Takes over a connected socket, to whom was `called` if it was; resolves to the id of who is at its other end. */
   readonly onsocket: (socket: Socket, called: Neighbour | null) => Promise<string | null>
 }
@@ -155,12 +172,23 @@ class Meeting {
   readonly #calls = new Set<Socket>()
   readonly #server: Server
   #timer: NodeJS.Timeout | null = null
+  #scanning: Promise<void> | null = null
+  #fault: string | null = null
   #closed = false
 
   constructor(options: MeetingOptions) {
     this.#options = options
     this.#name = `${options.id}${options.isWriter ? WRITER_SUFFIX : '.sock'}`
-    this.#server = createServer(SOCKET_BUFFER, (socket) => this.#take(socket, null))
+    this.#server = createServer(SOCKET_BUFFER, (socket) => this.#take(socket, null)).on('error', ignore)
+  }
+
+  /** Why others cannot find us here. */
+  get fault(): string | null {
+    return this.#fault
+  }
+
+  get #path(): string {
+    return join(this.#options.directory, this.#name)
   }
 
   /** Whether somebody was called who has neither answered nor refused. */
@@ -168,21 +196,18 @@ class Meeting {
     return this.#calls.size > 0
   }
 
-  async open(): Promise<void> {
-    const { directory } = this.#options
-    await makePrivate(join(directory, '..'))
-    await makePrivate(directory)
-    await this.#listen()
-    await this.#scan()
-    if (this.#closed) return
-    this.#timer = setInterval(() => void this.#scan().catch(ignore), RESCAN_INTERVAL_MS)
+  open(): Promise<void> {
+    this.#timer = setInterval(() => void this.#scan(), RESCAN_INTERVAL_MS)
     this.#timer.unref()
+    return this.#scan()
   }
 
   async close(): Promise<void> {
     this.#closed = true
     if (this.#timer !== null) clearInterval(this.#timer)
-    await unlink(join(this.#options.directory, this.#name)).catch(ignore)
+    // a server that is about to listen cannot be closed yet
+    await this.#scanning
+    await unlink(this.#path).catch(ignore)
     for (const socket of this.#sockets.keys()) socket.destroy()
     await new Promise<void>((resolve) => this.#server.close(() => resolve()))
   }
@@ -190,19 +215,35 @@ class Meeting {
   // Bound under another name and then renamed: between bind and listen a caller would be refused and take us for dead.
   async #listen(): Promise<void> {
     const { directory } = this.#options
-    const path = join(directory, this.#name)
+    await makePrivate(join(directory, '..'))
+    await makePrivate(directory)
     const hidden = join(directory, `.${this.#name}`)
     await unlink(hidden).catch(ignore)
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject)
-      this.#server.listen(hidden, () => resolve())
-    })
-    this.#server.on('error', ignore)
-    await rename(hidden, path)
-    if (this.#closed) await unlink(path).catch(ignore)
+    if (this.#server.listening) this.#server.close()
+    const listening = once(this.#server, 'listening')
+    this.#server.listen(hidden)
+    await listening
+    await rename(hidden, this.#path)
   }
 
-  async #scan(): Promise<void> {
+  /** Never rejects: what goes wrong is tried again next time. */
+  #scan(): Promise<void> {
+    const end = (fault: string | null): void => {
+      this.#scanning = null
+      if (fault === this.#fault) return
+      this.#fault = fault
+      this.#options.onfault(fault)
+    }
+    this.#scanning ??= this.#look().then(
+      () => end(null),
+      (error: unknown) => end(error instanceof Error ? error.message : String(error))
+    )
+    return this.#scanning
+  }
+
+  async #look(): Promise<void> {
+    // a peer that met a dead process by this name may have removed the name that we took over meanwhile
+    if (!this.#server.listening || !(await exists(this.#path))) await this.#listen()
     const neighbours = await this.#neighbours()
     for (const neighbour of this.#toCall(neighbours)) {
       if (this.#closed) return
@@ -226,8 +267,8 @@ class Meeting {
   #toCall(neighbours: readonly Neighbour[]): Neighbour[] {
     const now = performance.now()
     const connected = new Set(this.#sockets.values())
-    const isCallable = ({ id }: Neighbour): boolean =>
-      !connected.has(id) && (this.#resting.get(id) ?? 0) <= now
+    for (const [id, until] of this.#resting) if (until <= now) this.#resting.delete(id)
+    const isCallable = ({ id }: Neighbour): boolean => !connected.has(id) && !this.#resting.has(id)
     const writers = neighbours.filter(({ isWriter }) => isWriter)
     const others = neighbours.filter(({ isWriter }) => !isWriter)
     const callable = shuffled(others.filter(isCallable))
@@ -272,6 +313,10 @@ class Meeting {
       if (called === null && this.#sockets.has(socket)) this.#sockets.set(socket, peer)
     }, ignore)
   }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await lstat(path).catch(() => null)) !== null
 }
 
 function shuffled<T>(items: readonly T[]): T[] {

@@ -23,12 +23,6 @@ export interface NetworkEvents {
   readonly isFull: () => boolean
 }
 
-/** The key pair that this store shows to its peers, the same at every start. */
-export interface PeerKeyPair {
-  readonly publicKey: Uint8Array
-  readonly secretKey: Uint8Array
-}
-
 /** What a network has found so far, for saying why there is nothing. */
 export interface Search {
   /** Peers that were seen and then called, whether they answered or not. */
@@ -41,14 +35,14 @@ export interface Search {
 export interface Network {
   /**
    * Looks for others with this discovery key, and lets them find us, until `close`; `isWriter` where this process has the log
-   * to itself. Resolves when others could find us here.
+   * to itself. Resolves when others could find us here. Never rejects: what goes wrong is reported.
    */
   join(discoveryKey: Uint8Array, isWriter: boolean): Promise<void>
   /** A peer that was connected is not any more, by any way: it may be worth a look. */
   lose(peer: string): void
   search(): Search
-  /** Whether whoever is there may turn up at any moment: the first look after `join` has not come to its end. */
-  isLooking(): boolean
+  /** Whether the first look for this log, which `join` begins, is still under way: a peer may turn up at any moment. */
+  isLooking(discoveryKey: Uint8Array): boolean
   /** Ends everything that `join` began. Bounded; call it as often as you like. */
   close(): Promise<void>
 }

@@ -8,6 +8,7 @@ import { atEnd, deadline } from '@many-cores/testing'
 import HyperDHT from 'hyperdht'
 import createTestnet from 'hyperdht/testnet.js'
 import { type Node, type NodeOptions, openReader, openWriter, type Status } from '../index.ts'
+import { internalsOf } from '../internals.ts'
 import { createMachine, type Machine, take } from '../testing/support.ts'
 
 /** What a node reports, and a way to wait for some of it. */
@@ -106,6 +107,21 @@ test('who is not allowed is named, to whoever finds nobody else', async (t) => {
     openReader(careful, writer.key, { timeout: 1500 }),
     new RegExp(`a peer came that is not allowed: ${writing.id}`)
   )
+})
+
+test('a refusal explains nothing any more once the peer that refused has gone', async (t) => {
+  const machine = await createMachine(t)
+  const writing = await machine.open('w', { allow: [] })
+  const writer = await openWriter(writing)
+  const node = await machine.open('r')
+  await assert.rejects(openReader(node, writer.key, { timeout: 1000 }), { code: 'NOT_FOUND' })
+  const { whyRefused } = internalsOf(node)
+  assert.equal(whyRefused()?.reason, 'not-allowed')
+  await writing.close()
+  const isOver = async (): Promise<void> => {
+    while (whyRefused() !== null) await new Promise((resolve) => setImmediate(resolve))
+  }
+  await deadline('its end', isOver(), SOON_MS * 2)
 })
 
 test('a key that is none is refused, and an empty list lets nobody in', async (t) => {

@@ -6,6 +6,7 @@ import { Handshakes } from './handshakes.ts'
 import type { Connection } from './network.ts'
 import { Probation } from './probation.ts'
 import { onRefusal, type Refusal, refuse } from './refusal.ts'
+import { Refusals, type Refused } from './refusals.ts'
 import { boundServing, type ServingOptions } from './serving.ts'
 import { onSyncPromise, promiseSync } from './synced.ts'
 
@@ -23,9 +24,16 @@ export interface Peers {
   readonly isSyncing: (peer: string) => boolean
   /** Whether nobody else need be called. */
   readonly isFull: () => boolean
-  /** Who refused whom, in words that go on from a colon; null if nobody did. */
-  readonly whyRefused: () => string | null
+  /** Who refuses whom now; null if nobody does. */
+  readonly whyRefused: () => WhyRefused | null
   readonly close: () => Promise<void>
+}
+
+/** Why one side does not let the other in. */
+export interface WhyRefused {
+  readonly reason: Refusal
+  /** In words that go on from a colon. */
+  readonly text: string
 }
 
 export interface PeersOptions {
@@ -73,8 +81,7 @@ export function createPeers(store: Corestore, options: PeersOptions): Peers {
   const handshakes = new Handshakes()
   const open = new Map<string, Peer>()
   const refusing = new Set<SecretStream>()
-  const refusedUs = new Map<string, { readonly reason: Refusal; readonly at: number }>()
-  let notAllowed: string | null = null
+  const refusals = new Refusals()
 
   const isAllowed = (peer: string): boolean => allow === null || allow.has(peer)
 
@@ -93,7 +100,6 @@ export function createPeers(store: Corestore, options: PeersOptions): Peers {
     const { stream, via } = connection
     const id = b4a.toString(stream.remotePublicKey, 'hex')
     if (!isAllowed(id)) {
-      notAllowed = id
       turnAway(connection, id, 'not-allowed')
       return
     }
@@ -119,7 +125,7 @@ export function createPeers(store: Corestore, options: PeersOptions): Peers {
     let refusal: Refusal | null = null
     onRefusal(stream, (reason) => {
       refusal = reason
-      refusedUs.set(id, { reason, at: performance.now() })
+      refusals.add({ peer: id, by: 'them', reason, via }, performance.now())
       onStatus({ state: 'refused', via, peer: id, by: 'them', reason: REASONS[reason] })
     })
     if (serving.wal.isOn) promiseSync(stream)
@@ -130,15 +136,17 @@ export function createPeers(store: Corestore, options: PeersOptions): Peers {
     open.set(id, peer)
     onStatus({ state: 'connected', via, peer: id, peers: open.size })
     stream.once('close', () => {
-      if (refusal === null) refusedUs.delete(id)
+      if (refusal === null) refusals.delete(id)
       if (open.get(id) !== peer) return
       open.delete(id)
       onStatus({ state: 'disconnected', via, peer: id, peers: open.size, reason: fault() })
-      onlost(id)
+      // a peer that has never shared a log is not missed
+      if (refusal !== null || peer.probation.isOver) onlost(id)
     })
   }
 
   const turnAway = ({ stream, via }: Connection, peer: string, refusal: Refusal): void => {
+    refusals.add({ peer, by: 'us', reason: refusal, via }, performance.now())
     onStatus({ state: 'refused', via, peer, by: 'us', reason: REASONS[refusal] })
     if (refusing.size >= MAX_REFUSING) {
       stream.destroy()
@@ -166,16 +174,19 @@ export function createPeers(store: Corestore, options: PeersOptions): Peers {
     return existing !== undefined && RANK[existing.via] >= RANK[via]
   }
 
-  const isRefusing = (peer: string): boolean => {
-    const refusal = refusedUs.get(peer)
-    return refusal !== undefined && performance.now() - refusal.at < REST_MS
-  }
+  const isRefusing = (peer: string): boolean => refusals.isRefusing(peer, REST_MS, performance.now())
 
-  const whyRefused = (): string | null => {
-    const reasons = [...refusedUs.values()].map(({ reason }) => reason)
-    if (reasons.includes('not-allowed')) return `a peer refuses this one, because it does not allow ${self}`
-    if (reasons.includes('full')) return 'a peer refuses this one, because it has as many as it may have'
-    return notAllowed === null ? null : `a peer came that is not allowed: ${notAllowed}`
+  const whyRefused = (): WhyRefused | null => {
+    const current = refusals.current(performance.now())
+    const find = (by: Refused['by'], reason: Refusal): Refused | undefined =>
+      current.find((refused) => refused.by === by && refused.reason === reason)
+    if (find('them', 'not-allowed'))
+      return { reason: 'not-allowed', text: `a peer refuses this one, because it does not allow ${self}` }
+    if (find('them', 'full'))
+      return { reason: 'full', text: 'a peer refuses this one, because it has as many as it may have' }
+    const stranger = find('us', 'not-allowed')
+    if (stranger === undefined) return null
+    return { reason: 'not-allowed', text: `a peer came that is not allowed: ${stranger.peer}` }
   }
 
   const close = async (): Promise<void> => {

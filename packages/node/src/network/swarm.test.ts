@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { keyToBytes } from '@many-cores/protocol'
-import { atEnd, deadline } from '@many-cores/testing'
+import { atEnd, DEADLINE_MS, deadline } from '@many-cores/testing'
 import b4a from 'b4a'
 import HyperDHT from 'hyperdht'
 import createTestnet, { type Testnet } from 'hyperdht/testnet.js'
@@ -136,6 +136,44 @@ test('a DHT that comes later is found within five seconds, without a restart', a
   const took = performance.now() - began
   assert.ok(took < 10_000, `${took} ms`)
   await log.until('reachable')
+})
+
+test('a DHT whose nodes are all restarted is told again by those who are connected, within five seconds', async (t) => {
+  const port = await freePort()
+  const before = await createTestnet(3, { host: '127.0.0.1', port })
+  const machine = await createMachine(t)
+  const writer = await openWriter(await openApart(machine, 'w', port))
+  await writer.publish(['remembered\n'])
+  await deadline('the first reader', openReader(await openApart(machine, 'r', port), writer.key))
+  await before.destroy()
+  await openTestnet(t, port)
+
+  const late = await openApart(machine, 'late', port)
+  const began = performance.now()
+  const reader = await deadline('the second reader', openReader(late, writer.key))
+  const took = performance.now() - began
+  assert.deepEqual(await take(reader.batches(), 1), ['remembered\n'])
+  t.diagnostic(`${Math.round(took)} ms`)
+  assert.ok(took < 10_000, `${took} ms`)
+})
+
+test('the first look for a log is waited for, whichever of a node’s logs it is: who announces it is connected then', async (t) => {
+  const testnet = await openTestnet(t)
+  const port = testnet.bootstrap[0]?.port
+  const machine = await createMachine(t)
+  const look = async (node: Node, key: string): Promise<void> => {
+    const { store, join: find, looked } = internalsOf(node)
+    const core = store.get({ key: b4a.from(key, 'hex') })
+    await core.ready()
+    await find(core)
+    await looked(core, DEADLINE_MS)
+  }
+  const node = await openApart(machine, 'a', port)
+  for (const [index, key] of [NOBODYS_KEY, 'cd'.repeat(32)].entries()) {
+    await look(await openApart(machine, `announcing${index}`, port), key)
+    await look(node, key)
+    assert.equal(node.peers, index + 1)
+  }
 })
 
 test('a reader that finds nobody says what was tried: no DHT, no announcement, no answer, no such log', async (t) => {

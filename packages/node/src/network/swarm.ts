@@ -5,8 +5,9 @@ import type Hyperswarm from 'hyperswarm'
 import type { Via } from '../status.ts'
 import { type Address, parseAddress } from './address.ts'
 import { type DhtOptions, dhtOptions } from './dht-options.ts'
+import type { PeerKeyPair } from './identity.ts'
 import { EAGER_MS, Lookout } from './lookout.ts'
-import type { Network, NetworkEvents, PeerKeyPair, Search } from './network.ts'
+import type { Network, NetworkEvents, Search } from './network.ts'
 import { siftDht } from './sift-dht.ts'
 
 /** A DHT that answers lets itself be told goodbye in less; one that does not is left at once … */
@@ -27,6 +28,12 @@ const MAX_CALLED = 64
  */
 const MAX_PING_DELAY_MS = 1
 
+/** Anybody can announce peers that there are not: so many are counted. */
+const MAX_FOUND = 1024
+
+/** A node of HyperDHT 6 names no more of the peers that it knows. */
+const MAX_NAMED = 20
+
 export interface SwarmOptions extends NetworkEvents {
   readonly keyPair: PeerKeyPair
   /** `host:port` of a private DHT's nodes; the public DHT if there are none. */
@@ -43,24 +50,30 @@ export function createSwarm(options: SwarmOptions): Network {
   const watch = new Watch(options)
   let swarm: Promise<Hyperswarm> | null = null
   let closing: Promise<void> | null = null
-  let isLooking = true
+  const looking = new Set<string>()
 
   const join = async (discoveryKey: Uint8Array): Promise<void> => {
     if (closing !== null) return
-    swarm ??= openSwarm(options, nodes, watch)
-    const opened = await swarm
-    if (closing !== null) return
-    // not awaited: without a network it takes 12 s, and being found here must not hold up being found on this machine
-    opened.join(discoveryKey, { server: true, client: true })
-    opened.flush().then(() => {
-      isLooking = false
-    }, ignore)
+    const topic = b4a.toString(discoveryKey, 'hex')
+    looking.add(topic)
+    const looked = (): void => void looking.delete(topic)
+    try {
+      swarm ??= openSwarm(options, nodes, watch)
+      const opened = await swarm
+      if (closing !== null) return
+      // not awaited: without a network it takes 12 s, and being found here must not hold up being found on this machine
+      opened.join(discoveryKey, { server: true, client: true })
+      opened.flush().then(looked, looked)
+    } catch (error) {
+      looked()
+      options.onStatus({ state: 'unreachable', via: 'dht', reason: String(error) })
+    }
   }
 
   const end = async (): Promise<void> => {
     watch.close()
-    if (swarm === null) return
-    const opened = await swarm
+    const opened = await swarm?.catch(() => null)
+    if (!opened) return
     if (await within(watch.isReachable() ? GOODBYE_MS : 0, opened.destroy())) return
     // the DHT first: what still asks it fails at once, and all that waits for an answer ends
     await within(DESTROY_MS, opened.dht.destroy({ force: true }))
@@ -75,7 +88,7 @@ export function createSwarm(options: SwarmOptions): Network {
     join,
     lose: (peer) => watch.lose(peer),
     search: () => watch.search(),
-    isLooking: () => isLooking && closing === null,
+    isLooking: (discoveryKey) => closing === null && looking.has(b4a.toString(discoveryKey, 'hex')),
     close
   }
 }
@@ -86,7 +99,8 @@ class Watch {
   readonly #lookout = new Lookout(Date.now())
   readonly #relay: string | null
   readonly #found = new Set<string>()
-  readonly #relayAddresses = new Set<string>()
+  /** Connections to the relay itself. */
+  readonly #relays = new Set<SecretStream>()
   #swarm: Hyperswarm | null = null
   #timer: NodeJS.Timeout | null = null
   #fault: string | null = null
@@ -95,6 +109,7 @@ class Watch {
   #isReachable = false
   #answeredAt = Date.now()
   #isReported = false
+  #isAsking = false
 
   constructor(options: SwarmOptions) {
     this.#options = options
@@ -126,10 +141,11 @@ class Watch {
   attempt(publicKey: Uint8Array, stream: SecretStream): void {
     const peer = b4a.toString(publicKey, 'hex')
     if (peer === this.#relay) {
-      stream.once('open', () => this.#relayAddresses.add(remoteAddress(stream)))
+      this.#relays.add(stream)
+      stream.once('close', () => this.#relays.delete(stream))
       return
     }
-    this.#found.add(peer)
+    if (this.#found.size < MAX_FOUND) this.#found.add(peer)
     this.#options.onStatus({ state: 'connecting', via: 'dht', peer })
     let isOpen = false
     stream.once('open', () => {
@@ -143,7 +159,8 @@ class Watch {
   }
 
   lose(peer: string): void {
-    this.#lookout.miss(peer, Date.now())
+    // a peer that refuses us is there: looking for it would announce us, and have us refused, every other second
+    if (!this.#options.isRefusing(peer)) this.#lookout.miss(peer, Date.now())
     // it was refused while a better connection was open
     this.#swarm?.peers.get(peer)?.ban(false)
   }
@@ -173,6 +190,19 @@ class Watch {
     this.#sample(swarm.dht, now)
     const sight = { now, isReachable: this.#isReachable, isAlone: swarm.connections.size === 0 }
     if (this.#lookout.shouldLook(sight)) look(swarm).catch(ignore)
+    // the public DHT has so many nodes that it forgets nobody
+    else if (this.#options.bootstrap.length > 0) this.#remind(swarm).catch(ignore)
+  }
+
+  /** Announces again where the DHT has forgotten us: of a few nodes, all may have been restarted. */
+  async #remind(swarm: Hyperswarm): Promise<void> {
+    if (this.#isAsking) return
+    this.#isAsking = true
+    try {
+      if (await isForgotten(swarm)) await look(swarm)
+    } finally {
+      this.#isAsking = false
+    }
   }
 
   #sample({ stats: { requests } }: HyperDHT, now: number): void {
@@ -202,7 +232,8 @@ class Watch {
   }
 
   #viaOf(stream: SecretStream): Via {
-    return this.#relayAddresses.has(remoteAddress(stream)) ? 'relay' : 'dht'
+    const address = remoteAddress(stream)
+    return [...this.#relays].some((relay) => remoteAddress(relay) === address) ? 'relay' : 'dht'
   }
 }
 
@@ -248,6 +279,19 @@ async function openSwarm(
 async function look(swarm: Hyperswarm): Promise<void> {
   swarm.server.refresh()
   await Promise.all([...swarm.topics()].map((discovery) => discovery.refresh()))
+}
+
+/** Whether a node that answers for one of our logs does not know that we have it. */
+async function isForgotten(swarm: Hyperswarm): Promise<boolean> {
+  const [discovery] = swarm.topics()
+  if (discovery === undefined) return false
+  const query = swarm.dht.lookup(discovery.topic)
+  let knowing = 0
+  for await (const { peers } of query) {
+    const isNamed = peers.some(({ publicKey }) => b4a.equals(publicKey, swarm.keyPair.publicKey))
+    if (isNamed || peers.length >= MAX_NAMED) knowing++
+  }
+  return knowing < query.closestReplies.length
 }
 
 function remoteAddress({ rawStream }: SecretStream): string {

@@ -29,7 +29,7 @@ export async function meetPeers(
   { patience, signal }: MeetOptions
 ): Promise<void> {
   await join(bootstrap)
-  await looked(patience, signal)
+  await looked(bootstrap, patience, signal)
   // not all of them share this log
   const hasAnswered = (): boolean => bootstrap.peers.filter((peer) => peer.remoteSynced).length >= peerCount()
   const end = performance.now() + Math.min(ANSWER_MS, patience)

@@ -1,0 +1,149 @@
+// `lan-alone.js SCENARIO DIRECTORY`, to be run in a network namespace of its own: what cannot be shown in a network that
+// others are in.
+
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { chmod, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { deadline } from '@many-cores/testing'
+import HyperDHT from 'hyperdht'
+import { type Node, openNode, openReader, type Status } from '../index.ts'
+import { createLan } from '../network/lan.ts'
+import type { Network } from '../network/network.ts'
+
+const MULTICAST_PORT = 5353
+
+/** More than one datagram of 9,000 bytes holds. */
+const MANY_LOGS = 30
+
+const [scenario = '', directory = ''] = process.argv.slice(2)
+
+function ip(words: string): void {
+  execFileSync('ip', words.split(' '), { stdio: 'pipe' })
+}
+
+/** An interface that leads nowhere. */
+function connect(address: string): void {
+  ip('link set lo up')
+  ip('link add eth0 type veth peer name other')
+  ip(`addr add ${address} dev eth0`)
+  for (const name of ['eth0', 'other']) ip(`link set ${name} up`)
+}
+
+async function until(what: string, condition: () => boolean): Promise<void> {
+  const wait = async (): Promise<void> => {
+    while (!condition()) await setImmediate()
+  }
+  await deadline(what, wait())
+}
+
+/** The network alone, and what it has said. */
+function openLan(): { lan: Network; heard: Status[] } {
+  const heard: Status[] = []
+  const lan = createLan({
+    keyPair: HyperDHT.keyPair(),
+    onconnection: ({ stream }) => stream.destroy(),
+    onStatus: (status) => void heard.push(status),
+    isReached: () => false,
+    isAllowed: () => true,
+    isRefusing: () => false,
+    isFull: () => false
+  })
+  return { lan, heard }
+}
+
+function states(heard: readonly Status[]): string[] {
+  return heard.map(({ state }) => state)
+}
+
+/** A node that meets others in the network alone, and waits for these logs. */
+async function openWaiting(name: string, keys: readonly string[]): Promise<Node> {
+  const node = await openNode({
+    storage: join(directory, name),
+    rendezvous: join(directory, `meet-${name}`),
+    bootstrap: ['127.0.0.1:9']
+  })
+  for (const key of keys) openReader(node, key, { timeout: 0 }).catch(() => {})
+  return node
+}
+
+const SCENARIOS: Readonly<Record<string, () => Promise<void>>> = {
+  /** Two nodes with many logs each, of which the last is the same. */
+  many: async () => {
+    connect('10.77.0.1/24')
+    const random = (): string => randomBytes(32).toString('hex')
+    const shared = random()
+    const keys = (): string[] => [...Array.from({ length: MANY_LOGS }, random), shared]
+    const nodes = [await openWaiting('a', keys()), await openWaiting('b', keys())]
+    await until('the two to meet', () => nodes.every((node) => node.peers === 1))
+    await Promise.all(nodes.map((node) => node.close()))
+  },
+
+  /** The first look for each log, however long ago the one before was. */
+  looks: async () => {
+    connect('10.77.0.1/24')
+    const { lan } = openLan()
+    for (const log of [randomBytes(32), randomBytes(32)]) {
+      assert.equal(lan.isLooking(log), false)
+      await lan.join(log, false)
+      assert.equal(lan.isLooking(log), true)
+      await until('the end of the first look', () => !lan.isLooking(log))
+    }
+    await lan.close()
+  },
+
+  /** A port that another process has to itself, and gives up later. */
+  taken: async () => {
+    connect('10.77.0.1/24')
+    const other = createSocket('udp4').bind(MULTICAST_PORT)
+    await once(other, 'listening')
+    const { lan, heard } = openLan()
+    await lan.join(randomBytes(32), false)
+    await until('a fault', () => heard.length > 0)
+    // asks again
+    for (let count = 0; count < 5; count++) lan.lose('')
+    await lan.join(randomBytes(32), false)
+    other.close()
+    await once(other, 'close')
+    lan.lose('')
+    await until('its end', () => states(heard).includes('reachable'))
+    assert.deepEqual(states(heard), ['unreachable', 'reachable'])
+    await lan.close()
+  },
+
+  /** No network at all, and a place on this machine that is not the user's alone. */
+  nowhere: async () => {
+    const rendezvous = join(directory, 'meet')
+    await mkdir(rendezvous)
+    await chmod(rendezvous, 0o755)
+    const heard: Status[] = []
+    const onStatus = (status: Status): void => void heard.push(status)
+    const storage = join(directory, 'r')
+    const node = await openNode({ storage, rendezvous, bootstrap: ['127.0.0.1:9'], onStatus })
+    openReader(node, randomBytes(32).toString('hex'), { timeout: 0 }).catch(() => {})
+    await until('three faults', () => heard.length > 3)
+    const vias = heard.flatMap((status) => (status.state === 'unreachable' ? [status.via] : []))
+    assert.deepEqual(vias, ['local', 'lan', 'dht'])
+    await node.close()
+  },
+
+  /** A network in which no IPv4 is spoken, at first. */
+  v6: async () => {
+    connect('fd77::1/64')
+    const { lan, heard } = openLan()
+    await lan.join(randomBytes(32), false)
+    const { reason } = lan.search()
+    assert.match(reason, /IPv4/)
+    assert.deepEqual(heard, [{ state: 'unreachable', via: 'lan', reason }])
+    ip('addr add 10.77.0.1/24 dev eth0')
+    await until('the network', () => heard.length > 1)
+    assert.deepEqual(states(heard), ['unreachable', 'reachable'])
+    await lan.close()
+  }
+}
+
+await SCENARIOS[scenario]?.()
