@@ -3,7 +3,9 @@ import {
   createSuccession,
   endOfRecord,
   type JournalRecord,
-  type LogManifest
+  type LogManifest,
+  MAX_BATCH_BYTES,
+  ProtocolError
 } from '@many-cores/protocol'
 import type { Batch } from '../batch.ts'
 import type { OrderedBound } from '../bound.ts'
@@ -121,11 +123,10 @@ class Follower {
     })
     const route = createRouter(manifest.routing)
     for await (const { record, blocks } of plan) {
-      const collected = await this.#collect(blocks)
+      const collected = await this.#collect(record, blocks)
       const batch = clip(assemble(record, collected.byCore, { manifest, route }), record, begin, end.position)
       if (batch !== null) yield batch
       this.#context.progress?.reach(Math.min(endOfRecord(record), end.position), collected.bytes)
-      this.#window.release(collected.bytes)
       this.#ahead = Math.min(PLAN_BLOCKS, this.#ahead * 2)
     }
     return this.#isComplete
@@ -195,13 +196,17 @@ class Follower {
   }
 
   async #collect(
+    record: JournalRecord,
     blocks: readonly PlannedBlock[]
   ): Promise<{ byCore: Map<number, Uint8Array[]>; bytes: number }> {
     const byCore = new Map<number, Uint8Array[]>()
     let bytes = 0
     for (const { core, index, bytes: coming } of blocks) {
       const block = await awaitBlock(coming, this.#blocks(core).name, index, this.#context)
+      // at once: a batch may be larger than the window
+      this.#window.release(block.byteLength)
       bytes += block.byteLength
+      if (bytes > MAX_BATCH_BYTES) throw tooLarge(record)
       const own = byCore.get(core)
       if (own === undefined) byCore.set(core, [block])
       else own.push(block)
@@ -216,6 +221,13 @@ class Follower {
     this.#cores.set(core, blocks)
     return blocks
   }
+}
+
+function tooLarge({ seq }: JournalRecord): ProtocolError {
+  return new ProtocolError(
+    'BAD_RECORD',
+    `the batch at position ${seq} has more than ${MAX_BATCH_BYTES} bytes`
+  )
 }
 
 function isTime(bound: OrderedBound | null): bound is { readonly time: number } {
