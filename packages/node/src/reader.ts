@@ -354,7 +354,6 @@ class LogReader implements Reader {
       (until !== null && dependsOnEnd(until)) ||
       !(context.live || (await hasAll(log, until)))
     const reached = !isEndNeeded || (await refresh([log.bootstrap], wait))
-    if (context.signal.aborted) return { reached, complete: false }
     const progress = new Progress(log, context)
     return { reached, complete: yield* followOrdered(log, { ...context, from, until, progress }) }
   }
@@ -370,7 +369,7 @@ class LogReader implements Reader {
     const isEndNeeded = from === 'end' || until === 'end' || !context.live
     const cores = isEndNeeded ? log.manifest.cores.map((_, index) => log.openCore(index)) : []
     const reached = !isEndNeeded || (await refresh([log.bootstrap, ...cores], wait))
-    if (!context.signal.aborted) yield* followPerCore(log, { ...context, from, until })
+    yield* followPerCore(log, { ...context, from, until })
     return { reached, complete: false }
   }
 

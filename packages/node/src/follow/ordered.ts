@@ -9,6 +9,7 @@ import {
 } from '@many-cores/protocol'
 import type { Batch } from '../batch.ts'
 import type { OrderedBound } from '../bound.ts'
+import { NodeError } from '../errors.ts'
 import { assemble } from './assemble.ts'
 import { awaitBlock, Blocks, endOf, type Patience } from './blocks.ts'
 import type { ReadableLog } from './log.ts'
@@ -57,6 +58,7 @@ export async function* followOrdered(
   log: ReadableLog<LogManifest>,
   context: FollowContext
 ): AsyncGenerator<Batch, boolean, undefined> {
+  if (context.signal.aborted) return false
   const follower = new Follower(log, context)
   const stop = (): void => void follower.close()
   context.signal.addEventListener('abort', stop, { once: true })
@@ -217,6 +219,8 @@ class Follower {
   #blocks(core: number): Blocks {
     const open = this.#cores.get(core)
     if (open !== undefined) return open
+    // the plan may run on for a moment: nothing would close what it opens now
+    if (this.#closing !== null) throw new NodeError('CLOSED', 'the iteration has ended')
     const blocks = new Blocks(this.#log.manifest.cores[core]?.name ?? '', this.#log.openCore(core))
     this.#cores.set(core, blocks)
     return blocks

@@ -25,6 +25,7 @@ export async function* followPerCore(
   log: ReadableLog<TutorialManifest>,
   context: PerCoreContext
 ): AsyncGenerator<Batch, void, undefined> {
+  if (context.signal.aborted) return
   const wanted = log.manifest.cores.map((_, index) => index).filter(context.wants)
   const cores = wanted.map((index) => new Blocks(log.manifest.cores[index]?.name ?? '', log.openCore(index)))
   const close = async (): Promise<void> => void (await Promise.all(cores.map((core) => core.close())))
