@@ -20,6 +20,19 @@ export type OrderedBound = number | 'end' | { readonly time: number }
 /** A bound of a tutorial log, checked: the next block of each core by name, or the end of all. */
 export type PerCoreBound = { readonly [core: string]: number } | 'end'
 
+/** Whether `value` is a place in some log. */
+export function isPlace(value: unknown): value is Place {
+  return isIndex(value) || (isObject(value) && Object.values(value).every(isIndex))
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isIndex(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && !Object.is(value, -0)
+}
+
 /** Throws NodeError `BAD_OPTION` where `bound` is none. */
 export function orderedBound(bound: Bound): OrderedBound {
   if (bound === 'start') return 0
@@ -37,7 +50,7 @@ export function orderedBound(bound: Bound): OrderedBound {
 export function perCoreBound(bound: Bound): PerCoreBound {
   if (bound === 'start' || bound === 0) return {}
   if (bound === 'end') return bound
-  if (typeof bound === 'object' && timeOf(bound) === undefined) return bound as PerCoreBound
+  if (typeof bound === 'object' && timeOf(bound) === undefined && isPlace(bound)) return bound
   throw new NodeError(
     'BAD_OPTION',
     `a tutorial log has no positions and no times: begin at start, at end, or at a cursor, not at ${JSON.stringify(bound)}`

@@ -110,9 +110,13 @@ export interface Reader {
    * a block that nobody has.
    */
   verify(options?: VerifyOptions): Promise<Verification>
-  /** A named position in this log, kept in the node's store. Default name `default`. */
+  /**
+   * A named position in this log, kept in the node's store. Default name `default`.
+   *
+   * @throws NodeError `BAD_OPTION` for a name that cannot be one; `STORE_REFUSED` for a damaged one, which `cursors` has.
+   */
   cursor(name?: string): Promise<Cursor>
-  /** All cursors of this log that have a place, by name. */
+  /** All cursors of this log that have a place or are damaged, by name. */
   cursors(): Promise<readonly Cursor[]>
   /** Ends every iteration and closes. Idempotent. The node stays open and goes on serving what it has. */
   close(): Promise<void>
