@@ -98,6 +98,12 @@ test('one line is got by its position, or from the end', async (t) => {
   assert.equal(await reader.length(), 3001)
 })
 
+test('a line that is got by its position keeps no block in memory', async (t) => {
+  const { reader } = await openTimed(t)
+  const line = (await reader.at(1234))?.line
+  assert.equal(line?.buffer.byteLength, line?.byteLength)
+})
+
 test('a live reader ends at the position that it was given, when that comes', async (t) => {
   const { reader, writer } = await openTimed(t)
   const batches = reader.batches({ from: 2999, until: 3002 })

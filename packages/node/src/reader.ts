@@ -91,7 +91,10 @@ export interface Reader {
   batches(options?: FollowOptions): AsyncGenerator<Batch, void, undefined>
   /** The lines from `from` to `to` (exclusive), or to the end of the log. A range that is stored here needs no peer. */
   range(from: Bound, to: Bound, options?: RangeOptions): AsyncGenerator<Entry, void, undefined>
-  /** The line at this position, a negative one counted from the end; null where there is none. Fetches its batch alone. */
+  /**
+   * The line at this position, a negative one counted from the end; null where there is none. Fetches its batch alone. The
+   * line is a copy.
+   */
   at(position: number, options?: AskOptions): Promise<Entry | null>
   /**
    * The position of the first line that was made durable at `time` or later, or the end: found by bisection, some 20 records
@@ -287,7 +290,7 @@ class LogReader implements Reader {
     const { value } = await entries.next()
     await entries.return()
     options.signal?.throwIfAborted()
-    return value ?? null
+    return value === undefined ? null : { ...value, line: new Uint8Array(value.line) }
   }
 
   find(time: number | Date, options: AskOptions = {}): Promise<number> {
