@@ -138,6 +138,41 @@ for (const output of [false, true]) {
   })
 }
 
+/** What may come again, as after `kill -9`. */
+const MOST_REPEATED = 1000
+
+test('a reader that is stopped while its disk is full prints at most 1,000 lines again', {
+  skip
+}, async (t) => {
+  const sandbox = await Sandbox.open(t)
+  await mkdir(sandbox.path('disk'))
+  const disk = SmallDisk.mount(t, sandbox.path('disk'), 8)
+  const writer = await sandbox.writer()
+  const key = await keyOf(writer)
+  // short ones: tens of thousands are printed in the time between two commits
+  const count = 400_000
+  await writer.write(numberedLines(0, count))
+  const full = 'no space is left for the store'
+  const reader = await sandbox.reader(key, { storage: 'disk/r', args: ['--raw'] })
+  for (let time = 1; time <= 3; time++) {
+    await reader.stderr.until(`${full}, time ${time}`, () => reader.stderr.text.split(full).length > time)
+    // enough to be tried again, and not enough to go on
+    if (time < 3) disk.resize(8 + 4 * time)
+  }
+  reader.signal('SIGTERM')
+  await reader.ends(143)
+  assert.ok(reader.stdout.lineCount < count)
+
+  disk.resize(200)
+  const again = await sandbox.reader(key, { storage: 'disk/r', args: ['--raw', '--until', 'end'] })
+  await again.ends(0)
+  const repeated = reader.stdout.lineCount + again.stdout.lineCount - count
+  t.diagnostic(`${repeated} of ${reader.stdout.lineCount} lines came again`)
+  assert.ok(repeated >= 0 && repeated <= MOST_REPEATED, `${repeated} lines came again`)
+  assert.ok(reader.stdout.text === numberedLines(0, reader.stdout.lineCount))
+  assert.ok(again.stdout.text === numberedLines(count - again.stdout.lineCount, again.stdout.lineCount))
+})
+
 test('--output on a full disk: 8 and the cause; with space, each line is there once', { skip }, async (t) => {
   const sandbox = await Sandbox.open(t)
   await mkdir(sandbox.path('disk'))

@@ -24,7 +24,18 @@ test('cursors are listed with their lag without anybody else, moved and removed'
   assert.deepEqual(rows[3]?.slice(1), ['1', '99', path])
   const output = rows[3]?.[0] ?? ''
 
-  const moved = ['--set', 'all=start', '--set', 'default=-5', '--set', 'new=42', '--remove', output]
+  const moved = [
+    '--set',
+    'all=start',
+    '--set',
+    'default=-5',
+    '--set',
+    'new=42',
+    '--set',
+    'none=-0',
+    '--remove',
+    output
+  ]
   assert.equal((await world.read(['cursors', ...moved, writer.key]).ended).code, 0)
   const after = await world.read(['cursors', '--json', writer.key]).ended
   assert.deepEqual(
@@ -36,7 +47,8 @@ test('cursors are listed with their lag without anybody else, moved and removed'
     [
       { name: 'all', place: 0, lag: 100, file: null },
       { name: 'default', place: 95, lag: 5, file: null },
-      { name: 'new', place: 42, lag: 58, file: null }
+      { name: 'new', place: 42, lag: 58, file: null },
+      { name: 'none', place: 100, lag: 0, file: null }
     ]
   )
   const stored = await world.read(['--raw', '--exit', writer.key]).ended

@@ -26,7 +26,7 @@ export const cursors: Command = defineCommand({
   help: {
     usage: 'reader cursors [options] KEY',
     about: [
-      'Prints the cursors that this store has for the log: name, place, how many lines of those that the store has heard of lie ahead (- where it has not), and the file of one that --output made. Nobody else is asked.'
+      'Prints the cursors that this store has for the log: name, place (`damaged` where it cannot be read), how many lines of those that the store has heard of lie ahead (- where it has not), and the file of one that --output made. Nobody else is asked.'
     ],
     examples: [
       'reader cursors KEY',

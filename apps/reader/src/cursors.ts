@@ -24,7 +24,7 @@ export async function manageCursors(key: string, values: CursorsValues, context:
     return typeof bound === 'number' ? Math.max(0, length + bound) : length
   }
   for (const { name, place } of values.set) await move(await cursors.get(name), await locate(place))
-  for (const name of values.remove) await remove(await cursors.get(name))
+  for (const name of values.remove) await remove(name, cursors)
   if (values.set.length + values.remove.length > 0) return
   const rows = (await cursors.list()).map((cursor) => rowOf(cursor, cursors))
   await context.print(values.json ? rows.map((row) => `${JSON.stringify(row)}\n`).join('') : table(rows))
@@ -36,13 +36,15 @@ async function move(cursor: Cursor, place: Place): Promise<void> {
   await cursor.commit(place)
 }
 
-async function remove(cursor: Cursor): Promise<void> {
-  if (cursor.place === null) throw new UsageError(`there is no cursor ${cursor.name} for this log`)
+async function remove(name: string, cursors: Cursors): Promise<void> {
+  const cursor = (await cursors.list()).find((listed) => listed.name === name)
+  if (cursor === undefined) throw new UsageError(`there is no cursor ${name} for this log`)
   await cursor.remove()
 }
 
 interface Row {
   readonly name: string
+  /** Null where it is damaged. */
   readonly place: Place | null
   /** Lines ahead of it, of those that the store has heard of; null where it has not. */
   readonly lag: number | null
@@ -69,6 +71,6 @@ function table(rows: readonly Row[]): string {
 }
 
 function cellsOf({ name, place, lag, file }: Row): string[] {
-  const shown = typeof place === 'number' ? String(place) : JSON.stringify(place)
+  const shown = place === null ? 'damaged' : JSON.stringify(place)
   return [name, shown, lag === null ? '-' : String(lag), file === null ? '' : oneLine(file)]
 }

@@ -81,6 +81,23 @@ test('a file begins where it was told the first time, whatever it is told later'
   assert.equal(stdout.toString(), linesOf(0, 100).join(''), 'the cursor of the group is another one')
 })
 
+test('a file that begins with none of the last lines gets what comes later', async (t) => {
+  const world = await createWorld(t)
+  const writer = await world.write()
+  await writer.publish(linesOf(0, 100))
+  for (const [name, beginning] of [
+    ['a', ['--tail', '0']],
+    ['b', ['--from', '-0']]
+  ] as const) {
+    const args = ['--output', join(world.directory, name), '--exit', writer.key]
+    const { code, stderr } = await world.read([...beginning, ...args]).ended
+    assert.equal(code, 0, stderr)
+    await writer.publish(['later\n'])
+    await world.read(args).ended
+    assert.equal(await readFile(join(world.directory, name), 'utf8'), 'later\n')
+  }
+})
+
 test('what stands behind the committed length is cut off; another format can be asked for', async (t) => {
   const world = await createWorld(t)
   const writer = await world.write()

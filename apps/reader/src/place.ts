@@ -43,7 +43,7 @@ function parseBound(text: string, right: string): Bound {
   if (text === 'start' || text === 'end') return text
   if (text.startsWith('@')) return parseTime(text)
   const place = Number(text)
-  if (/^-?\d+$/.test(text) && Number.isSafeInteger(place)) return place
+  if (/^-?\d+$/.test(text) && Number.isSafeInteger(place)) return Object.is(place, -0) ? 'end' : place
   throw new Error(`'${text}' is no place; ${right} are`)
 }
 

@@ -35,6 +35,8 @@ test('the reader begins and ends where it is told', async (t) => {
     [['--tail', '10', '--count', '3'], 990, 993],
     [['--tail', '10', '--exit'], 990, 1000],
     [['--tail', '0', '--exit'], 0, 0],
+    [['--from', '-0', '--exit'], 0, 0],
+    [['--from', '990', '--until', '-0'], 990, 1000],
     [['--from', 'start', '--count', '0'], 0, 0]
   ]
   const check = async ([args, from, to]: (typeof runs)[number], index: number): Promise<void> => {

@@ -15,7 +15,7 @@ import { createTemplateFormat, createTextFormat, type Format, formatJson, format
 import { openReaderNode } from './open.ts'
 import type { ReadValues } from './options.ts'
 import type { From } from './place.ts'
-import { moveAside, storageOf, untilSpace } from './recover.ts'
+import { freeBytes, moveAside, storageOf, untilSpace } from './recover.ts'
 import { createStdoutSink, type Sink } from './sink.ts'
 
 /**
@@ -121,15 +121,20 @@ async function openSink(reader: Reader, { values, delivery }: Attempt, context: 
   const { output, group, timeout } = values
   const format = formatOf(reader, values, context)
   const from = fromOf(values)
-  if (output === undefined)
+  if (output === undefined) {
+    const cursor = await reader.cursor(group)
+    // nothing more is printed before what was printed is remembered
+    if (delivery.place !== null) await cursor.commit(delivery.place)
     return createStdoutSink(context.print, format, {
-      cursor: await reader.cursor(group),
+      cursor,
       from: delivery.place ?? from,
+      space: () => freeBytes(storageOf(values.storage, context)),
       signal: context.signal,
       ondelivered: (place) => {
         delivery.place = place
       }
     })
+  }
   return await openFileSink(reader, {
     path: resolvePath(output, context.env),
     group,

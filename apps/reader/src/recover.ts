@@ -42,7 +42,8 @@ export async function moveAside(storage: string, { status }: RunContext, reason:
   return true
 }
 
-async function freeBytes(storage: string): Promise<number> {
+/** How much space is left for the store; 0 where that cannot be told. */
+export async function freeBytes(storage: string): Promise<number> {
   try {
     const { bavail, bsize } = await statfs(storage)
     return bavail * bsize

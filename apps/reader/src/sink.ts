@@ -18,9 +18,17 @@ const SLICE_LINES = 1000
 /** About so much is printed in one go: more comes in meanwhile. */
 const SLICE_BYTES = 1024 * 1024
 
+/**
+ * With less space for the store, each go is committed before the next: a commit that then fails leaves no more lines to come
+ * again than one go has. No disk loses so much in the time between two commits.
+ */
+const SCARCE_BYTES = 256 * 1024 * 1024
+
 interface StdoutSinkOptions {
   readonly cursor: Cursor
   readonly from: Bound | 'stored'
+  /** How many bytes are left for the store. */
+  readonly space: () => Promise<number>
   readonly signal: AbortSignal
   /** Hears of what is printed, whether it can be remembered or not. */
   readonly ondelivered: (place: Place) => void
@@ -30,9 +38,13 @@ interface StdoutSinkOptions {
 export function createStdoutSink(
   print: (bytes: Uint8Array) => Promise<void>,
   format: Format,
-  { cursor, from, signal, ondelivered }: StdoutSinkOptions
+  { cursor, from, space, signal, ondelivered }: StdoutSinkOptions
 ): Sink {
-  const bookmark = new Bookmark<{ readonly place: Place }>(({ place }) => cursor.commit(place))
+  let isScarce = true
+  const bookmark = new Bookmark<{ readonly place: Place }>(async ({ place }) => {
+    await cursor.commit(place)
+    isScarce = (await space()) < SCARCE_BYTES
+  })
   return {
     from: from === 'stored' ? (cursor.place ?? 'start') : from,
     take: async (batch) => {
@@ -44,6 +56,7 @@ export function createStdoutSink(
         await print(format(slice))
         ondelivered(slice.next)
         await bookmark.move({ place: slice.next })
+        if (isScarce) await bookmark.flush()
       }
     },
     close: () => bookmark.flush()

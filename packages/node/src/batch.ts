@@ -4,7 +4,10 @@ import type { CoreKey } from '@many-cores/protocol'
 export interface Entry {
   /** The line's number in the log, from 0; null in a tutorial log, which has no order across its cores. */
   readonly position: number | null
-  /** The bytes that were published, terminator included. */
+  /**
+   * The bytes that were published, terminator included. A view of the block that holds the line: while you keep it, the whole
+   * block stays in memory, up to 1 MiB. Keep `new Uint8Array(line)` instead.
+   */
   readonly line: Uint8Array
   /** The name of the core that holds it. */
   readonly core: string
@@ -32,7 +35,7 @@ export interface Batch extends Iterable<Entry> {
   readonly next: Place
   /** How many bytes the lines have in all. */
   readonly byteLength: number
-  /** All lines back to back. May share memory with the batch. */
+  /** All lines back to back. May be a view of a block, as `Entry.line` is: keep a copy. */
   bytes(): Uint8Array
   /** Lines `from` to `to` (exclusive, default the end), counted from 0 in this batch. */
   slice(from: number, to?: number): Batch

@@ -3,9 +3,9 @@ import type { Place } from './batch.ts'
 import { NodeError } from './errors.ts'
 
 /**
- * A point of a log: `start`, `end`, a position, a negative number (so many lines before the end), the first line at or
- * after a time (in ms since 1970, or a Date), or a place that a batch or a cursor named. A tutorial log has no positions
- * and no times.
+ * A point of a log: `start`, `end`, a position, a negative number (so many lines before the end; -0 is the end itself, as
+ * `-n` is where n is 0), the first line at or after a time (in ms since 1970, or a Date), or a place that a batch or a
+ * cursor named. A tutorial log has no positions and no times.
  */
 export type Bound = 'start' | 'end' | Place | TimeBound
 
@@ -20,10 +20,23 @@ export type OrderedBound = number | 'end' | { readonly time: number }
 /** A bound of a tutorial log, checked: the next block of each core by name, or the end of all. */
 export type PerCoreBound = { readonly [core: string]: number } | 'end'
 
+/** Whether `value` is a place in some log. */
+export function isPlace(value: unknown): value is Place {
+  return isIndex(value) || (isObject(value) && Object.values(value).every(isIndex))
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isIndex(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && !Object.is(value, -0)
+}
+
 /** Throws NodeError `BAD_OPTION` where `bound` is none. */
 export function orderedBound(bound: Bound): OrderedBound {
   if (bound === 'start') return 0
-  if (bound === 'end') return bound
+  if (isEnd(bound)) return 'end'
   const time = timeOf(bound)
   if (time !== undefined) return { time }
   if (Number.isSafeInteger(bound)) return bound as number
@@ -35,13 +48,17 @@ export function orderedBound(bound: Bound): OrderedBound {
 
 /** Throws NodeError `BAD_OPTION` where `bound` is none. */
 export function perCoreBound(bound: Bound): PerCoreBound {
+  if (isEnd(bound)) return 'end'
   if (bound === 'start' || bound === 0) return {}
-  if (bound === 'end') return bound
-  if (typeof bound === 'object' && timeOf(bound) === undefined) return bound as PerCoreBound
+  if (typeof bound === 'object' && timeOf(bound) === undefined && isPlace(bound)) return bound
   throw new NodeError(
     'BAD_OPTION',
     `a tutorial log has no positions and no times: begin at start, at end, or at a cursor, not at ${JSON.stringify(bound)}`
   )
+}
+
+function isEnd(bound: Bound): boolean {
+  return bound === 'end' || Object.is(bound, -0)
 }
 
 /** Whether only who knows where the log ends knows where the bound is; a store that has been away does not. */

@@ -55,11 +55,15 @@ test('a range has the lines from one bound to before the other', async (t) => {
     [-10, -3],
     [2990, 4000],
     [3000, 3001],
-    [-9999, 2]
+    [-9999, 2],
+    [2990, -0],
+    [-0, 'end'],
+    [-0, -0]
   ]
   for (const [from, to] of ranges) {
     const [first, stop] = [from, to].map((bound) => {
       if (bound === 'start') return 0
+      if (Object.is(bound, -0)) return 3000
       return bound === 'end' ? undefined : (bound as number)
     })
     const expected = LINES.slice(first, stop)
@@ -87,10 +91,17 @@ test('one line is got by its position, or from the end', async (t) => {
     assert.deepEqual([entry?.position, text(entry?.line ?? Buffer.of())], [expected, LINES[expected]])
   }
   assert.equal(await reader.at(3000), null)
+  assert.equal(await reader.at(-0), null)
   assert.equal(await reader.length(), 3000)
   await writer.publish(['one more\n'])
   await take(reader.batches({ from: 3000 }), 1)
   assert.equal(await reader.length(), 3001)
+})
+
+test('a line that is got by its position keeps no block in memory', async (t) => {
+  const { reader } = await openTimed(t)
+  const line = (await reader.at(1234))?.line
+  assert.equal(line?.buffer.byteLength, line?.byteLength)
 })
 
 test('a live reader ends at the position that it was given, when that comes', async (t) => {

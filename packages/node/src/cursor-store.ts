@@ -1,6 +1,7 @@
 import b4a from 'b4a'
 import type Hypercore from 'hypercore'
 import type { Place } from './batch.ts'
+import { isObject, isPlace } from './bound.ts'
 import type { Cursor, CursorState } from './cursor.ts'
 import { NodeError, translate } from './errors.ts'
 import type { WalSync } from './wal-sync.ts'
@@ -13,7 +14,14 @@ const PREFIX = 'many-cores/cursor/'
 /** Behind all keys with the prefix: 0 comes after /. */
 const PREFIX_END = 'many-cores/cursor0'
 
-/** The cursor `name` of the log whose bootstrap core this is. Throws NodeError `BAD_OPTION` for a name that cannot be one. */
+/** A place and a state, as they are stored. The place of a tutorial log with 16,384 cores takes about 500,000. */
+const MAX_MARK_BYTES = 1024 * 1024
+
+/**
+ * The cursor `name` of the log whose bootstrap core this is.
+ *
+ * @throws NodeError `BAD_OPTION` for a name that cannot be one; `STORE_REFUSED` where what is stored of it cannot be read.
+ */
 export async function openCursor(bootstrap: Hypercore, name: string, wal: WalSync): Promise<Cursor> {
   if (!NAME.test(name))
     throw new NodeError(
@@ -21,16 +29,18 @@ export async function openCursor(bootstrap: Hypercore, name: string, wal: WalSyn
       `${JSON.stringify(name)} is no cursor name: 1 to 64 of A-Z a-z 0-9 . _ -`
     )
   const stored = await bootstrap.getUserData(PREFIX + name)
-  return new StoredCursor(bootstrap, name, wal, stored === null ? NOTHING : decodeMark(stored, name))
+  const mark = stored === null ? NOTHING : decodeMark(stored)
+  if (mark !== null) return new StoredCursor(bootstrap, name, wal, mark)
+  throw new NodeError('STORE_REFUSED', `the cursor ${name} in the store is damaged; remove it to begin anew`)
 }
 
-/** The cursors of the log whose bootstrap core this is, by name. */
+/** The cursors of the log whose bootstrap core this is, by name; damaged ones too. */
 export async function listCursors(bootstrap: Hypercore, wal: WalSync): Promise<Cursor[]> {
   const cursors: Cursor[] = []
   for await (const { key, value } of bootstrap.core.createUserDataStream({ gte: PREFIX, lt: PREFIX_END })) {
     const name = key.slice(PREFIX.length)
-    const mark = decodeMark(value, name)
-    if (mark.place !== null) cursors.push(new StoredCursor(bootstrap, name, wal, mark))
+    const mark = decodeMark(value) ?? DAMAGED
+    if (mark !== NOTHING) cursors.push(new StoredCursor(bootstrap, name, wal, mark))
   }
   return cursors
 }
@@ -42,6 +52,7 @@ interface Mark {
 }
 
 const NOTHING: Mark = { place: null, state: null }
+const DAMAGED: Mark = { place: null, state: null }
 
 class StoredCursor implements Cursor {
   readonly name: string
@@ -67,8 +78,12 @@ class StoredCursor implements Cursor {
     return this.#mark.state
   }
 
+  get isDamaged(): boolean {
+    return this.#mark === DAMAGED
+  }
+
   async commit(place: Place, state?: CursorState): Promise<void> {
-    await this.#settle({ place, state: state ?? null })
+    await this.#settle(checkMark(place, state ?? null))
   }
 
   async remove(): Promise<void> {
@@ -96,18 +111,32 @@ class StoredCursor implements Cursor {
   }
 }
 
+/** What can be read back as it is. Throws NodeError `BAD_OPTION`. */
+function checkMark(place: Place, state: CursorState | null): Mark {
+  if (isPlace(place) && (state === null || isState(state))) {
+    const bytes = encodeMark({ place, state })
+    const mark = bytes.byteLength > MAX_MARK_BYTES ? null : decodeMark(bytes)
+    if (mark !== null) return mark
+  }
+  throw new NodeError(
+    'BAD_OPTION',
+    `a cursor takes a place as batches name it and a state of texts, finite numbers, booleans and null, in ${MAX_MARK_BYTES} bytes at most`
+  )
+}
+
 /** The place alone or, with a state, both. Nothing is `null`: a core's user data can be replaced, not deleted. */
 function encodeMark({ place, state }: Mark): Uint8Array {
   return b4a.from(JSON.stringify(state === null ? place : { place, state }))
 }
 
-function decodeMark(bytes: Uint8Array, name: string): Mark {
+/** Null for what is damaged. */
+function decodeMark(bytes: Uint8Array): Mark | null {
   const value = parse(b4a.toString(bytes))
   if (value === null) return NOTHING
   if (isPlace(value)) return { place: value, state: null }
   if (isObject(value) && isPlace(value.place) && isState(value.state))
     return { place: value.place, state: value.state }
-  throw new NodeError('STORE_REFUSED', `the cursor ${name} in the store is damaged`)
+  return null
 }
 
 function parse(text: string): unknown {
@@ -118,18 +147,10 @@ function parse(text: string): unknown {
   }
 }
 
-function isPlace(value: unknown): value is Place {
-  return isIndex(value) || (isObject(value) && Object.values(value).every(isIndex))
-}
-
 function isState(value: unknown): value is CursorState {
-  return isObject(value) && Object.values(value).every((member) => !isObject(member))
+  return isObject(value) && Object.values(value).every(isPlain)
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function isIndex(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0
+function isPlain(value: unknown): boolean {
+  return value === null || ['string', 'boolean'].includes(typeof value) || Number.isFinite(value)
 }

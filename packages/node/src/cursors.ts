@@ -12,9 +12,9 @@ import type { Node } from './node.ts'
 export interface Cursors {
   /** How many lines the log had when this store last heard of it; null where that is not known, as for a tutorial log. */
   readonly length: number | null
-  /** All that have a place, by name. */
+  /** All that have a place or are damaged, by name. */
   list(): Promise<readonly Cursor[]>
-  /** Throws NodeError `BAD_OPTION` for a name that cannot be one. */
+  /** Throws NodeError `BAD_OPTION` for a name that cannot be one; `STORE_REFUSED` for a damaged one, which `list` has. */
   get(name: string): Promise<Cursor>
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>

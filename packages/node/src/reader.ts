@@ -92,7 +92,10 @@ export interface Reader {
   batches(options?: FollowOptions): AsyncGenerator<Batch, void, undefined>
   /** The lines from `from` to `to` (exclusive), or to the end of the log. A range that is stored here needs no peer. */
   range(from: Bound, to: Bound, options?: RangeOptions): AsyncGenerator<Entry, void, undefined>
-  /** The line at this position, a negative one counted from the end; null where there is none. Fetches its batch alone. */
+  /**
+   * The line at this position, a negative one counted from the end; null where there is none. Fetches its batch alone. The
+   * line is a copy.
+   */
   at(position: number, options?: AskOptions): Promise<Entry | null>
   /**
    * The position of the first line that was made durable at `time` or later, or the end: found by bisection, some 20 records
@@ -111,9 +114,13 @@ export interface Reader {
    * a block that nobody has.
    */
   verify(options?: VerifyOptions): Promise<Verification>
-  /** A named position in this log, kept in the node's store. Default name `default`. */
+  /**
+   * A named position in this log, kept in the node's store. Default name `default`.
+   *
+   * @throws NodeError `BAD_OPTION` for a name that cannot be one; `STORE_REFUSED` for a damaged one, which `cursors` has.
+   */
   cursor(name?: string): Promise<Cursor>
-  /** All cursors of this log that have a place, by name. */
+  /** All cursors of this log that have a place or are damaged, by name. */
   cursors(): Promise<readonly Cursor[]>
   /** Ends every iteration and closes. Idempotent. The node stays open and goes on serving what it has. */
   close(): Promise<void>
@@ -294,7 +301,7 @@ class LogReader implements Reader {
     const { value } = await entries.next()
     await entries.return()
     options.signal?.throwIfAborted()
-    return value ?? null
+    return value === undefined ? null : { ...value, line: new Uint8Array(value.line) }
   }
 
   find(time: number | Date, options: AskOptions = {}): Promise<number> {
@@ -365,7 +372,6 @@ class LogReader implements Reader {
       (until !== null && dependsOnEnd(until)) ||
       !(context.live || (await hasAll(log, until)))
     const reached = !isEndNeeded || (await refresh([log.bootstrap], wait))
-    if (context.signal.aborted) return { reached, complete: false }
     const progress = new Progress(log, context)
     return { reached, complete: yield* followOrdered(log, { ...context, from, until, progress }) }
   }
@@ -381,7 +387,7 @@ class LogReader implements Reader {
     const isEndNeeded = from === 'end' || until === 'end' || !context.live
     const cores = isEndNeeded ? log.manifest.cores.map((_, index) => log.openCore(index)) : []
     const reached = !isEndNeeded || (await refresh([log.bootstrap, ...cores], wait))
-    if (!context.signal.aborted) yield* followPerCore(log, { ...context, from, until })
+    yield* followPerCore(log, { ...context, from, until })
     return { reached, complete: false }
   }
 

@@ -1,3 +1,4 @@
+import { MAX_BLOCK_BYTES } from '@many-cores/protocol'
 import type Hypercore from 'hypercore'
 import { NodeError, translate } from '../errors.ts'
 import type { OnStatus } from '../status.ts'
@@ -33,8 +34,9 @@ export class Blocks {
   ask(index: number): void {
     if (this.#asked.has(index)) return
     const block = this.#session.get(index)
-    block.catch(ignore)
     this.#asked.set(index, block)
+    // a long line that nobody has taken yet counts in no window: it is read again, from the store
+    block.then((bytes) => bytes.byteLength > MAX_BLOCK_BYTES && this.#asked.delete(index), ignore)
   }
 
   /** The block, however long it takes to exist. */
@@ -90,7 +92,7 @@ export function endOf(error: unknown, signal: AbortSignal): void {
 function gone(core: string, index: number, timeout: number): NodeError {
   return new NodeError(
     'GONE',
-    `block ${index} of core ${core} did not come within ${timeout / 1000} s: nobody who is connected has it`
+    `block ${index} of core ${core} did not come within ${timeout / 1000} s: no connected peer has sent it`
   )
 }
 

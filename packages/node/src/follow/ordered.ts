@@ -3,10 +3,13 @@ import {
   createSuccession,
   endOfRecord,
   type JournalRecord,
-  type LogManifest
+  type LogManifest,
+  MAX_BATCH_BYTES,
+  ProtocolError
 } from '@many-cores/protocol'
 import type { Batch } from '../batch.ts'
 import type { OrderedBound } from '../bound.ts'
+import { NodeError } from '../errors.ts'
 import { assemble } from './assemble.ts'
 import { awaitBlock, Blocks, endOf, type Patience } from './blocks.ts'
 import type { ReadableLog } from './log.ts'
@@ -55,6 +58,7 @@ export async function* followOrdered(
   log: ReadableLog<LogManifest>,
   context: FollowContext
 ): AsyncGenerator<Batch, boolean, undefined> {
+  if (context.signal.aborted) return false
   const follower = new Follower(log, context)
   const stop = (): void => void follower.close()
   context.signal.addEventListener('abort', stop, { once: true })
@@ -121,11 +125,10 @@ class Follower {
     })
     const route = createRouter(manifest.routing)
     for await (const { record, blocks } of plan) {
-      const collected = await this.#collect(blocks)
+      const collected = await this.#collect(record, blocks)
       const batch = clip(assemble(record, collected.byCore, { manifest, route }), record, begin, end.position)
       if (batch !== null) yield batch
       this.#context.progress?.reach(Math.min(endOfRecord(record), end.position), collected.bytes)
-      this.#window.release(collected.bytes)
       this.#ahead = Math.min(PLAN_BLOCKS, this.#ahead * 2)
     }
     return this.#isComplete
@@ -195,13 +198,17 @@ class Follower {
   }
 
   async #collect(
+    record: JournalRecord,
     blocks: readonly PlannedBlock[]
   ): Promise<{ byCore: Map<number, Uint8Array[]>; bytes: number }> {
     const byCore = new Map<number, Uint8Array[]>()
     let bytes = 0
     for (const { core, index, bytes: coming } of blocks) {
       const block = await awaitBlock(coming, this.#blocks(core).name, index, this.#context)
+      // at once: a batch may be larger than the window
+      this.#window.release(block.byteLength)
       bytes += block.byteLength
+      if (bytes > MAX_BATCH_BYTES) throw tooLarge(record)
       const own = byCore.get(core)
       if (own === undefined) byCore.set(core, [block])
       else own.push(block)
@@ -212,10 +219,19 @@ class Follower {
   #blocks(core: number): Blocks {
     const open = this.#cores.get(core)
     if (open !== undefined) return open
+    // the plan may run on for a moment: nothing would close what it opens now
+    if (this.#closing !== null) throw new NodeError('CLOSED', 'the iteration has ended')
     const blocks = new Blocks(this.#log.manifest.cores[core]?.name ?? '', this.#log.openCore(core))
     this.#cores.set(core, blocks)
     return blocks
   }
+}
+
+function tooLarge({ seq }: JournalRecord): ProtocolError {
+  return new ProtocolError(
+    'BAD_RECORD',
+    `the batch at position ${seq} has more than ${MAX_BATCH_BYTES} bytes`
+  )
 }
 
 function isTime(bound: OrderedBound | null): bound is { readonly time: number } {

@@ -5,11 +5,9 @@ import { awaitBlock, Blocks, endOf } from './blocks.ts'
 import type { ReadableLog } from './log.ts'
 import { merge } from './merge.ts'
 import type { FollowContext } from './ordered.ts'
+import { WINDOW_BYTES, Window } from './window.ts'
 
-/** Blocks of a tutorial log that wait for the consumer, all cores together. */
-const READ_AHEAD_BYTES = 16 * 1024 * 1024
-
-/** Blocks of one core that are asked for ahead. The tutorial's are chunks of standard input, 64 KiB at most. */
+/** Blocks of one core that are expected ahead; its window says which of them are asked for. */
 const BLOCKS_AHEAD = 64
 
 export interface PerCoreContext extends Omit<FollowContext, 'from' | 'until'> {
@@ -19,11 +17,15 @@ export interface PerCoreContext extends Omit<FollowContext, 'from' | 'until'> {
   readonly until: PerCoreBound | null
 }
 
-/** Follows a log without a journal: each core in its own order, the cores beside each other, as blocks arrive. */
+/**
+ * Follows a log without a journal: each core in its own order, the cores beside each other, as blocks arrive. The window is
+ * shared out evenly, so that a core whose next block does not come holds up no other.
+ */
 export async function* followPerCore(
   log: ReadableLog<TutorialManifest>,
   context: PerCoreContext
 ): AsyncGenerator<Batch, void, undefined> {
+  if (context.signal.aborted) return
   const wanted = log.manifest.cores.map((_, index) => index).filter(context.wants)
   const cores = wanted.map((index) => new Blocks(log.manifest.cores[index]?.name ?? '', log.openCore(index)))
   const close = async (): Promise<void> => void (await Promise.all(cores.map((core) => core.close())))
@@ -34,11 +36,15 @@ export async function* followPerCore(
     const next: Record<string, number> = {}
     for (const core of cores)
       next[core.name] = context.from === 'end' ? core.length : (context.from[core.name] ?? 0)
-    const sources = cores.map((core) => followBlocks(core, next[core.name] ?? 0, context))
+    const window = WINDOW_BYTES / cores.length
+    const sources = cores.map((core) =>
+      followBlocks(core, new Window(window), { ...context, from: next[core.name] ?? 0 })
+    )
     const keys = new Map(log.manifest.cores.map((core) => [core.name, core.key]))
     for await (const { name, index, block } of merge(sources, {
-      weight: ({ block }) => block.byteLength,
-      limit: () => READ_AHEAD_BYTES
+      // the windows read ahead
+      weight: () => 1,
+      limit: () => 1
     })) {
       next[name] = index + 1
       yield new BlockBatch(
@@ -62,18 +68,19 @@ interface CoreBlock {
 
 async function* followBlocks(
   core: Blocks,
-  from: number,
-  context: PerCoreContext
+  window: Window,
+  { from, live, until, ...patience }: Omit<PerCoreContext, 'from'> & { readonly from: number }
 ): AsyncGenerator<CoreBlock, void, undefined> {
-  const { live, until } = context
   const there = live && until !== 'end' ? Number.POSITIVE_INFINITY : core.length
   const end = typeof until === 'string' ? there : Math.min(there, until?.[core.name] ?? there)
+  const expected: Promise<Uint8Array>[] = []
   for (let index = from; index < end; index++) {
-    const last = Math.min(end, Math.max(index + 1, Math.min(core.length + 1, index + BLOCKS_AHEAD)))
-    for (let ahead = index; ahead < last; ahead++) core.ask(ahead)
-    const block = await (index < core.length
-      ? awaitBlock(core.take(index), core.name, index, context)
-      : core.take(index))
+    // one more than exists, so that the next one comes without a round trip
+    const ahead = Math.min(end - index, Math.max(1, core.length + 1 - index), BLOCKS_AHEAD)
+    while (expected.length < ahead) expected.push(window.expect(core, index + expected.length))
+    const coming = expected.shift() as Promise<Uint8Array>
+    const block = await (index < core.length ? awaitBlock(coming, core.name, index, patience) : coming)
+    window.release(block.byteLength)
     yield { name: core.name, index, block }
   }
 }

@@ -1,32 +1,86 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { atEnd, temporary } from '@many-cores/testing'
 import Corestore from 'corestore'
+import type Hypercore from 'hypercore'
 import { Blocks } from './blocks.ts'
 import { Window } from './window.ts'
 
 const MIB = 1 << 20
 
-test('a consumer that takes nothing stops the reading after 8 MiB, and one that goes on gets all, in order', async (t) => {
+async function openCore(t: TestContext, sizes: readonly number[]): Promise<Hypercore> {
   const store = new Corestore(await temporary(t))
   atEnd(t, () => store.close())
   const core = store.get({ name: 'core' })
-  for (let index = 0; index < 64; index++) await core.append(Buffer.alloc(MIB, index))
-  const blocks = new Blocks('core', core)
-  const window = new Window()
-  let landed = 0
-  const expected = Array.from({ length: 64 }, async (_, index) => {
-    const block = await window.expect(blocks, index)
-    landed++
-    return block
-  })
-  // every block is on the disk: those that were asked for land before a read that begins after the first of them
-  await expected[0]
-  for (let index = 0; index < 64; index++) await core.get(index)
-  assert.ok(landed <= 17, `${landed} MiB are held for a consumer that took none`)
-  for (const [index, block] of expected.entries()) {
-    assert.equal((await block)[0], index)
-    window.release(MIB)
+  for (const [index, size] of sizes.entries()) await core.append(Buffer.alloc(size, index))
+  return core
+}
+
+/** A consumer of all blocks of `core`, which are stored here. */
+class Consumer {
+  readonly blocks: Promise<Uint8Array>[]
+  readonly #core: Hypercore
+  readonly #window = new Window()
+  #held = 0
+
+  constructor(core: Hypercore) {
+    this.#core = core
+    const session = new Blocks('core', core)
+    this.blocks = Array.from({ length: core.length }, async (_, index) => {
+      const block = await this.#window.expect(session, index)
+      this.#held += block.byteLength
+      return block
+    })
   }
-  await blocks.close()
+
+  /** Bytes that were handed out and not taken yet, once everything that was asked for has landed. */
+  async held(): Promise<number> {
+    // a read that begins after those of the window ends after them
+    for (let index = 0; index < this.#core.length; index++) await this.#core.get(index)
+    return this.#held
+  }
+
+  async take(index: number): Promise<Uint8Array> {
+    const block = await (this.blocks[index] as Promise<Uint8Array>)
+    this.#held -= block.byteLength
+    this.#window.release(block.byteLength)
+    return block
+  }
+}
+
+test('a consumer that takes nothing stops the reading after 8 MiB, and one that goes on gets all, in order', async (t) => {
+  const consumer = new Consumer(
+    await openCore(
+      t,
+      Array.from({ length: 64 }, () => MIB)
+    )
+  )
+  await consumer.blocks[0]
+  const held = await consumer.held()
+  assert.ok(held <= 8 * MIB, `${held} bytes are held for a consumer that took none`)
+  for (let index = 0; index < 64; index++) assert.equal((await consumer.take(index))[0], index)
+})
+
+test('small blocks that turn into large ones cost no more than the window and the next one', async (t) => {
+  const consumer = new Consumer(
+    await openCore(t, [
+      ...Array.from({ length: 64 }, () => 100),
+      ...Array.from({ length: 40 }, () => 3 * MIB)
+    ])
+  )
+  for (let index = 0; index < 64; index++) await consumer.take(index)
+  await consumer.blocks[64]
+  const held = await consumer.held()
+  assert.ok(held <= (8 + 3) * MIB, `${held} bytes are held`)
+  for (let index = 64; index < 104; index++) assert.equal((await consumer.take(index))[0], index)
+})
+
+test('blocks larger than the window come one at a time', async (t) => {
+  const consumer = new Consumer(await openCore(t, [100, 9 * MIB, 100, 15 * MIB, 15 * MIB, 100]))
+  for (const [index, size] of [100, 9 * MIB, 100, 15 * MIB, 15 * MIB, 100].entries()) {
+    await consumer.blocks[index]
+    const held = await consumer.held()
+    assert.ok(held <= Math.max(8 * MIB, size) + 8 * MIB, `${held} bytes are held before block ${index}`)
+    assert.equal((await consumer.take(index)).byteLength, size)
+  }
 })

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { atEnd, deadline, temporary } from '@many-cores/testing'
 import { type Batch, type Node, type NodeOptions, openNode, type Status } from '../index.ts'
 
@@ -90,4 +92,21 @@ export function seededLines(count: number, seed = 1): string[] {
     const length = next(10) < 3 ? next(4) : 19 + next(180)
     return `${String(line).repeat(40).slice(0, length)}\n`
   })
+}
+
+/** Bytes outside of the heap that something still refers to. */
+export function heldBytes(): number {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  collect()
+  collect()
+  return process.memoryUsage().arrayBuffers
+}
+
+/** Resolves once no more than `most` bytes are held; what is on its way through this process is counted too, and goes. */
+export async function untilHeld(most: number): Promise<void> {
+  const settled = async (): Promise<void> => {
+    while (heldBytes() > most) await new Promise(setImmediate)
+  }
+  await deadline(`${most} bytes at most to be held`, settled(), 20_000)
 }
