@@ -37,38 +37,46 @@ export interface System {
   read(place: Place, options: ReadOptions): Command
 }
 
-/** What this project makes. */
-export const manyCores: System = {
-  name: 'many-cores',
-  write: ({ directory, bootstrap }, { exit = false, route } = {}) =>
-    app('writer', {
-      meeting: join(directory, 'meet'),
-      args: [
-        '--storage',
-        join(directory, 'store'),
-        ...(bootstrap === undefined ? ['--local'] : ['--bootstrap', bootstrap]),
-        ...(exit ? ['--exit'] : []),
-        ...(route === undefined ? [] : ['--route', route])
-      ]
-    }),
-  // who shall use the DHT must not find the socket
-  read: (place, { key, directory, transport, exit = false }) =>
-    app('reader', {
-      meeting: join(transport === 'local' ? place.directory : directory, 'meet'),
-      args: [
-        '--storage',
-        join(directory, 'store'),
-        ...(transport === 'local' ? ['--local'] : ['--bootstrap', place.bootstrap ?? '']),
-        ...(exit ? ['--exit'] : []),
-        // the bench has a deadline of its own, and 64 readers on a slow machine need theirs
-        '--timeout',
-        '300',
-        '--raw',
-        '--from',
-        'start',
-        key
-      ]
-    })
+/** What this project makes, … */
+export const manyCores: System = programs('many-cores', [])
+/** … and what it is when it syncs nothing, as its rivals never do. */
+export const withoutFsync: System = programs('many-cores without fsync', ['--no-fsync'])
+
+function programs(name: string, options: readonly string[]): System {
+  return {
+    name,
+    write: ({ directory, bootstrap }, { exit = false, route } = {}) =>
+      app('writer', {
+        meeting: join(directory, 'meet'),
+        args: [
+          '--storage',
+          join(directory, 'store'),
+          ...(bootstrap === undefined ? ['--local'] : ['--bootstrap', bootstrap]),
+          ...(exit ? ['--exit'] : []),
+          ...(route === undefined ? [] : ['--route', route]),
+          ...options
+        ]
+      }),
+    // who shall use the DHT must not find the socket
+    read: (place, { key, directory, transport, exit = false }) =>
+      app('reader', {
+        meeting: join(transport === 'local' ? place.directory : directory, 'meet'),
+        args: [
+          '--storage',
+          join(directory, 'store'),
+          ...(transport === 'local' ? ['--local'] : ['--bootstrap', place.bootstrap ?? '']),
+          ...(exit ? ['--exit'] : []),
+          // the bench has a deadline of its own, and 64 readers on a slow machine need theirs
+          '--timeout',
+          '300',
+          '--raw',
+          '--from',
+          'start',
+          ...options,
+          key
+        ]
+      })
+  }
 }
 
 /** One core whose blocks are lines, in batches of 1,024; or a line each, as it comes; or 64 KiB of whatever. */

@@ -53,10 +53,10 @@ test('lines, chunks and checkpoints are copied at once: a buffer can be used aga
   const machine = await createMachine(t)
   const node = await machine.open('w')
   const writer = await openWriter(node)
-  const buffer = Buffer.from('a\n')
-  const use = (text: string): Buffer => {
-    buffer.write(text)
-    return buffer
+  const [buffer, other] = [Buffer.from('a\n'), Buffer.from('x\n')]
+  const use = (text: string, into: Buffer = buffer): Buffer => {
+    into.write(text)
+    return into
   }
   const value = Buffer.from('1')
   const published = [
@@ -71,13 +71,13 @@ test('lines, chunks and checkpoints are copied at once: a buffer can be used aga
     for (const text of texts) yield use(text)
   }
   await writer.publishStream(reusing(['d\n', 'e\n']), {
-    checkpoint: { name: 'stream', at: () => use('x\n') }
+    checkpoint: { name: 'stream', at: () => use('x\n', other) }
   })
   await writer.publishBytes(reusing(['f\n', 'gg', 'h\n', 'i']))
   const reader = await openReader(node, writer.key)
   assert.deepEqual(await linesOf(reader), ['a\n', 'b\n', 'c\n', 'd\n', 'e\n', 'f\n', 'ggh\n', 'i\n'])
   assert.equal(text((await writer.checkpoint('place')) ?? Buffer.of()), '1')
-  use('yy')
+  use('yy', other)
   assert.equal(text((await writer.checkpoint('stream')) ?? Buffer.of()), 'x\n')
 })
 

@@ -24,8 +24,7 @@ import { Appender } from './writer/appender.ts'
 import { checkCheckpointName, encodeCheckpoint, readCheckpoint } from './writer/checkpoints.ts'
 import { type Lines, oneLine, splitLines } from './writer/lines.ts'
 import { openLog, type WritableLog } from './writer/log.ts'
-import { Packer } from './writer/packer.ts'
-import { checkpointsOf, Submission, SubmissionQueue, type SubmittedCheckpoint } from './writer/queue.ts'
+import { BatchQueue, type PendingBatch } from './writer/queue.ts'
 import { Gatherer, until } from './writer/streams.ts'
 
 /** What is published: bytes, terminator included; a text stands for its UTF-8. */
@@ -185,8 +184,8 @@ async function openLogWriter(
 }
 
 /** What appends, once it is known where the log goes on. */
-interface Batcher {
-  readonly packer: Packer
+interface Appending {
+  readonly queue: BatchQueue
   readonly appender: Appender
 }
 
@@ -195,13 +194,13 @@ class LogWriter implements Writer {
   readonly manifest: LogManifest
   readonly #log: WritableLog
   readonly #internals: Internals
-  readonly #queue = new SubmissionQueue()
   readonly #ending = new AbortController()
   readonly #giveBack: () => void
   readonly #unwatch: () => void
   /** Where the log goes on, by what peers say; looked at again before the first append. */
   readonly #settled: Promise<Tail>
-  #batcher: Batcher | null = null
+  #starting: Promise<Appending> | null = null
+  #appending: Appending | null = null
   #length: number
   #time = 0
   #flushing: Promise<void> | null = null
@@ -239,13 +238,30 @@ class LogWriter implements Writer {
     this.#checkOpen()
     if (typeof lines === 'string' || lines instanceof Uint8Array)
       throw new NodeError('BAD_OPTION', 'publish takes a list of lines; for one line: publish([line])')
-    const submission = new Submission(constant(checkpoint))
+    const mark = constant(checkpoint)
+    let entries: Lines[] = []
+    let bytes = 0
     for (const line of lines) {
-      if (submission.fill(this.#entry(line)) === 0) throw tooLarge()
+      const entry = this.#entry(line)
+      bytes += entry.bytes.byteLength
+      if (entries.push(entry) > MAX_BATCH_LINES || bytes > MAX_BATCH_BYTES) throw tooLarge()
     }
-    if (submission.lines === 0 && checkpoint === undefined) return { position: this.#length, count: 0 }
-    this.#submit(submission)
-    return { position: await submission.durable, count: submission.lines }
+    const count = entries.length
+    if (count === 0 && mark === null) return { position: this.#length, count: 0 }
+    let appending = this.#appending
+    if (appending === null) {
+      // they wait, and their owner may change them
+      entries = entries.map((entry) => oneLine([b4a.from(entry.bytes)]))
+      appending = await this.#start()
+    }
+    const { queue } = appending
+    const batch = queue.batchFor(count, bytes)
+    const position = batch.end
+    for (const entry of entries) batch.add(entry)
+    if (mark !== null) batch.mark(...mark)
+    this.#beginFlush()
+    await batch.durable
+    return { position, count }
   }
 
   publishStream(
@@ -318,10 +334,12 @@ class LogWriter implements Writer {
   async #end(): Promise<void> {
     this.#ending.abort(closed())
     await this.#settled.catch(ignore)
+    // what was published goes on from there
+    await this.#starting?.catch(ignore)
     await this.#flushing
     this.#unwatch()
     this.#internals.forget(this)
-    await this.#batcher?.appender.close()
+    await this.#appending?.appender.close()
     await this.#log.close()
     this.#giveBack()
   }
@@ -330,17 +348,20 @@ class LogWriter implements Writer {
     this.#checkOpen()
     if (checkpoint !== undefined) checkCheckpointName(checkpoint.name)
     // nothing is taken from the source that may never be appended
-    await this.#settled.catch(ignore)
+    const { queue } = await this.#start()
     this.#checkOpen()
-    const gatherer = new Gatherer((submission) => this.#submit(submission), checkpoint)
+    const gatherer = new Gatherer(queue, { checkpoint, onbatch: () => this.#beginFlush() })
     try {
-      for await (const lines of source) await gatherer.add(lines)
+      for await (const lines of source) {
+        this.#checkOpen()
+        await gatherer.add(lines)
+      }
     } finally {
       await gatherer.durable().catch(ignore)
     }
-    const position = await gatherer.durable()
+    await gatherer.durable()
     this.#checkOpen()
-    return { position: position ?? this.#length, count: gatherer.lines }
+    return { position: gatherer.position ?? this.#length, count: gatherer.lines }
   }
 
   /** Nothing is accepted any more, for the first reason that there was. */
@@ -351,9 +372,7 @@ class LogWriter implements Writer {
     this.#failing.abort(this.#fault)
   }
 
-  #submit(submission: Submission): void {
-    this.#checkOpen()
-    this.#queue.push(submission)
+  #beginFlush(): void {
     this.#flushing ??= this.#flush()
   }
 
@@ -361,47 +380,50 @@ class LogWriter implements Writer {
   async #flush(): Promise<void> {
     // one microtask: calls that are made side by side share the first batch already
     await Promise.resolve()
-    while (!this.#queue.isEmpty) {
-      const batch = this.#queue.takeBatch()
+    const { queue, appender } = await this.#start()
+    for (let batch = queue.take(); batch !== null; batch = queue.take()) {
       try {
-        await this.#commit(batch)
+        await this.#commit(batch, appender)
       } catch (error) {
         this.#fail(error)
         const fault = this.#fault ?? translate(error)
-        for (const submission of batch) submission.reject(fault)
-        this.#queue.rejectAll(fault)
+        batch.reject(fault)
+        queue.rejectAll(fault)
       }
     }
-    // at once with the last look at the queue: what is submitted from here on starts a flush of its own
+    // at once with the last look at the queue: what is added from here on starts a flush of its own
     this.#flushing = null
   }
 
-  async #commit(batch: readonly Submission[]): Promise<void> {
-    this.#batcher ??= await this.#start()
-    const { packer, appender } = this.#batcher
-    for (const submission of batch) submission.pack(packer)
-    const packed = packer.take()
+  async #commit(batch: PendingBatch, appender: Appender): Promise<void> {
+    const packed = batch.pack()
     // a clock that was set back must not make the journal's times descend
     this.#time = Math.max(this.#time, Date.now())
-    await appender.append(packed, this.#time, checkpointsOf(batch))
+    await appender.append(packed, this.#time, batch.checkpoints())
     this.#internals.end.note(this.key, appender.journalLength)
-    this.#length = packed.seq + packed.lines
-    let position = packed.seq
-    for (const submission of batch) {
-      submission.resolve(position)
-      position += submission.lines
-    }
+    this.#length = batch.end
+    batch.resolve()
   }
 
-  async #start(): Promise<Batcher> {
-    let tail = await this.#settled
-    // a peer that has more may have come since
-    if (isBehind(this.#log.bootstrap)) tail = await this.#findTail()
-    await this.#internals.end.begin()
-    const { routing, framing } = this.manifest
-    return {
-      packer: new Packer(createRouter(routing), framing, tail.position),
-      appender: new Appender(this.#log, tail)
+  /** Once it is known where the log goes on. */
+  #start(): Promise<Appending> {
+    this.#starting ??= this.#begin()
+    return this.#starting
+  }
+
+  async #begin(): Promise<Appending> {
+    try {
+      let tail = await this.#settled
+      // a peer that has more may have come since
+      if (isBehind(this.#log.bootstrap)) tail = await this.#findTail()
+      await this.#internals.end.begin()
+      const { routing, framing } = this.manifest
+      const queue = new BatchQueue(createRouter(routing), framing, tail.position)
+      this.#appending = { queue, appender: new Appender(this.#log, tail) }
+      return this.#appending
+    } catch (error) {
+      this.#fail(error)
+      throw this.#fault ?? translate(error)
     }
   }
 
@@ -455,13 +477,13 @@ class LogWriter implements Writer {
   }
 }
 
-/** A checkpoint whose value is known already. */
-function constant(checkpoint: Checkpoint | undefined): SubmittedCheckpoint | undefined {
-  if (checkpoint === undefined) return undefined
+/** The name of a checkpoint, and a copy of its value; null where there is none. */
+function constant(checkpoint: Checkpoint | undefined): [name: string, value: () => Uint8Array] | null {
+  if (checkpoint === undefined) return null
   const { name, value } = checkpoint
   checkCheckpointName(name)
   const bytes = encodeCheckpoint(name, value)
-  return { name, at: () => bytes, before: { lines: 0, bytes: 0 } }
+  return [name, () => bytes]
 }
 
 function closed(): NodeError {

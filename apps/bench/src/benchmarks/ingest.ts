@@ -3,7 +3,16 @@ import type { Command } from '../program.ts'
 import type { Goal, Unit } from '../report.ts'
 import { type Contender, interleave, type Sample } from '../runner.ts'
 import { KEY, PUBLISHED } from '../serve.ts'
-import { library, manyCores, type Place, rawBlocks, rawLines, rocksdb, tutorial } from '../systems.ts'
+import {
+  library,
+  manyCores,
+  type Place,
+  rawBlocks,
+  rawLines,
+  rocksdb,
+  tutorial,
+  withoutFsync
+} from '../systems.ts'
 import type { Workload } from '../workloads.ts'
 
 /** From a pipe to durable: how fast each takes a workload in, without and with the start and the end of its process. */
@@ -65,13 +74,18 @@ function rivalsIn({ lab, plan }: Bench, workload: Workload): Rival[] {
   const blocks: Rival = { name: rawBlocks.name, command: (place) => rawBlocks.write(place, exit), workload }
   const values: Rival = { name: 'raw rocksdb', command: (place) => rocksdb(place, 'lines'), workload }
   const large: Rival = { name: 'raw rocksdb 64 KiB', command: (place) => rocksdb(place, 'blocks'), workload }
-  if (unitOf(workload.name) === 'MB/s') return [{ ...blocks, goal: atLeast(0.8) }, large]
+  const unsynced: Rival = {
+    name: withoutFsync.name,
+    command: (place) => withoutFsync.write(place, { ...exit, route: workload.route }),
+    workload
+  }
+  if (unitOf(workload.name) === 'MB/s') return [{ ...blocks, goal: atLeast(0.8) }, large, unsynced]
   const tutored = {
     name: tutorial.name,
     command: (place: Place) => tutorial.write(place, exit),
     workload: shortened(lab, workload, plan.tutorialLines)
   }
-  return [lines, { ...values, goal: atLeast(1) }, blocks, large, tutored]
+  return [lines, { ...values, goal: atLeast(1) }, blocks, large, unsynced, tutored]
 }
 
 async function takeIn({ lab }: Bench, command: Command, workload: Workload): Promise<Sample> {

@@ -5,12 +5,21 @@ import { atMost, type Bench } from '../benchmark.ts'
 import type { Program } from '../program.ts'
 import { interleave, percentile, type Sample } from '../runner.ts'
 import { KEY } from '../serve.ts'
-import { manyCores, rawLine, rawTwoCores, type System, type Transport, tutorial } from '../systems.ts'
+import {
+  manyCores,
+  rawLine,
+  rawTwoCores,
+  type System,
+  type Transport,
+  tutorial,
+  withoutFsync
+} from '../systems.ts'
 
 const INTERVAL_MS = 10
 const LINE_BYTES = 100
 
-const SYSTEMS: readonly System[] = [manyCores, rawLine, rawTwoCores, tutorial]
+const RIVALS: readonly System[] = [rawLine, rawTwoCores, withoutFsync, tutorial]
+const SYSTEMS: readonly System[] = [manyCores, ...RIVALS]
 const TRANSPORTS: readonly Transport[] = ['hyperswarm', 'local']
 const METRICS = ['p50', 'p99', 'max'] as const
 
@@ -28,7 +37,7 @@ export async function live(bench: Bench): Promise<void> {
     )
   )
   for (const transport of TRANSPORTS) {
-    for (const rival of [rawLine, rawTwoCores, tutorial]) {
+    for (const rival of RIVALS) {
       for (const metric of METRICS) {
         const judged = rival === rawLine && metric !== 'max'
         report({

@@ -17,34 +17,43 @@ const SMALL_BLOCK_BYTES = 4096
 
 const NEWLINE = 0x0a
 
-/** Routes lines to cores and packs each core's into blocks. Lines of a run that lie side by side are copied in one piece. */
+/** Routes the lines of one batch to cores and packs each core's into blocks. Lines of a run that lie side by side are copied in one piece. */
 export class Packer {
   readonly #route: Router
   readonly #framing: Framing
-  #position: number
-  #seq: number
-  #order: number[] = []
-  #blocks = new Map<number, OpenBlocks>()
+  readonly #seq: number
+  readonly #order: number[] = []
+  readonly #blocks = new Map<number, OpenBlocks>()
+  #end: number
 
-  constructor(route: Router, framing: Framing, position: number) {
+  /** `seq` is the position of the first line. */
+  constructor(route: Router, framing: Framing, seq: number) {
     this.#route = route
     this.#framing = framing
-    this.#position = position
-    this.#seq = position
+    this.#seq = seq
+    this.#end = seq
   }
 
-  /** Adds all of `lines`. The caller keeps to a batch's limits. */
-  add({ bytes, ends }: Lines): void {
+  get lines(): number {
+    return this.#end - this.#seq
+  }
+
+  /** The position behind the last line. */
+  get end(): number {
+    return this.#end
+  }
+
+  /** Adds lines `first` to `next` (exclusive). The caller keeps to a batch's limits. */
+  add({ bytes, ends }: Lines, first: number, next: number): void {
     const route = this.#route
     let run = -1
     let runStart = 0
     let runLines = 0
-    let start = 0
-    for (const end of ends) {
-      const core = route(bytes, this.#position++, start, end)
-      // what follows a line without a terminator must not be glued to it
-      const isWhole = this.#framing === 'newline' && bytes[start - 1] === NEWLINE
-      if (core !== run || !isWhole || end - runStart > MAX_BLOCK_BYTES) {
+    let start = ends[first - 1] ?? 0
+    for (let line = first; line < next; line++) {
+      const end = ends[line] as number
+      const core = route(bytes, this.#end++, start, end)
+      if (core !== run || this.#framing === 'none' || end - runStart > MAX_BLOCK_BYTES) {
         if (runLines > 0) this.#place(run, bytes, runStart, start, runLines)
         run = core
         runStart = start
@@ -56,15 +65,11 @@ export class Packer {
     if (runLines > 0) this.#place(run, bytes, runStart, start, runLines)
   }
 
-  /** What was added since the last `take`. */
-  take(): PackedBatch {
+  /** The batch. Nothing can be added any more. */
+  pack(): PackedBatch {
     const blocks = new Map<number, Uint8Array[]>()
     for (const [core, open] of this.#blocks) blocks.set(core, open.take())
-    const batch = { seq: this.#seq, lines: this.#position - this.#seq, blocks, order: this.#order }
-    this.#blocks = new Map()
-    this.#order = []
-    this.#seq = this.#position
-    return batch
+    return { seq: this.#seq, lines: this.lines, blocks, order: this.#order }
   }
 
   #place(core: number, bytes: Uint8Array, start: number, end: number, lines: number): void {
@@ -74,6 +79,7 @@ export class Packer {
       this.#blocks.set(core, blocks)
     }
     blocks.add(bytes, start, end)
+    // only at the end of an input can a line have no terminator; what follows it must not be glued to it
     if (this.#framing === 'none' || bytes[end - 1] !== NEWLINE) blocks.seal()
     const last = this.#order.length - 2
     if (this.#order[last] === core) (this.#order[last + 1] as number) += lines

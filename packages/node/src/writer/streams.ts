@@ -1,63 +1,74 @@
-import type { StreamCheckpoint } from '../checkpoint.ts'
+import b4a from 'b4a'
+import type { Progress, StreamCheckpoint } from '../checkpoint.ts'
 import type { Lines } from './lines.ts'
-import { GATHERED_BYTES, Submission } from './queue.ts'
+import type { BatchQueue, PendingBatch } from './queue.ts'
 
-/** How many submissions of one stream are in memory: one is flushed while the next one fills up, and the source waits. */
-const SUBMISSIONS = 2
+/** How many batches of one stream are in memory: one is flushed while the next one fills up, and the source waits. */
+const BATCHES = 2
 
-/** Gathers the lines of one stream into submissions. */
+export interface GathererOptions {
+  readonly checkpoint: StreamCheckpoint | undefined
+  /** Called when a batch waits for a flush. */
+  readonly onbatch: () => void
+}
+
+/** Gathers the lines of one stream into batches. */
 export class Gatherer {
-  readonly #submit: (submission: Submission) => void
-  readonly #checkpoint: StreamCheckpoint | undefined
-  readonly #pending: Submission[] = []
-  #first: Submission | null = null
-  #lines = 0
-  #bytes = 0
+  readonly #queue: BatchQueue
+  readonly #options: GathererOptions
+  readonly #pending: PendingBatch[] = []
+  /** How far the stream has come with the last of those. */
+  #progress: Progress = { lines: 0, bytes: 0, last: NOTHING }
+  /** The position of the first line; null if there was none. */
+  position: number | null = null
 
-  constructor(submit: (submission: Submission) => void, checkpoint: StreamCheckpoint | undefined) {
-    this.#submit = submit
-    this.#checkpoint = checkpoint
+  constructor(queue: BatchQueue, options: GathererOptions) {
+    this.#queue = queue
+    this.#options = options
   }
 
   /** How many lines were taken. */
   get lines(): number {
-    return this.#lines
+    return this.#progress.lines
   }
 
   /** Takes all of `lines`; resolves when there is room for more. */
   async add(lines: Lines): Promise<void> {
     for (let from = 0; from < lines.ends.length; ) {
-      const topped = this.#topUp(lines, from)
-      const next = topped > from ? topped : await this.#begin(lines, from)
-      this.#lines += next - from
-      this.#bytes += (lines.ends[next - 1] ?? 0) - (lines.ends[from - 1] ?? 0)
-      from = next
+      const batch = this.#queue.last
+      const position = batch?.end ?? 0
+      const next = batch?.fill(lines, from) ?? from
+      if (batch !== null && next > from) {
+        this.position ??= position
+        this.#advance(batch, lines, from, next)
+        from = next
+        continue
+      }
+      if (this.#pending.length === BATCHES) await this.#pending.shift()?.durable
+      this.#queue.begin()
+      this.#options.onbatch()
     }
   }
 
-  /** Resolves to the position of the first line once all are durable; null if there was none. */
-  async durable(): Promise<number | null> {
-    await Promise.all(this.#pending.map((submission) => submission.durable))
-    return (await this.#first?.durable) ?? null
+  /** Resolves when all lines are durable. */
+  async durable(): Promise<void> {
+    await Promise.all(this.#pending.map((batch) => batch.durable))
   }
 
-  /** Adds to the last submission, unless a flush has it; returns the first line left out. */
-  #topUp(lines: Lines, from: number): number {
-    const filling = this.#pending.at(-1)
-    return filling === undefined || filling.taken ? from : filling.fill(lines, from)
-  }
-
-  async #begin(lines: Lines, from: number): Promise<number> {
-    if (this.#pending.length === SUBMISSIONS) await this.#pending.shift()?.durable
-    const before = { lines: this.#lines, bytes: this.#bytes }
-    const submission = new Submission(this.#checkpoint && { ...this.#checkpoint, before }, GATHERED_BYTES)
-    const filled = submission.fill(lines, from)
-    this.#submit(submission)
-    this.#pending.push(submission)
-    this.#first ??= submission
-    return filled
+  #advance(batch: PendingBatch, { bytes, ends }: Lines, from: number, next: number): void {
+    const { checkpoint } = this.#options
+    const end = ends[next - 1] ?? 0
+    const lines = this.#progress.lines + next - from
+    const taken = this.#progress.bytes + end - (ends[from - 1] ?? 0)
+    const last = checkpoint === undefined ? NOTHING : b4a.from(bytes.subarray(ends[next - 2] ?? 0, end))
+    const progress = { lines, bytes: taken, last }
+    this.#progress = progress
+    if (checkpoint !== undefined) batch.mark(checkpoint.name, () => checkpoint.at(progress))
+    if (this.#pending.at(-1) !== batch) this.#pending.push(batch)
   }
 }
+
+const NOTHING = new Uint8Array()
 
 /** `source` until it ends or `signal` aborts, whichever comes first; what `source` still waits for is not waited for. */
 export async function* until<T>(
