@@ -1,9 +1,0 @@
-declare module 'graceful-goodbye' {
-  /** Runs `handler` at SIGINT, SIGTERM or an empty event loop, lowest position first; returns its removal. */
-  const goodbye: {
-    (handler: () => unknown, position?: number): () => void
-    exiting: boolean
-    exit(): void
-  }
-  export default goodbye
-}
