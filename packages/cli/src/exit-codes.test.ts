@@ -8,7 +8,6 @@ test('every error code of ours has its exit code', () => {
     1: ['CLOSED'],
     2: ['USAGE', 'BAD_KEY', 'BAD_RULE', 'RULE_MISMATCH', 'BAD_OPTION'],
     3: ['NOT_FOUND'],
-    4: ['ENCRYPTED'],
     5: [
       'BAD_MANIFEST',
       'UNKNOWN_VERSION',

@@ -4,7 +4,6 @@ export const EXIT = {
   unexpected: 1,
   usage: 2,
   notFound: 3,
-  encryption: 4,
   integrity: 5,
   gone: 6,
   storeInUse: 7,
@@ -31,7 +30,6 @@ const CODES: ReadonlyMap<unknown, number> = new Map([
 
   // @many-cores/node
   ['NOT_FOUND', EXIT.notFound],
-  ['ENCRYPTED', EXIT.encryption],
   ['INTEGRITY', EXIT.integrity],
   ['REWRITTEN', EXIT.integrity],
   ['GONE', EXIT.gone],

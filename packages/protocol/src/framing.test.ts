@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import b4a from 'b4a'
-import { checkBlock, checkLine, endsBlock, type Framing, lineEnds } from './framing.ts'
+import { checkBlock, checkLine, type Framing, lineEnds } from './framing.ts'
 import { MAX_BLOCK_BYTES, MAX_LINE_BYTES } from './limits.ts'
 import { refuses } from './testing/golden.ts'
 
@@ -35,17 +35,6 @@ test('a plain Uint8Array and a part of a larger one are split like a Buffer', ()
   const whole = b4a.from('zero\none\ntwo')
   assert.deepEqual(lineEnds(new Uint8Array(whole), 'newline'), [5, 9, 12])
   assert.deepEqual(lineEnds(whole.subarray(5), 'newline'), [4, 7])
-})
-
-test('a line without a terminator ends its block, one with it does not', () => {
-  assert.equal(endsBlock(b4a.from('one'), 'newline'), true)
-  assert.equal(endsBlock(b4a.from('one\n'), 'newline'), false)
-  assert.equal(endsBlock(b4a.from('\n'), 'newline'), false)
-  assert.equal(endsBlock(b4a.from('one\r'), 'newline'), true)
-})
-
-test('with framing none every entry ends its block', () => {
-  for (const text of ['', '\n', 'one', 'one\n']) assert.equal(endsBlock(b4a.from(text), 'none'), true)
 })
 
 test('a line is whole with its terminator or without', () => {

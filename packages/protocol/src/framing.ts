@@ -39,11 +39,6 @@ export function checkBlock(block: Uint8Array, framing: Framing): void {
   if (newline !== -1 && newline < block.byteLength - 1) throw tooLarge(block, MAX_BLOCK_BYTES)
 }
 
-/** Whether nothing can follow `line` in its block: it has no terminator, or the framing allows one entry a block. */
-export function endsBlock(line: Uint8Array, framing: Framing): boolean {
-  return framing === 'none' || line[line.byteLength - 1] !== NEWLINE
-}
-
 /**
  * Checks that `line` is one entry of the framing.
  *

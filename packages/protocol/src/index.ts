@@ -84,7 +84,7 @@ Golden bytes, and bytes that must be refused: fixtures/manifest.json, fixtures/j
 */
 
 export { ProtocolError } from './errors.ts'
-export { checkBlock, checkLine, endsBlock, lineEnds } from './framing.ts'
+export { checkBlock, checkLine, lineEnds } from './framing.ts'
 export {
   createSuccession,
   decodeJournalRecord,

@@ -90,10 +90,6 @@ export class BatchQueue {
     this.#end = position
   }
 
-  get isEmpty(): boolean {
-    return this.#waiting.length === 0
-  }
-
   /** The last batch, if there is one that no flush has. */
   get last(): PendingBatch | null {
     return this.#waiting.at(-1) ?? null
