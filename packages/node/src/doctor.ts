@@ -22,6 +22,7 @@ import { type PeerKeyPair, peerKeyPairOf } from './network/identity.ts'
 import { checkRendezvous, checkRootLength, rendezvousRoot } from './network/local.ts'
 import { type Node, type NodeOptions, openNodeAs } from './node.ts'
 import type { Status, Via } from './status.ts'
+import { comesTrue } from './waiting.ts'
 
 /** What must hold for a connection, in the order in which it is checked. */
 export type Check =
@@ -361,18 +362,11 @@ class Patient implements AsyncDisposable {
     if (status.state === 'connected') this.#vias.add(status.via)
   }
 
-  /** Whether `condition` came true in time. */
-  async #until(condition: () => boolean): Promise<boolean> {
-    const end = performance.now() + this.#timeout
-    while (!condition() && performance.now() < end && this.#options.signal?.aborted !== true) {
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS))
-    }
-    return condition()
+  /** Resolves when `condition` has come true, or no more time is left for it. */
+  async #until(condition: () => boolean): Promise<void> {
+    await comesTrue(condition, this.#timeout, this.#options.signal).catch(ignore)
   }
 }
-
-/** Upstream has no event for all that is waited for here. */
-const POLL_MS = 50
 
 function failed(check: Check, text: string, remedy: string): Finding {
   return { check, outcome: 'failed', text, remedy, code: 'NOT_FOUND' }
@@ -406,6 +400,8 @@ function sendDatagram(host: string, port: number): Promise<void> {
 function count(number: number, one: string, many: string): string {
   return `${number} ${number === 1 ? one : many}`
 }
+
+function ignore(): void {}
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)

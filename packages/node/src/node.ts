@@ -1,5 +1,4 @@
 import { resolve } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
 import { keyToBytes, parseKey } from '@many-cores/protocol'
 import b4a from 'b4a'
 import type Hypercore from 'hypercore'
@@ -20,6 +19,7 @@ import { createSwarm } from './network/swarm.ts'
 import type { OnStatus } from './status.ts'
 import { StorageFaults } from './storage-faults.ts'
 import { type OpenStore, openStore } from './store.ts'
+import { comesTrue } from './waiting.ts'
 
 export interface NodeOptions {
   /** The directory of the store; made where there is none. One process at a time owns it. */
@@ -80,7 +80,6 @@ export interface Node {
 
 /** Hyperswarm's are 64; so many readers of one machine are to get everything from one writer, and others beside. */
 const DEFAULT_MAX_PEERS = 128
-const LOOK_POLL_MS = 10
 
 /**
  * Opens a store and gets ready to find peers; nothing is sent before a writer or a reader is opened on it.
@@ -203,10 +202,8 @@ function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: P
       return joining
     },
     looked: async ({ discoveryKey }, milliseconds, stop) => {
-      const deadline = performance.now() + milliseconds
       const isLooking = (network: Network): boolean => network.isLooking(discoveryKey as Uint8Array)
-      while (networks.some(isLooking) && performance.now() < deadline)
-        await setTimeout(LOOK_POLL_MS, undefined, { ...(stop && { signal: stop }) })
+      await comesTrue(() => !networks.some(isLooking), milliseconds, stop)
     },
     end,
     heads,

@@ -27,13 +27,14 @@ import { type FollowContext, followOrdered } from './follow/ordered.ts'
 import { followPerCore, type PerCoreContext } from './follow/percore.ts'
 import { KnownRecords } from './follow/plausible.ts'
 import { Progress } from './follow/progress.ts'
-import { refresh, type Wait } from './follow/refresh.ts'
+import { refresh } from './follow/refresh.ts'
 import { positionOf, storedEndPosition } from './follow/seek.ts'
 import { verify } from './follow/verify.ts'
 import { coreNames, rewritten } from './history.ts'
 import { type Internals, internalsOf } from './internals.ts'
 import type { Node } from './node.ts'
 import type { Verification, VerifyOptions } from './verification.ts'
+import type { Wait } from './waiting.ts'
 
 export interface ReaderOptions {
   /** How long to look for the log, in ms. Default 30,000; 0 = for ever. */

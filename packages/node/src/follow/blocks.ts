@@ -2,6 +2,7 @@ import { MAX_BLOCK_BYTES } from '@many-cores/protocol'
 import type Hypercore from 'hypercore'
 import { NodeError, translate } from '../errors.ts'
 import type { OnStatus } from '../status.ts'
+import { within } from '../waiting.ts'
 
 /** A block that exists and that nobody sends is reported after so long. */
 const STALL_MS = 5000
@@ -72,15 +73,12 @@ export async function awaitBlock(
 ): Promise<Uint8Array> {
   const { onStatus, timeout } = patience
   const stall = setTimeout(() => onStatus({ state: 'waiting', core, index }), STALL_MS)
-  let end: NodeJS.Timeout | undefined
-  const timedOut = new Promise<never>((_resolve, reject) => {
-    if (timeout > 0) end = setTimeout(() => reject(gone(core, index, timeout)), timeout)
-  })
   try {
-    return await Promise.race([block, timedOut])
+    const bytes = await within(block, { timeout })
+    if (bytes === null) throw gone(core, index, timeout)
+    return bytes
   } finally {
     clearTimeout(stall)
-    clearTimeout(end)
   }
 }
 

@@ -2,10 +2,11 @@ import type { JournalRecord, LogManifest } from '@many-cores/protocol'
 import type Hypercore from 'hypercore'
 import { NodeError } from '../errors.ts'
 import type { Verification } from '../verification.ts'
+import type { Wait } from '../waiting.ts'
 import type { Patience } from './blocks.ts'
 import type { ReadableLog } from './log.ts'
 import { followOrdered } from './ordered.ts'
-import { refresh, type Wait } from './refresh.ts'
+import { refresh } from './refresh.ts'
 
 interface VerifyContext extends Patience, Wait {
   readonly onProgress?: (lines: number) => void

@@ -3,6 +3,7 @@ import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
 import type { Answer, Packet } from 'dns-packet'
 import type multicast from 'multicast-dns'
 import type { MulticastDNS } from 'multicast-dns'
+import { within } from '../waiting.ts'
 import { siftMessages } from './sift.ts'
 
 /** What a process offers in its network: a log, under a name that does not betray its key, at a port. */
@@ -276,14 +277,8 @@ function isReplaced({ udp }: Place, address: string): boolean {
   }
 }
 
-function destroyed(socket: MulticastDNS): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, GOODBYE_MS)
-    socket.destroy(() => {
-      clearTimeout(timer)
-      resolve()
-    })
-  })
+function destroyed(socket: MulticastDNS): Promise<unknown> {
+  return within(new Promise<void>((resolve) => socket.destroy(() => resolve())), { timeout: GOODBYE_MS })
 }
 
 function ignore(): void {}

@@ -3,6 +3,7 @@ import b4a from 'b4a'
 import type HyperDHT from 'hyperdht'
 import type Hyperswarm from 'hyperswarm'
 import type { Via } from '../status.ts'
+import { within } from '../waiting.ts'
 import { type Address, parseAddress } from './address.ts'
 import { type DhtOptions, dhtOptions } from './dht-options.ts'
 import type { PeerKeyPair } from './identity.ts'
@@ -74,9 +75,13 @@ export function createSwarm(options: SwarmOptions): Network {
     watch.close()
     const opened = await swarm?.catch(() => null)
     if (!opened) return
-    if (await within(watch.isReachable() ? GOODBYE_MS : 0, opened.destroy())) return
+    const goodbye = opened.destroy().then(
+      () => true,
+      () => true
+    )
+    if (watch.isReachable() && (await within(goodbye, { timeout: GOODBYE_MS }))) return
     // the DHT first: what still asks it fails at once, and all that waits for an answer ends
-    await within(DESTROY_MS, opened.dht.destroy({ force: true }))
+    await within(opened.dht.destroy({ force: true }).catch(ignore), { timeout: DESTROY_MS })
   }
 
   const close = (): Promise<void> => {
@@ -296,23 +301,6 @@ async function isForgotten(swarm: Hyperswarm): Promise<boolean> {
 
 function remoteAddress({ rawStream }: SecretStream): string {
   return `${rawStream?.remoteHost}:${rawStream?.remotePort}`
-}
-
-/** Whether `work` ended in time, however it did. */
-async function within(milliseconds: number, work: Promise<unknown>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const timeout = new Promise<boolean>((resolve) => {
-    timer = setTimeout(resolve, milliseconds, false)
-  })
-  const ended = work.then(
-    () => true,
-    () => true
-  )
-  try {
-    return await Promise.race([ended, timeout])
-  } finally {
-    clearTimeout(timer)
-  }
 }
 
 function ignore(): void {}

@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { JournalRecord } from '@many-cores/protocol'
 import type Hypercore from 'hypercore'
 import type { Internals } from '../internals.ts'
+import { comesTrue } from '../waiting.ts'
 import { readExtent, writeExtent } from './extent.ts'
 import { countBlocks, nameOf, readRecord, type StoredLog, unfit } from './tail.ts'
 
@@ -32,8 +33,7 @@ export async function meetPeers(
   await looked(bootstrap, patience, signal)
   // not all of them share this log
   const hasAnswered = (): boolean => bootstrap.peers.filter((peer) => peer.remoteSynced).length >= peerCount()
-  const end = performance.now() + Math.min(ANSWER_MS, patience)
-  while (!hasAnswered() && performance.now() < end) await setTimeout(POLL_MS, undefined, { signal })
+  await comesTrue(hasAnswered, Math.min(ANSWER_MS, patience), signal)
 }
 
 /** Whether a connected peer says that it has more of the journal. */

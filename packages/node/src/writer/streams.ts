@@ -1,5 +1,6 @@
 import b4a from 'b4a'
 import type { Progress, StreamCheckpoint } from '../checkpoint.ts'
+import { within } from '../waiting.ts'
 import type { Lines } from './lines.ts'
 import type { BatchQueue, PendingBatch } from './queue.ts'
 
@@ -78,25 +79,13 @@ export async function* until<T>(
   const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
   try {
     while (!signal.aborted) {
-      const result = await orAbort(Promise.resolve(iterator.next()), signal)
+      const result = await within(Promise.resolve(iterator.next()), { signal })
       if (result === null || result.done === true) return
       yield result.value
     }
   } finally {
     Promise.resolve(iterator.return?.()).catch(ignore)
   }
-}
-
-/** What `next` gives, or null once `signal` aborts. Not a race with one promise for all: that would keep every item for ever. */
-function orAbort<T>(next: Promise<T>, signal: AbortSignal): Promise<T | null> {
-  return new Promise((resolve, reject) => {
-    const onabort = (): void => resolve(null)
-    // the source may have aborted it just now
-    if (signal.aborted) onabort()
-    signal.addEventListener('abort', onabort, { once: true })
-    const forget = (): void => signal.removeEventListener('abort', onabort)
-    next.finally(forget).then(resolve, reject)
-  })
 }
 
 function ignore(): void {}
