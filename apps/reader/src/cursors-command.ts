@@ -1,5 +1,5 @@
-import { commonOptions } from '@many-cores/cli'
-import { type Command, defineCommand } from './command.ts'
+import { type Command, commonOptions, defineCommand } from '@many-cores/cli'
+import { KEY } from './command.ts'
 import { parsePlace } from './place.ts'
 
 /** `reader cursors KEY` */
@@ -34,7 +34,9 @@ export const cursors: Command = defineCommand({
       'reader cursors --remove old KEY'
     ]
   },
-  start: async (key, values, context) => {
+  positional: KEY,
+  begins: 'opening the store',
+  start: async (values, context, key) => {
     const { manageCursors } = await import('./cursors.ts')
     return manageCursors(key, values, context)
   }

@@ -1,7 +1,6 @@
-import { oneLine, type RunContext, UsageError } from '@many-cores/cli'
+import { type NodeValues, oneLine, openProgramNode, type RunContext, UsageError } from '@many-cores/cli'
 import { type Bound, type Cursor, type Cursors, openCursors, openReader, type Place } from '@many-cores/node'
 import type { Move } from './cursors-command.ts'
-import { type NodeValues, openReaderNode } from './open.ts'
 
 export interface CursorsValues extends NodeValues {
   readonly set: readonly Move[]
@@ -12,7 +11,7 @@ export interface CursorsValues extends NodeValues {
 
 /** Moves and removes cursors of the log of `key`; where neither is asked for, prints them. */
 export async function manageCursors(key: string, values: CursorsValues, context: RunContext): Promise<void> {
-  await using node = await openReaderNode(values, context)
+  await using node = await openProgramNode(values, context)
   await using cursors = await openCursors(node, key)
   const locate = async (bound: Bound): Promise<Place> => {
     if (typeof bound === 'number' && bound >= 0) return bound

@@ -1,8 +1,6 @@
-import { EXIT, exitCodeOf, networkOf, type RunContext } from '@many-cores/cli'
+import { EXIT, exitCodeOf, type NodeValues, networkOf, type RunContext, storageOf } from '@many-cores/cli'
 import { diagnose, type Finding } from '@many-cores/node'
 import type { CoreKey } from '@many-cores/protocol'
-import type { NodeValues } from './open.ts'
-import { storageOf } from './recover.ts'
 
 export interface DoctorValues extends NodeValues {
   readonly json: boolean
@@ -26,7 +24,7 @@ export async function examine(
   // whoever answers is let in
   const { bootstrap, local, lan, relay } = await networkOf(values, env)
   const network = { bootstrap, local, lan, ...(relay !== undefined && { relay }) }
-  const storage = storageOf(values.storage, context)
+  const storage = storageOf(values, context)
   const options = { ...network, storage, timeout: values.timeout * 1000, signal }
   let code: number = EXIT.done
   for await (const finding of diagnose({ ...options, ...(key !== undefined && { key }) })) {

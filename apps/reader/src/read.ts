@@ -1,4 +1,4 @@
-import { type RunContext, resolvePath } from '@many-cores/cli'
+import { openProgramNode, type RunContext, resolvePath, storageOf } from '@many-cores/cli'
 import {
   type Batch,
   type Cursor,
@@ -12,10 +12,9 @@ import { createPaint, hasColors } from './colors.ts'
 import { selectCores } from './cores.ts'
 import { openFileSink } from './file-sink.ts'
 import { createTemplateFormat, createTextFormat, type Format, formatJson, formatRaw } from './format.ts'
-import { openReaderNode } from './open.ts'
 import type { ReadValues } from './options.ts'
 import type { From } from './place.ts'
-import { freeBytes, moveAside, storageOf, untilSpace } from './recover.ts'
+import { freeBytes, moveAside, untilSpace } from './recover.ts'
 import { createStdoutSink, type Sink } from './sink.ts'
 
 /**
@@ -24,7 +23,7 @@ import { createStdoutSink, type Sink } from './sink.ts'
  */
 export async function read(key: string, values: ReadValues, context: RunContext): Promise<void> {
   const delivery: Delivery = { place: null, cursors: [], isRebuilt: false }
-  const storage = storageOf(values.storage, context)
+  const storage = storageOf(values, context)
   while (true) {
     try {
       return await deliver(key, { values, delivery }, context)
@@ -57,7 +56,7 @@ interface Attempt {
 }
 
 async function deliver(key: string, { values, delivery }: Attempt, context: RunContext): Promise<void> {
-  const node = await openReaderNode(values, context)
+  const node = await openProgramNode(values, context)
   try {
     await deliverFrom(node, key, { values, delivery }, context)
   } finally {
@@ -128,7 +127,7 @@ async function openSink(reader: Reader, { values, delivery }: Attempt, context: 
     return createStdoutSink(context.print, format, {
       cursor,
       from: delivery.place ?? from,
-      space: () => freeBytes(storageOf(values.storage, context)),
+      space: () => freeBytes(storageOf(values, context)),
       signal: context.signal,
       ondelivered: (place) => {
         delivery.place = place

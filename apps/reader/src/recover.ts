@@ -1,6 +1,6 @@
 import { rename, statfs } from 'node:fs/promises'
 import { setTimeout } from 'node:timers/promises'
-import { defaultStorage, type RunContext, resolvePath } from '@many-cores/cli'
+import type { RunContext } from '@many-cores/cli'
 
 /** How often it is looked whether there is space again … */
 const LOOK_MS = 500
@@ -10,11 +10,6 @@ const MORE_BYTES = 1024 * 1024
 
 /** … and after so long it is tried in any case. */
 const RETRY_MS = 30_000
-
-/** The directory of the reader's store. */
-export function storageOf(storage: string | undefined, { env }: RunContext): string {
-  return storage === undefined ? defaultStorage('reader', env) : resolvePath(storage, env)
-}
 
 /** Says that the disk is full, and resolves when there is space again, or it is worth a try. Throws at the context's signal. */
 export async function untilSpace(

@@ -1,6 +1,5 @@
-import type { RunContext } from '@many-cores/cli'
+import { type NodeValues, openProgramNode, type RunContext } from '@many-cores/cli'
 import { openReader, type Verification } from '@many-cores/node'
-import { type NodeValues, openReaderNode } from './open.ts'
 
 /** Verifies the log of `key` and prints what was read. */
 export async function verifyLog(
@@ -9,7 +8,7 @@ export async function verifyLog(
   context: RunContext
 ): Promise<void> {
   const { signal, status, print } = context
-  await using node = await openReaderNode(values, context)
+  await using node = await openProgramNode(values, context)
   const timeout = values.timeout * 1000
   await using reader = await openReader(node, key, { timeout, signal })
   status.state('verifying')

@@ -46,12 +46,3 @@ export const help: HelpText = {
     'writer --local     (type lines; only this machine can read them)'
   ]
 }
-
-/** The command line of `writer id`. */
-export const idOptions = commonOptions('writer')
-
-export const idHelp: HelpText = {
-  usage: 'writer id [options]',
-  about:
-    "Prints this store's public key among peers, which others name with --allow; the same at every start. It is not the key of the log."
-}

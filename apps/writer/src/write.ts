@@ -1,7 +1,6 @@
-import { type OptionValues, type RunContext, resolvePath } from '@many-cores/cli'
+import { type OptionValues, openProgramNode, type RunContext, resolvePath } from '@many-cores/cli'
 import { openWriter, type Writer } from '@many-cores/node'
 import { publishFile } from './file/publish-file.ts'
-import { openWriterNode } from './open.ts'
 import type { options } from './options.ts'
 import { readInput } from './stdin.ts'
 
@@ -11,7 +10,7 @@ type Values = OptionValues<typeof options>
 export async function write(values: Values, context: RunContext): Promise<void> {
   const { signal, status, print } = context
   const { route, exit, acks } = values
-  await using node = await openWriterNode(values, context)
+  await using node = await openProgramNode(values, context)
   await using writer = await openWriter(node, { signal, ...(route !== undefined && { routing: route }) })
   await print(`main core key: ${writer.key}\n`)
   const count = await publish(writer, values, context)

@@ -1,3 +1,4 @@
+import { type CoreKey, parseKey } from '@many-cores/protocol'
 import type { BooleanOption, NumberOption, StringOption } from './option-table.ts'
 import type { StatusLevel } from './status.ts'
 
@@ -6,10 +7,10 @@ export type CommonOptions = {
   readonly storage: StringOption<string>
   readonly fsync: BooleanOption & { readonly default: true }
   readonly bootstrap: StringOption<string> & { readonly multiple: true }
-  readonly relay: StringOption<string>
+  readonly relay: StringOption<CoreKey> & { readonly parse: (text: string) => CoreKey }
   readonly lan: BooleanOption & { readonly default: true }
   readonly local: BooleanOption
-  readonly allow: StringOption<string> & { readonly multiple: true }
+  readonly allow: CommonOptions['relay'] & { readonly multiple: true }
   readonly 'allow-file': StringOption<string>
   readonly 'max-peers': NumberOption & { readonly integer: true }
   readonly quiet: BooleanOption
@@ -41,6 +42,7 @@ export function commonOptions(name: string): CommonOptions {
     relay: {
       type: 'string',
       value: 'KEY',
+      parse: parseKey,
       help: 'Public key of a relay, for peers whose NATs let no direct connection come about'
     },
     lan: { type: 'boolean', default: true, help: 'Find peers in the same network by multicast DNS, too' },
@@ -49,6 +51,7 @@ export function commonOptions(name: string): CommonOptions {
       type: 'string',
       value: 'PUBLICKEY',
       multiple: true,
+      parse: parseKey,
       help: `Connect only to the peer with this key, which \`reader id\` or \`writer id\` printed there`
     },
     'allow-file': {

@@ -1,20 +1,22 @@
+export { defineCommand, idCommand, runProgram } from './command.ts'
 export { commonOptions, levelOf } from './common-options.ts'
 export { StopReason, UsageError } from './errors.ts'
 export { EXIT, exitCodeOf } from './exit-codes.ts'
 export { formatHelp } from './help.ts'
 export { networkOf } from './network-options.ts'
+export { openProgramNode, storageOf } from './node.ts'
 export { parseOptions } from './options.ts'
-export { defaultStorage, resolvePath } from './paths.ts'
-export { reportTo } from './report.ts'
+export { resolvePath } from './paths.ts'
 export { run } from './run.ts'
 export { createStatus } from './status.ts'
 export { messageOf, oneLine } from './text.ts'
-export { readVersion } from './version.ts'
 
+export type { Command, CommandDefinition, ProgramOptions } from './command.ts'
 export type { CommonOptions } from './common-options.ts'
 export type { StopCode } from './errors.ts'
 export type { HelpText } from './help.ts'
 export type { NetworkChoice, NetworkValues } from './network-options.ts'
+export type { NodeValues } from './node.ts'
 export type {
   BooleanOption,
   Environment,
@@ -24,7 +26,7 @@ export type {
   OptionValues,
   StringOption
 } from './option-table.ts'
-export type { OptionSource, ParsedOptions, Positional } from './options.ts'
+export type { OptionSource, ParsedOptions, Positional, Word } from './options.ts'
 export type { Main, RunContext, RunOptions } from './run.ts'
 export type { Progress } from './progress.ts'
 export type { Status, StatusLevel, StatusOptions, Terminal } from './status.ts'

@@ -1,4 +1,6 @@
 import { readFile } from 'node:fs/promises'
+import type { NodeOptions } from '@many-cores/node'
+import { type CoreKey, parseKey } from '@many-cores/protocol'
 import type { CommonOptions } from './common-options.ts'
 import { UsageError } from './errors.ts'
 import type { Environment, OptionValues } from './option-table.ts'
@@ -12,14 +14,8 @@ export type NetworkValues = Pick<
 >
 
 /** Where a node of `openNode` finds its peers, and whom it lets in. */
-export interface NetworkChoice {
-  readonly bootstrap: readonly string[]
-  readonly local: boolean
-  readonly lan: boolean
-  readonly relay?: string
-  readonly allow?: readonly string[]
-  readonly maxPeers?: number
-}
+export type NetworkChoice = Required<Pick<NodeOptions, 'bootstrap' | 'local' | 'lan'>> &
+  Pick<NodeOptions, 'relay' | 'allow' | 'maxPeers'>
 
 /**
  * The same for `openNode`; `--local` beats that `--lan` is the default.
@@ -35,7 +31,6 @@ export async function networkOf(values: NetworkValues, env: Environment): Promis
     const { parseAddress } = await import('@many-cores/node')
     for (const address of bootstrap) checked('--bootstrap', () => parseAddress(address))
   }
-  if (relay !== undefined) (await keyCheck())('--relay', relay)
   const allow = await allowedBy(values, env)
   return {
     bootstrap,
@@ -51,24 +46,18 @@ export async function networkOf(values: NetworkValues, env: Environment): Promis
 async function allowedBy(
   { allow, 'allow-file': file }: NetworkValues,
   env: Environment
-): Promise<string[] | null> {
-  if (allow.length === 0 && file === undefined) return null
-  const check = await keyCheck()
-  const keys = allow.map((text) => check('--allow', text))
-  if (file === undefined) return keys
-  const lines = await readLines(resolvePath(file, env))
-  for (const [index, line] of lines.entries()) {
+): Promise<readonly CoreKey[] | null> {
+  if (file === undefined) return allow.length === 0 ? null : allow
+  const text = await readFile(resolvePath(file, env), 'utf8').catch((error: unknown) => {
+    throw new UsageError(`--allow-file: ${messageOf(error)}`, { cause: error })
+  })
+  const keys = [...allow]
+  for (const [index, line] of text.split('\n').entries()) {
     const [word = ''] = line.replace(/#.*/, '').trim().split(/\s+/)
-    if (word !== '') keys.push(check(`--allow-file, line ${index + 1}`, word))
+    if (word !== '') keys.push(checked(`--allow-file, line ${index + 1}`, () => parseKey(word)))
   }
   if (keys.length === 0) throw new UsageError('--allow-file names no key: nobody could connect')
   return keys
-}
-
-async function keyCheck(): Promise<(where: string, text: string) => string> {
-  // loaded here: --help does not pay for it
-  const { parseKey } = await import('@many-cores/protocol')
-  return (where, text) => checked(where, () => parseKey(text))
 }
 
 function checked<T>(where: string, parse: () => T): T {
@@ -76,13 +65,5 @@ function checked<T>(where: string, parse: () => T): T {
     return parse()
   } catch (error) {
     throw new UsageError(`${where}: ${messageOf(error)}`, { cause: error })
-  }
-}
-
-async function readLines(path: string): Promise<string[]> {
-  try {
-    return (await readFile(path, 'utf8')).split('\n')
-  } catch (error) {
-    throw new UsageError(`--allow-file: ${messageOf(error)}`, { cause: error })
   }
 }

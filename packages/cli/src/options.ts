@@ -14,7 +14,13 @@ export interface Positional {
   readonly help?: string
   /** The environment variable that may have it instead: every user of a machine can see the arguments of a program. */
   readonly variable?: string
+  readonly parse?: (text: string) => unknown
 }
+
+/** What a positional gives: its text, or what `parse` makes of it. */
+export type Word<P extends Positional | undefined> =
+  | (P extends { readonly parse: (text: string) => infer T } ? T : string)
+  | (P extends { readonly required: true } ? never : undefined)
 
 /** Where the values come from: a flag beats the environment, which beats the default. */
 export interface OptionSource<P extends Positional | undefined = Positional | undefined> {
@@ -31,7 +37,7 @@ export type ParsedOptions<T extends OptionTable, P extends Positional | undefine
   | {
       readonly asks: 'run'
       readonly values: OptionValues<T>
-      readonly positional: P extends { readonly required: true } ? string : string | undefined
+      readonly positional: Word<P>
     }
 
 type Given = Map<string, { readonly texts: string[]; on: boolean }>
@@ -112,28 +118,22 @@ function unknownOption(table: OptionTable, name: string, rawName: string): Usage
   return new UsageError(`unknown option ${oneLine(rawName)}${question}`)
 }
 
-function onlyWord(
-  tokens: readonly Token[],
-  positional: Positional | undefined,
-  env: Environment
-): string | undefined {
+function onlyWord(tokens: readonly Token[], positional: Positional | undefined, env: Environment): unknown {
   const words = tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []))
   const [word, second] = words
   if (positional === undefined) {
     if (word !== undefined) throw new UsageError(`unexpected argument ${quote(word)}: only options are taken`)
     return undefined
   }
-  const { name, required, help, variable } = positional
+  const { name, required, help, variable, parse = (text: string): string => text } = positional
   if (second !== undefined) {
     throw new UsageError(`unexpected argument ${quote(second)}: only one ${name} is taken`)
   }
   if (word === '') throw new UsageError(`${name} is empty; is a variable not set?`)
-  const fallback = variable === undefined ? '' : (env[variable]?.trim() ?? '')
-  if (word === undefined && fallback !== '') return fallback
-  if (word === undefined && required) {
-    throw new UsageError(`${name} is missing${help === undefined ? '' : `: ${help}`}`)
-  }
-  return word
+  const text = word ?? (variable === undefined ? '' : (env[variable]?.trim() ?? ''))
+  if (text !== '') return parse(text)
+  if (required) throw new UsageError(`${name} is missing${help === undefined ? '' : `: ${help}`}`)
+  return undefined
 }
 
 function settle(option: Option, name: string, given: Given, env: Environment): unknown {
