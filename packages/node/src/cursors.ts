@@ -23,14 +23,14 @@ export interface Cursors {
 /** Opens the cursors of the log with this key, without looking for peers. Throws ProtocolError `BAD_KEY`; NodeError `CLOSED`. */
 export async function openCursors(node: Node, key: string): Promise<Cursors> {
   const parsed = parseKey(key)
-  const { store, wal, adopt, forget } = internalsOf(node)
-  return await adopt(async () => {
+  const { store, wal, children } = internalsOf(node)
+  return await children.adopt(async () => {
     const bootstrap = store.get({ key: keyToBytes(parsed) })
     try {
       await bootstrap.ready()
       const length = await storedLength(bootstrap, parsed)
       const close = async (): Promise<void> => {
-        forget(cursors)
+        children.forget(cursors)
         await bootstrap.close()
       }
       const cursors: Cursors = {

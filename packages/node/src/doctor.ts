@@ -270,9 +270,9 @@ class Patient implements AsyncDisposable {
     const check = 'peer'
     const node = this.#node as Node
     const core = this.#core as Hypercore
-    const { whyAlone, whyRefused } = internalsOf(node)
+    const { whyAlone, peers } = internalsOf(node)
     await this.#until(() => core.peers.length > 0)
-    const refused = core.peers.length > 0 ? null : whyRefused()
+    const refused = core.peers.length > 0 ? null : peers.whyRefused()
     if (refused?.reason === 'full')
       return failed(check, refused.text, 'give that peer a larger --max-peers, or wait for a place')
     if (refused?.reason === 'not-allowed') return failed(check, refused.text, this.#howToBeAllowed)

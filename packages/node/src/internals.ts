@@ -1,12 +1,12 @@
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
-import type { Child } from './children.ts'
+import type { Children } from './children.ts'
 import type { CleanEnd } from './clean-end.ts'
 import type { Damage } from './damage.ts'
 import { NodeError } from './errors.ts'
 import type { Heads } from './heads.ts'
 import type { History } from './history.ts'
-import type { WhyRefused } from './network/peers.ts'
+import type { Peers } from './network/peers.ts'
 import type { OnStatus } from './status.ts'
 import type { StorageFaults } from './storage-faults.ts'
 import type { WalSync } from './wal-sync.ts'
@@ -33,18 +33,10 @@ export interface Internals {
   readonly faults: StorageFaults
   /** How the store's last writer ended, and how this one does. */
   readonly end: CleanEnd
-  /** How many peers are connected now. */
-  readonly peerCount: () => number
+  readonly peers: Peers
   /** Why nobody is connected, for people. */
   readonly whyAlone: () => string
-  /** Who refuses whom now; null if nobody does. */
-  readonly whyRefused: () => WhyRefused | null
-  /** Whether a connected peer, by its public key in hex, syncs what it stores before it says that it has it. */
-  readonly isSyncing: (peer: string) => boolean
-  /** Opens a child of the node: it is closed before the store. See `Children.adopt`. */
-  readonly adopt: <Opened extends Child>(open: (closing: AbortSignal) => Promise<Opened>) => Promise<Opened>
-  /** A child was closed. */
-  readonly forget: (child: Child) => void
+  readonly children: Children
   /** Takes the store's log for a writer, and returns what gives it back. Throws NodeError `STORE_IN_USE` where one has it. */
   readonly takeLog: () => () => void
 }

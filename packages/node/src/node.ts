@@ -12,8 +12,8 @@ import { dropInternals, setInternals } from './internals.ts'
 import { parseAddress } from './network/address.ts'
 import { PEER_KEY_NAME, type PeerKeyPair } from './network/identity.ts'
 import { createLan } from './network/lan.ts'
-import { checkRootLength, createLocalNetwork } from './network/local.ts'
-import type { Network, NetworkEvents } from './network/network.ts'
+import { checkRootLength, createLocalNetwork, rendezvousRoot } from './network/local.ts'
+import type { Network, NetworkOptions } from './network/network.ts'
 import { createPeers } from './network/peers.ts'
 import { createSwarm } from './network/swarm.ts'
 import type { OnStatus } from './status.ts'
@@ -142,14 +142,7 @@ function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: P
       for (const network of networks) network.lose(peer)
     }
   })
-  const networks = createNetworks(keyPair, settled, {
-    onconnection: peers.add,
-    onStatus: report,
-    isReached: peers.isReached,
-    isAllowed: peers.isAllowed,
-    isRefusing: peers.isRefusing,
-    isFull: peers.isFull
-  })
+  const networks = createNetworks({ ...peers, keyPair, onStatus: report }, settled)
   const children = new Children()
 
   const node: Node = {
@@ -210,12 +203,9 @@ function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: P
     damage,
     history: new History(store, storage),
     faults: new StorageFaults(store, wal),
-    peerCount: peers.count,
-    whyRefused: peers.whyRefused,
+    peers,
     whyAlone: () => peers.whyRefused()?.text ?? whyAlone(networks, settled.local),
-    isSyncing: peers.isSyncing,
-    adopt: (open) => children.adopt(open),
-    forget: (child) => children.forget(child),
+    children,
     takeLog: () => {
       if (hasWriter) throw new NodeError('STORE_IN_USE', 'this node has a writer already: close it first')
       hasWriter = true
@@ -235,19 +225,13 @@ async function runAll(steps: ReadonlyArray<() => Promise<void>>): Promise<void> 
 }
 
 function createNetworks(
-  keyPair: PeerKeyPair,
-  { bootstrap, local, lan, rendezvous, relayKey, maxPeers }: Settled,
-  events: NetworkEvents
+  options: NetworkOptions,
+  { bootstrap, local, lan, rendezvous = rendezvousRoot(), relayKey: relay, maxPeers }: Settled
 ): readonly Network[] {
-  const here = createLocalNetwork({
-    keyPair,
-    ...events,
-    ...(rendezvous === undefined ? {} : { root: rendezvous })
-  })
+  const here = createLocalNetwork({ ...options, root: rendezvous })
   if (local) return [here]
-  const relay = relayKey === null ? {} : { relay: relayKey }
-  const world = createSwarm({ keyPair, bootstrap, maxPeers, ...events, ...relay })
-  return lan ? [here, createLan({ keyPair, ...events }), world] : [here, world]
+  const world = createSwarm({ ...options, bootstrap, maxPeers, relay })
+  return lan ? [here, createLan(options), world] : [here, world]
 }
 
 /** Peers that were found and did not answer say more than networks where nobody was. */

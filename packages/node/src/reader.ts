@@ -148,7 +148,7 @@ export async function openReader(node: Node, key: string, options: ReaderOptions
   const parsed = parseKey(key)
   signal?.throwIfAborted()
   const internals = internalsOf(node)
-  return await internals.adopt((closing) => {
+  return await internals.children.adopt((closing) => {
     const end = signal === undefined ? closing : AbortSignal.any([closing, signal])
     return openLogReader(internals, parsed, { timeout, signal: end })
   })
@@ -201,18 +201,14 @@ async function firstBlock(bootstrap: Hypercore, timeout: number, internals: Inte
   }
 }
 
-function whyNotFound(
-  bootstrap: Hypercore,
-  timeout: number,
-  { peerCount, whyAlone, whyRefused }: Internals
-): string {
+function whyNotFound(bootstrap: Hypercore, timeout: number, { peers, whyAlone }: Internals): string {
   const seconds = `after ${timeout / 1000} s`
-  const peers = peerCount()
-  if (peers === 0) return `${whyAlone()} (${seconds})`
-  const refused = whyRefused()
+  const count = peers.count()
+  if (count === 0) return `${whyAlone()} (${seconds})`
+  const refused = peers.whyRefused()
   // who has just been called again has not refused again yet
   if (refused !== null && bootstrap.peers.length === 0) return `${refused.text} (${seconds})`
-  const answered = peers === 1 ? 'one peer answered' : `${peers} peers answered`
+  const answered = count === 1 ? 'one peer answered' : `${count} peers answered`
   if (bootstrap.peers.length === 0)
     return `${answered}, but none has this log: is the key right? (${seconds})`
   const know = bootstrap.peers.length === 1 ? 'one knows' : `${bootstrap.peers.length} know`
@@ -356,7 +352,7 @@ class LogReader implements Reader {
   async #end(): Promise<void> {
     this.#ending.abort()
     this.#unwatch()
-    this.#internals.forget(this)
+    this.#internals.children.forget(this)
     await this.#log.close()
   }
 

@@ -147,7 +147,7 @@ export async function openWriter(node: Node, options: WriterOptions = {}): Promi
   const internals = internalsOf(node)
   const giveBack = internals.takeLog()
   try {
-    return await internals.adopt(async (closing) => {
+    return await internals.children.adopt(async (closing) => {
       const signal = options.signal === undefined ? closing : AbortSignal.any([closing, options.signal])
       return await openLogWriter(internals, { ...options, signal, giveBack })
     })
@@ -297,7 +297,7 @@ class LogWriter implements Writer {
     if (!Number.isSafeInteger(peers) || peers < 0)
       throw new NodeError('BAD_OPTION', `${peers} is no number of peers`)
     const { bootstrap, manifest, openCore } = this.#log
-    const { isSyncing, onStatus } = this.#internals
+    const { peers: connected, onStatus } = this.#internals
     try {
       await this.#settled
       const data = await Promise.all(manifest.cores.map((_, index) => openCore(index)))
@@ -307,7 +307,7 @@ class LogWriter implements Writer {
         {
           peers,
           signal: this.#stop(signal),
-          isCounted: isSyncing,
+          isCounted: connected.isSyncing,
           onHolding: (holding) => onStatus({ state: 'acknowledging', holding, peers })
         }
       )
@@ -338,7 +338,7 @@ class LogWriter implements Writer {
     await this.#starting?.catch(ignore)
     await this.#flushing
     this.#unwatch()
-    this.#internals.forget(this)
+    this.#internals.children.forget(this)
     await this.#appending?.appender.close()
     await this.#log.close()
     this.#giveBack()

@@ -3,8 +3,7 @@ import { createServer, connect as dial, type Server, type Socket } from 'node:ne
 import SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import { Beacon, type FoundService } from './beacon.ts'
-import type { PeerKeyPair } from './identity.ts'
-import type { Network, NetworkEvents } from './network.ts'
+import { announced, type Network, type NetworkOptions, type Search, usability } from './network.ts'
 
 /** In one's own network a handshake takes milliseconds. */
 const HANDSHAKE_TIMEOUT_MS = 5000
@@ -27,23 +26,12 @@ const MAX_CALLS = 64
 /** … and so many counted. */
 const MAX_FOUND = 1024
 
-export interface LanOptions extends NetworkEvents {
-  readonly keyPair: PeerKeyPair
-}
-
 /**
  * Finds peers in the network that this machine is in, without the internet: by multicast DNS service discovery, over TCP,
  * encrypted and authenticated by Noise as everywhere.
  */
-export function createLan(options: LanOptions): Network {
-  const lan = new Lan(options)
-  return {
-    join: (discoveryKey) => lan.join(discoveryKey),
-    lose: () => lan.look(),
-    search: () => lan.search(),
-    isLooking: (discoveryKey) => lan.isLooking(discoveryKey),
-    close: () => lan.close()
-  }
+export function createLan(options: NetworkOptions): Network {
+  return new Lan(options)
 }
 
 /**
@@ -54,8 +42,8 @@ export function lanName(discoveryKey: Uint8Array): string {
   return createHash('sha256').update('many-cores/lan').update(discoveryKey).digest('hex').slice(0, 32)
 }
 
-class Lan {
-  readonly #options: LanOptions
+class Lan implements Network {
+  readonly #options: NetworkOptions
   readonly #peer: string
   /** By the logs' names, how long the first look for each goes on. */
   readonly #logs = new Map<string, number>()
@@ -68,15 +56,12 @@ class Lan {
   #fault: string | null = null
   #closing: Promise<void> | null = null
 
-  constructor(options: LanOptions) {
+  constructor(options: NetworkOptions) {
     this.#options = options
     this.#peer = b4a.toString(options.keyPair.publicKey, 'hex')
     this.#beacon = new Beacon({
       onfound: (service) => this.#meet(service),
-      onfault: (reason) =>
-        options.onStatus(
-          reason === null ? { state: 'reachable', via: 'lan' } : { state: 'unreachable', via: 'lan', reason }
-        )
+      onfault: (reason) => options.onStatus(usability('lan', reason))
     })
   }
 
@@ -98,19 +83,18 @@ class Lan {
     this.#logs.set(log, performance.now() + FIRST_LOOK_MS)
   }
 
-  look(): void {
+  lose(): void {
     if (this.#closing === null) this.#beacon.look()
   }
 
-  search(): { found: number; reason: string } {
+  search(): Search {
     const found = this.#found.size
     if (found === 0) {
       const reason = this.#beacon.fault ?? this.#fault ?? 'nobody in this network announces it'
       return { found, reason }
     }
-    const announce = found === 1 ? 'a peer announces it' : `${found} peers announce it`
     const why = this.#fault === null ? '' : `: ${this.#fault}`
-    return { found, reason: `${announce} in this network, but did not answer${why}` }
+    return { found, reason: `${announced(found)} in this network, but did not answer${why}` }
   }
 
   close(): Promise<void> {
@@ -194,7 +178,7 @@ class Lan {
         stream.setTimeout(SILENCE_TIMEOUT_MS)
       })
       .catch(ignore)
-    this.#options.onconnection({ stream, via: 'lan' })
+    this.#options.add({ stream, via: 'lan' })
     return stream
   }
 
@@ -202,7 +186,7 @@ class Lan {
   #say(reason: string): void {
     if (this.#fault === reason) return
     this.#fault = reason
-    this.#options.onStatus({ state: 'unreachable', via: 'lan', reason })
+    this.#options.onStatus(usability('lan', reason))
   }
 }
 

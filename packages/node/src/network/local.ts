@@ -3,12 +3,11 @@ import { once } from 'node:events'
 import { lstat, mkdir, readdir, rename, unlink } from 'node:fs/promises'
 import { createServer, connect as dial, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
-import { isAbsolute, join } from 'node:path'
+import { basename, isAbsolute, join } from 'node:path'
 import SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import { NodeError } from '../errors.ts'
-import type { PeerKeyPair } from './identity.ts'
-import type { Network, NetworkEvents } from './network.ts'
+import { type Network, type NetworkOptions, usability } from './network.ts'
 
 /** Every process meets the others when it starts; this finds whoever was missed, e.g. after a full backlog. */
 const RESCAN_INTERVAL_MS = 3000
@@ -41,10 +40,9 @@ const REFUSED_MS = 1000
 /** … it is not repeated for so long. */
 const REST_MS = 5000
 
-export interface LocalOptions extends NetworkEvents {
-  readonly keyPair: PeerKeyPair
-  /** Where the rendezvous directories are; `rendezvousRoot()` unless a test says otherwise. */
-  readonly root?: string
+export interface LocalOptions extends NetworkOptions {
+  /** Where the rendezvous directories are: `rendezvousRoot()` unless the user says otherwise. */
+  readonly root: string
 }
 
 /**
@@ -53,41 +51,16 @@ export interface LocalOptions extends NetworkEvents {
  * the other.
  */
 export function createLocalNetwork(options: LocalOptions): Network {
-  const { keyPair, root, onconnection, onStatus } = options
   /** By the logs' discovery keys, in hex. */
   const meetings = new Map<string, Meeting>()
   let closing: Promise<void> | null = null
-
-  const join = async (discoveryKey: Uint8Array, isWriter: boolean): Promise<void> => {
-    if (closing !== null) return
-    const meeting = new Meeting({
-      directory: meetingDirectory(root ?? rendezvousRoot(), discoveryKey),
-      id: idOf(keyPair.publicKey),
-      isWriter,
-      isFull: options.isFull,
-      onfault: (reason) =>
-        onStatus(
-          reason === null
-            ? { state: 'reachable', via: 'local' }
-            : { state: 'unreachable', via: 'local', reason }
-        ),
-      onsocket: async (socket, called) => {
-        const stream = new SecretStream(called !== null, socket, { keyPair })
-        onconnection({ stream, via: 'local', isWriter: called?.isWriter ?? false })
-        return (await stream.opened) ? idOf(stream.remotePublicKey) : null
-      }
-    })
-    meetings.set(b4a.toString(discoveryKey, 'hex'), meeting)
-    await meeting.open()
-  }
-
-  const close = (): Promise<void> => {
-    closing ??= Promise.all([...meetings.values()].map((meeting) => meeting.close())).then(() => undefined)
-    return closing
-  }
-
   return {
-    join,
+    join: async (discoveryKey, isWriter) => {
+      if (closing !== null) return
+      const meeting = new Meeting(options, discoveryKey, isWriter)
+      meetings.set(b4a.toString(discoveryKey, 'hex'), meeting)
+      await meeting.open()
+    },
     // every directory is looked through all the time
     lose: ignore,
     search: () => {
@@ -95,7 +68,10 @@ export function createLocalNetwork(options: LocalOptions): Network {
       return { found: 0, reason: fault ?? 'no other process on this machine has it open' }
     },
     isLooking: (discoveryKey) => meetings.get(b4a.toString(discoveryKey, 'hex'))?.isCalling ?? false,
-    close
+    close: () => {
+      closing ??= Promise.all([...meetings.values()].map((meeting) => meeting.close())).then(ignore)
+      return closing
+    }
   }
 }
 
@@ -134,10 +110,6 @@ export async function checkRendezvous(root: string): Promise<void> {
   await new Promise<void>((resolve) => server.close(() => resolve()))
 }
 
-function meetingDirectory(root: string, discoveryKey: Uint8Array): string {
-  return join(root, b4a.toString(discoveryKey.subarray(0, 8), 'hex'))
-}
-
 /** A store has one process and one key pair, so the key names the socket: whoever restarts takes its old place. */
 function idOf(publicKey: Uint8Array): string {
   return b4a.toString(publicKey.subarray(0, 8), 'hex')
@@ -150,21 +122,13 @@ interface Neighbour {
   readonly path: string
 }
 
-interface MeetingOptions {
-  readonly directory: string
-  readonly id: string
-  readonly isWriter: boolean
-  readonly isFull: () => boolean
-  /** Why others cannot find us here for now; null once they can again. */
-  readonly onfault: (reason: string | null) => void
-  /** Takes over a connected socket, to whom was `called` if it was; resolves to the id of who is at its other end. */
-  readonly onsocket: (socket: Socket, called: Neighbour | null) => Promise<string | null>
-}
-
 /** One process's place in one rendezvous directory. */
 class Meeting {
-  readonly #options: MeetingOptions
-  readonly #name: string
+  readonly #options: LocalOptions
+  readonly #isWriter: boolean
+  readonly #directory: string
+  readonly #id: string
+  readonly #path: string
   /** By their other ends, as far as they are known. */
   readonly #sockets = new Map<Socket, string | null>()
   /** Whom not to call, until when. */
@@ -173,22 +137,17 @@ class Meeting {
   readonly #server: Server
   #timer: NodeJS.Timeout | null = null
   #scanning: Promise<void> | null = null
-  #fault: string | null = null
+  /** Why others cannot find us here. */
+  fault: string | null = null
   #closed = false
 
-  constructor(options: MeetingOptions) {
+  constructor(options: LocalOptions, discoveryKey: Uint8Array, isWriter: boolean) {
     this.#options = options
-    this.#name = `${options.id}${options.isWriter ? WRITER_SUFFIX : '.sock'}`
+    this.#isWriter = isWriter
+    this.#directory = join(options.root, b4a.toString(discoveryKey.subarray(0, 8), 'hex'))
+    this.#id = idOf(options.keyPair.publicKey)
+    this.#path = join(this.#directory, `${this.#id}${isWriter ? WRITER_SUFFIX : '.sock'}`)
     this.#server = createServer(SOCKET_BUFFER, (socket) => this.#take(socket, null)).on('error', ignore)
-  }
-
-  /** Why others cannot find us here. */
-  get fault(): string | null {
-    return this.#fault
-  }
-
-  get #path(): string {
-    return join(this.#options.directory, this.#name)
   }
 
   /** Whether somebody was called who has neither answered nor refused. */
@@ -214,10 +173,9 @@ class Meeting {
 
   // Bound under another name and then renamed: between bind and listen a caller would be refused and take us for dead.
   async #listen(): Promise<void> {
-    const { directory } = this.#options
-    await makePrivate(join(directory, '..'))
-    await makePrivate(directory)
-    const hidden = join(directory, `.${this.#name}`)
+    await makePrivate(this.#options.root)
+    await makePrivate(this.#directory)
+    const hidden = join(this.#directory, `.${basename(this.#path)}`)
     await unlink(hidden).catch(ignore)
     if (this.#server.listening) this.#server.close()
     const listening = once(this.#server, 'listening')
@@ -230,9 +188,9 @@ class Meeting {
   #scan(): Promise<void> {
     const end = (fault: string | null): void => {
       this.#scanning = null
-      if (fault === this.#fault) return
-      this.#fault = fault
-      this.#options.onfault(fault)
+      if (fault === this.fault) return
+      this.fault = fault
+      this.#options.onStatus(usability('local', fault))
     }
     this.#scanning ??= this.#look().then(
       () => end(null),
@@ -252,15 +210,14 @@ class Meeting {
   }
 
   async #neighbours(): Promise<Neighbour[]> {
-    const { directory, id: own } = this.#options
-    const names = (await readdir(directory)).filter((name) => SOCKET.test(name))
+    const names = (await readdir(this.#directory)).filter((name) => SOCKET.test(name))
     return names
       .map((name) => ({
         id: name.slice(0, 16),
         isWriter: name.endsWith(WRITER_SUFFIX),
-        path: join(directory, name)
+        path: join(this.#directory, name)
       }))
-      .filter(({ id }) => id !== own)
+      .filter(({ id }) => id !== this.#id)
   }
 
   /** The writer calls everybody. Everybody else calls the writer, and some: whoever it may be, so that all hang together. */
@@ -274,7 +231,7 @@ class Meeting {
     const callable = shuffled(others.filter(isCallable))
     const calls = writers.filter(isCallable)
     if (this.#options.isFull()) return calls
-    if (this.#options.isWriter) return [...calls, ...callable]
+    if (this.#isWriter) return [...calls, ...callable]
     const enough = writers.some(({ id }) => connected.has(id)) || calls.length > 0 ? 'withWriter' : 'alone'
     const have = others.filter(({ id }) => connected.has(id)).length
     return [...calls, ...callable.slice(0, Math.max(0, ENOUGH_OTHERS[enough] - have))]
@@ -307,10 +264,13 @@ class Meeting {
       // who was called while it called is there by its own call
       if (![...this.#sockets.values()].includes(called.id)) this.#resting.set(called.id, now + REST_MS)
     })
-    this.#options.onsocket(socket, called).then((peer) => {
+    const stream = new SecretStream(called !== null, socket, { keyPair: this.#options.keyPair })
+    this.#options.add({ stream, via: 'local', isWriter: called?.isWriter ?? false })
+    stream.opened.then((isOpen) => {
       this.#calls.delete(socket)
       // who was called keeps the name that it was called by
-      if (called === null && this.#sockets.has(socket)) this.#sockets.set(socket, peer)
+      if (called !== null || !this.#sockets.has(socket)) return
+      this.#sockets.set(socket, isOpen ? idOf(stream.remotePublicKey) : null)
     }, ignore)
   }
 }

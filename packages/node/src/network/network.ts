@@ -1,5 +1,6 @@
 import type SecretStream from '@hyperswarm/secret-stream'
-import type { OnStatus, Via } from '../status.ts'
+import type { OnStatus, Status, Via } from '../status.ts'
+import type { PeerKeyPair } from './identity.ts'
 
 /** An encrypted, authenticated stream to a peer, as every way of finding peers gives it. */
 export interface Connection {
@@ -9,10 +10,9 @@ export interface Connection {
   readonly isWriter?: boolean
 }
 
-/** What a network tells its node, and asks it. */
-export interface NetworkEvents {
-  readonly onconnection: (connection: Connection) => void
-  readonly onStatus: OnStatus
+/** Who is connected, and who may be: what a network tells the peers of its node, and asks them. */
+export interface Gate {
+  readonly add: (connection: Connection) => void
   /** Whether a connection to this peer is open by a way that is as good as this one, or better: another is of no use. */
   readonly isReached: (peer: string, via: Via) => boolean
   /** Whether this peer may be connected: who may not need not be called. */
@@ -21,6 +21,11 @@ export interface NetworkEvents {
   readonly isRefusing: (peer: string) => boolean
   /** Whether nobody else need be called. */
   readonly isFull: () => boolean
+}
+
+export interface NetworkOptions extends Gate {
+  readonly keyPair: PeerKeyPair
+  readonly onStatus: OnStatus
 }
 
 /** What a network has found so far, for saying why there is nothing. */
@@ -45,4 +50,14 @@ export interface Network {
   isLooking(discoveryKey: Uint8Array): boolean
   /** Ends everything that `join` began. Bounded; call it as often as you like. */
   close(): Promise<void>
+}
+
+/** That a way of finding peers cannot be used, and why, or can be again. */
+export function usability(via: Via, fault: string | null): Status {
+  return fault === null ? { state: 'reachable', via } : { state: 'unreachable', via, reason: fault }
+}
+
+/** Peers that were found and did not answer, in words. */
+export function announced(found: number): string {
+  return found === 1 ? 'a peer announces it' : `${found} peers announce it`
 }

@@ -115,7 +115,7 @@ test('a refusal explains nothing any more once the peer that refused has gone', 
   const writer = await openWriter(writing)
   const node = await machine.open('r')
   await assert.rejects(openReader(node, writer.key, { timeout: 1000 }), { code: 'NOT_FOUND' })
-  const { whyRefused } = internalsOf(node)
+  const { whyRefused } = internalsOf(node).peers
   assert.equal(whyRefused()?.reason, 'not-allowed')
   await writing.close()
   const isOver = async (): Promise<void> => {

@@ -3,7 +3,7 @@ import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type { OnStatus, Via } from '../status.ts'
 import { Handshakes } from './handshakes.ts'
-import type { Connection } from './network.ts'
+import type { Connection, Gate } from './network.ts'
 import { Probation } from './probation.ts'
 import { onRefusal, type Refusal, refuse } from './refusal.ts'
 import { Refusals, type Refused } from './refusals.ts'
@@ -11,19 +11,10 @@ import { boundServing, type ServingOptions } from './serving.ts'
 import { onSyncPromise, promiseSync } from './synced.ts'
 
 /** The connected peers of a node: every connection replicates the whole store. */
-export interface Peers {
-  readonly add: (connection: Connection) => void
+export interface Peers extends Gate {
   readonly count: () => number
-  /** Whether a connection to `peer` is open by a way that is as good as `via`, or better. */
-  readonly isReached: (peer: string, via: Via) => boolean
-  /** Whether `peer`, a public key in hex, may be connected at all. */
-  readonly isAllowed: (peer: string) => boolean
-  /** Whether `peer` has refused this one a moment ago, and need not be called again yet. */
-  readonly isRefusing: (peer: string) => boolean
-  /** Whether `peer`, which is connected, syncs what it stores before it says that it has it. */
+  /** Whether a connected peer, by its public key in hex, syncs what it stores before it says that it has it. */
   readonly isSyncing: (peer: string) => boolean
-  /** Whether nobody else need be called. */
-  readonly isFull: () => boolean
   /** Who refuses whom now; null if nobody does. */
   readonly whyRefused: () => WhyRefused | null
   readonly close: () => Promise<void>
@@ -169,13 +160,6 @@ export function createPeers(store: Corestore, options: PeersOptions): Peers {
     return victim !== undefined
   }
 
-  const isReached = (peer: string, via: Via): boolean => {
-    const existing = open.get(peer)
-    return existing !== undefined && RANK[existing.via] >= RANK[via]
-  }
-
-  const isRefusing = (peer: string): boolean => refusals.isRefusing(peer, REST_MS, performance.now())
-
   const whyRefused = (): WhyRefused | null => {
     const current = refusals.current(performance.now())
     const find = (by: Refused['by'], reason: Refusal): Refused | undefined =>
@@ -189,24 +173,22 @@ export function createPeers(store: Corestore, options: PeersOptions): Peers {
     return { reason: 'not-allowed', text: `a peer came that is not allowed: ${stranger.peer}` }
   }
 
-  const close = async (): Promise<void> => {
-    const streams = [...handshakes, ...refusing, ...[...open.values()].map((peer) => peer.stream)]
-    await Promise.all(streams.map(closed))
-  }
-
-  const isSyncing = (peer: string): boolean => open.get(peer)?.isSyncing === true
-
-  const isFull = (): boolean => open.size >= maxPeers
   return {
     add,
     count: () => open.size,
-    isReached,
+    isReached: (peer, via) => {
+      const existing = open.get(peer)
+      return existing !== undefined && RANK[existing.via] >= RANK[via]
+    },
     isAllowed,
-    isRefusing,
-    isSyncing,
-    isFull,
+    isRefusing: (peer) => refusals.isRefusing(peer, REST_MS, performance.now()),
+    isSyncing: (peer) => open.get(peer)?.isSyncing === true,
+    isFull: () => open.size >= maxPeers,
     whyRefused,
-    close
+    close: async () => {
+      const streams = [...handshakes, ...refusing, ...[...open.values()].map((peer) => peer.stream)]
+      await Promise.all(streams.map(closed))
+    }
   }
 }
 

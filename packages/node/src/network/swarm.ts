@@ -1,14 +1,12 @@
 import type SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
-import type HyperDHT from 'hyperdht'
 import type Hyperswarm from 'hyperswarm'
 import type { Via } from '../status.ts'
 import { within } from '../waiting.ts'
-import { type Address, parseAddress } from './address.ts'
+import { parseAddress } from './address.ts'
 import { type DhtOptions, dhtOptions } from './dht-options.ts'
-import type { PeerKeyPair } from './identity.ts'
 import { EAGER_MS, Lookout } from './lookout.ts'
-import type { Network, NetworkEvents, Search } from './network.ts'
+import { announced, type Network, type NetworkOptions, type Search } from './network.ts'
 import { siftDht } from './sift-dht.ts'
 
 /** A DHT that answers lets itself be told goodbye in less; one that does not is left at once … */
@@ -35,79 +33,32 @@ const MAX_FOUND = 1024
 /** A node of HyperDHT 6 names no more of the peers that it knows. */
 const MAX_NAMED = 20
 
-export interface SwarmOptions extends NetworkEvents {
-  readonly keyPair: PeerKeyPair
+export interface SwarmOptions extends NetworkOptions {
   /** `host:port` of a private DHT's nodes; the public DHT if there are none. */
   readonly bootstrap: readonly string[]
   /** How many are called at most. */
   readonly maxPeers: number
   /** The public key of a relay, used where a direct connection cannot be had. */
-  readonly relay?: Uint8Array
+  readonly relay: Uint8Array | null
 }
 
 /** Finds peers anywhere by Hyperswarm: the discovery key is announced and looked up, connections are Noise over UDX. */
 export function createSwarm(options: SwarmOptions): Network {
-  const nodes = options.bootstrap.map(parseAddress)
-  const watch = new Watch(options)
-  let swarm: Promise<Hyperswarm> | null = null
-  let closing: Promise<void> | null = null
-  const looking = new Set<string>()
-
-  const join = async (discoveryKey: Uint8Array): Promise<void> => {
-    if (closing !== null) return
-    const topic = b4a.toString(discoveryKey, 'hex')
-    looking.add(topic)
-    const looked = (): void => void looking.delete(topic)
-    try {
-      swarm ??= openSwarm(options, nodes, watch)
-      const opened = await swarm
-      if (closing !== null) return
-      // not awaited: without a network it takes 12 s, and being found here must not hold up being found on this machine
-      opened.join(discoveryKey, { server: true, client: true })
-      opened.flush().then(looked, looked)
-    } catch (error) {
-      looked()
-      options.onStatus({ state: 'unreachable', via: 'dht', reason: String(error) })
-    }
-  }
-
-  const end = async (): Promise<void> => {
-    watch.close()
-    const opened = await swarm?.catch(() => null)
-    if (!opened) return
-    const goodbye = opened.destroy().then(
-      () => true,
-      () => true
-    )
-    if (watch.isReachable() && (await within(goodbye, { timeout: GOODBYE_MS }))) return
-    // the DHT first: what still asks it fails at once, and all that waits for an answer ends
-    await within(opened.dht.destroy({ force: true }).catch(ignore), { timeout: DESTROY_MS })
-  }
-
-  const close = (): Promise<void> => {
-    closing ??= end()
-    return closing
-  }
-
-  return {
-    join,
-    lose: (peer) => watch.lose(peer),
-    search: () => watch.search(),
-    isLooking: (discoveryKey) => closing === null && looking.has(b4a.toString(discoveryKey, 'hex')),
-    close
-  }
+  return new Swarm(options)
 }
 
-/** What goes on around a swarm: who is called, whether the DHT answers, when to look again. */
-class Watch {
+class Swarm implements Network {
   readonly #options: SwarmOptions
   readonly #lookout = new Lookout(Date.now())
   readonly #relay: string | null
+  /** The logs that are looked for the first time. */
+  readonly #looking = new Set<string>()
   readonly #found = new Set<string>()
   /** Connections to the relay itself. */
   readonly #relays = new Set<SecretStream>()
+  #opening: Promise<Hyperswarm> | null = null
   #swarm: Hyperswarm | null = null
-  #timer: NodeJS.Timeout | null = null
+  #timer: NodeJS.Timeout | undefined
   #fault: string | null = null
   #requests = 0
   #responses = 0
@@ -115,35 +66,119 @@ class Watch {
   #answeredAt = Date.now()
   #isReported = false
   #isAsking = false
+  #closing: Promise<void> | null = null
 
   constructor(options: SwarmOptions) {
     this.#options = options
-    this.#relay = options.relay === undefined ? null : b4a.toString(options.relay, 'hex')
+    this.#relay = options.relay && b4a.toString(options.relay, 'hex')
   }
 
-  begin(swarm: Hyperswarm): void {
-    this.#swarm = swarm
+  async join(discoveryKey: Uint8Array): Promise<void> {
+    if (this.#closing !== null) return
+    const topic = b4a.toString(discoveryKey, 'hex')
+    this.#looking.add(topic)
+    const looked = (): void => void this.#looking.delete(topic)
+    try {
+      this.#opening ??= this.#open()
+      const swarm = await this.#opening
+      if (this.#closing !== null) return
+      // not awaited: without a network it takes 12 s, and being found here must not hold up being found on this machine
+      swarm.join(discoveryKey, { server: true, client: true })
+      swarm.flush().then(looked, looked)
+    } catch (error) {
+      looked()
+      this.#options.onStatus({ state: 'unreachable', via: 'dht', reason: String(error) })
+    }
+  }
+
+  isLooking(discoveryKey: Uint8Array): boolean {
+    return this.#closing === null && this.#looking.has(b4a.toString(discoveryKey, 'hex'))
+  }
+
+  lose(peer: string): void {
+    // a peer that refuses us is there: looking for it would announce us, and have us refused, every other second
+    if (!this.#options.isRefusing(peer)) this.#lookout.miss(peer, Date.now())
+    // it was refused while a better connection was open
+    this.#swarm?.peers.get(peer)?.ban(false)
+  }
+
+  search(): Search {
+    const found = this.#found.size
+    if (found > 0) {
+      // a firewall is silent: who does not allow us is as if it were not there
+      const why =
+        this.#fault === null ? 'it may have gone, or not allow this peer' : `${this.#fault}${this.#advice}`
+      return { found, reason: `${announced(found)} over the DHT, but did not answer: ${why}` }
+    }
+    // asked now: a reader may give up before the first tick
+    this.#sample(Date.now())
+    if (!this.#isReachable && this.#responses === 0) return { found, reason: this.#whyUnreachable() }
+    return { found, reason: 'nobody announces this key over the DHT' }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#end()
+    return this.#closing
+  }
+
+  async #end(): Promise<void> {
+    const swarm = await this.#opening?.catch(() => null)
+    clearInterval(this.#timer)
+    if (!swarm) return
+    this.#sample(Date.now())
+    const goodbye = swarm.destroy().catch(ignore)
+    if (this.#isReachable && (await within(goodbye, { timeout: GOODBYE_MS })) !== null) return
+    // the DHT first: what still asks it fails at once, and all that waits for an answer ends
+    await within(swarm.dht.destroy({ force: true }).catch(ignore), { timeout: DESTROY_MS })
+  }
+
+  async #open(): Promise<Hyperswarm> {
+    const { keyPair, relay, maxPeers, bootstrap, isReached, isAllowed, add } = this.#options
+    // loaded here: a program without a DHT does not pay for it, one with a DHT shows its key first
+    const [{ default: Hyperswarm }, { default: DHT }] = await Promise.all([
+      import('hyperswarm'),
+      import('hyperdht')
+    ])
+    const attempt = (publicKey: Uint8Array, stream: SecretStream): void => this.#attempt(publicKey, stream)
+
+    // Hyperswarm 4.17.2 tells nobody which connections it tries, and swallows why they fail
+    class WatchedDHT extends DHT {
+      constructor(own: DhtOptions) {
+        super({ ...own, maxPingDelay: MAX_PING_DELAY_MS })
+        siftDht(this)
+      }
+
+      override connect(publicKey: Uint8Array, options?: object): SecretStream {
+        const stream = super.connect(publicKey, options)
+        attempt(publicKey, stream)
+        return stream
+      }
+    }
+
+    const swarm = new Hyperswarm({
+      keyPair,
+      dht: new WatchedDHT(dhtOptions(bootstrap.map(parseAddress))),
+      maxPeers: Math.min(maxPeers, MAX_CALLED),
+      firewall: (publicKey) => {
+        const peer = b4a.toString(publicKey, 'hex')
+        // who may not come learns nothing of us, not even an address; who is connected on this machine or in this network need
+        // not be so over the internet, too
+        return !isAllowed(peer) || isReached(peer, 'lan')
+      },
+      ...(relay !== null && { relayThrough: relay })
+    })
     swarm.on('connection', (stream) => {
       this.#lookout.meet(b4a.toString(stream.remotePublicKey, 'hex'))
-      this.#options.onconnection({ stream, via: this.#viaOf(stream) })
+      add({ stream, via: this.#viaOf(stream) })
     })
+    this.#swarm = swarm
     this.#answeredAt = Date.now()
-    this.#timer = setInterval(() => this.#tick(swarm), EAGER_MS)
-    this.#timer.unref()
-  }
-
-  close(): void {
-    if (this.#timer !== null) clearInterval(this.#timer)
-  }
-
-  /** Whether the DHT answered when it was asked last. */
-  isReachable(): boolean {
-    if (this.#swarm !== null) this.#sample(this.#swarm.dht, Date.now())
-    return this.#isReachable
+    this.#timer = setInterval(() => this.#tick(swarm), EAGER_MS).unref()
+    return swarm
   }
 
   /** A connection is tried. */
-  attempt(publicKey: Uint8Array, stream: SecretStream): void {
+  #attempt(publicKey: Uint8Array, stream: SecretStream): void {
     const peer = b4a.toString(publicKey, 'hex')
     if (peer === this.#relay) {
       this.#relays.add(stream)
@@ -163,27 +198,6 @@ class Watch {
     })
   }
 
-  lose(peer: string): void {
-    // a peer that refuses us is there: looking for it would announce us, and have us refused, every other second
-    if (!this.#options.isRefusing(peer)) this.#lookout.miss(peer, Date.now())
-    // it was refused while a better connection was open
-    this.#swarm?.peers.get(peer)?.ban(false)
-  }
-
-  search(): Search {
-    const found = this.#found.size
-    if (found > 0) {
-      const announce = found === 1 ? 'a peer announces it' : `${found} peers announce it`
-      // a firewall is silent: who does not allow us is as if it were not there
-      const why =
-        this.#fault === null ? 'it may have gone, or not allow this peer' : `${this.#fault}${this.#advice}`
-      return { found, reason: `${announce} over the DHT, but did not answer: ${why}` }
-    }
-    // asked now: a reader may give up before the first tick
-    if (!this.isReachable() && this.#responses === 0) return { found, reason: this.#whyUnreachable() }
-    return { found, reason: 'nobody announces this key over the DHT' }
-  }
-
   /** What helps where a connection was tried and the NATs on the way did not let it through. */
   get #advice(): string {
     const isBlocked = this.#relay === null && /HOLEPUNCH/.test(this.#fault ?? '')
@@ -192,7 +206,7 @@ class Watch {
 
   #tick(swarm: Hyperswarm): void {
     const now = Date.now()
-    this.#sample(swarm.dht, now)
+    this.#sample(now)
     const sight = { now, isReachable: this.#isReachable, isAlone: swarm.connections.size === 0 }
     if (this.#lookout.shouldLook(sight)) look(swarm).catch(ignore)
     // the public DHT has so many nodes that it forgets nobody
@@ -210,7 +224,10 @@ class Watch {
     }
   }
 
-  #sample({ stats: { requests } }: HyperDHT, now: number): void {
+  /** Whether the DHT answered when it was asked last. */
+  #sample(now: number): void {
+    if (this.#swarm === null) return
+    const { requests } = this.#swarm.dht.stats
     if (requests.responses > this.#responses) {
       this.#isReachable = true
       this.#answeredAt = now
@@ -240,44 +257,6 @@ class Watch {
     const address = remoteAddress(stream)
     return [...this.#relays].some((relay) => remoteAddress(relay) === address) ? 'relay' : 'dht'
   }
-}
-
-async function openSwarm(
-  { keyPair, relay, maxPeers, isReached, isAllowed }: SwarmOptions,
-  nodes: readonly Address[],
-  watch: Watch
-): Promise<Hyperswarm> {
-  // loaded here: a program without a DHT does not pay for it, one with a DHT shows its key first
-  const [{ default: Swarm }, { default: DHT }] = await Promise.all([import('hyperswarm'), import('hyperdht')])
-
-  // Hyperswarm 4.17.2 tells nobody which connections it tries, and swallows why they fail
-  class WatchedDHT extends DHT {
-    constructor(own: DhtOptions) {
-      super({ ...own, maxPingDelay: MAX_PING_DELAY_MS })
-      siftDht(this)
-    }
-
-    override connect(publicKey: Uint8Array, options?: object): SecretStream {
-      const stream = super.connect(publicKey, options)
-      watch.attempt(publicKey, stream)
-      return stream
-    }
-  }
-
-  const swarm = new Swarm({
-    keyPair,
-    dht: new WatchedDHT(dhtOptions(nodes)),
-    maxPeers: Math.min(maxPeers, MAX_CALLED),
-    firewall: (publicKey) => {
-      const peer = b4a.toString(publicKey, 'hex')
-      // who may not come learns nothing of us, not even an address; who is connected on this machine or in this network need
-      // not be so over the internet, too
-      return !isAllowed(peer) || isReached(peer, 'lan')
-    },
-    ...(relay !== undefined && { relayThrough: relay })
-  })
-  watch.begin(swarm)
-  return swarm
 }
 
 /** Announces and looks up again. */

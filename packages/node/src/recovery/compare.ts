@@ -26,13 +26,14 @@ export interface MeetOptions {
 /** Looks for peers of the log until all networks were asked once, and hears how long their journals are. */
 export async function meetPeers(
   bootstrap: Hypercore,
-  { join, looked, peerCount }: Internals,
+  { join, looked, peers }: Internals,
   { patience, signal }: MeetOptions
 ): Promise<void> {
   await join(bootstrap)
   await looked(bootstrap, patience, signal)
   // not all of them share this log
-  const hasAnswered = (): boolean => bootstrap.peers.filter((peer) => peer.remoteSynced).length >= peerCount()
+  const hasAnswered = (): boolean =>
+    bootstrap.peers.filter((peer) => peer.remoteSynced).length >= peers.count()
   await comesTrue(hasAnswered, Math.min(ANSWER_MS, patience), signal)
 }
 

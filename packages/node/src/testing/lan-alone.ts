@@ -46,7 +46,7 @@ function openLan(): { lan: Network; heard: Status[] } {
   const heard: Status[] = []
   const lan = createLan({
     keyPair: HyperDHT.keyPair(),
-    onconnection: ({ stream }) => stream.destroy(),
+    add: ({ stream }) => stream.destroy(),
     onStatus: (status) => void heard.push(status),
     isReached: () => false,
     isAllowed: () => true,
