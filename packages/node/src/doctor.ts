@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
   type BootstrapManifest,
+  type CoreKey,
   decodeManifest,
   keyToBytes,
   type LogManifest,
-  ProtocolError,
   parseKey
 } from '@many-cores/protocol'
 import b4a from 'b4a'
@@ -21,7 +21,7 @@ import { dhtOptions } from './network/dht-options.ts'
 import { type PeerKeyPair, peerKeyPairOf } from './network/identity.ts'
 import { checkRendezvous, checkRootLength, rendezvousRoot } from './network/local.ts'
 import { type Node, type NodeOptions, openNodeAs } from './node.ts'
-import type { Status, Via } from './status.ts'
+import type { Via } from './status.ts'
 import { comesTrue } from './waiting.ts'
 
 /** What must hold for a connection, in the order in which it is checked. */
@@ -76,96 +76,110 @@ const DISCARDED = new Uint8Array(1)
  * @throws ProtocolError `BAD_KEY`; NodeError `BAD_OPTION`
  */
 export async function* diagnose(options: DiagnosisOptions = {}): AsyncGenerator<Finding, void, undefined> {
-  const { key, storage, bootstrap = [], local = false, rendezvous, signal } = options
+  const { key, bootstrap = [], rendezvous, signal } = options
   if (rendezvous !== undefined) checkRootLength(rendezvous)
   const parsed = key === undefined ? null : parseKey(key)
-  const nodes = bootstrap.map(parseAddress)
-  await using patient = new Patient(options, nodes)
-  const checks: Array<() => Promise<Finding>> = [() => patient.checkRuntime()]
-  if (parsed !== null && storage !== undefined) {
-    const store = await patient.identify(storage)
-    checks.push(() => Promise.resolve(store))
-  }
-  if (local) checks.push(...(['udp', 'dht', 'nat', 'announcement'] as const).map(skipLocal))
-  else
-    checks.push(
-      () => patient.checkUdp(),
-      () => patient.checkDht(),
-      () => patient.checkNat()
-    )
-  if (parsed !== null) {
-    await patient.begin(keyToBytes(parsed))
-    if (!local) checks.push(() => patient.checkAnnouncement())
-    checks.push(
-      () => patient.checkPeer(),
-      () => patient.checkBootstrap(),
-      () => patient.checkManifest(),
-      () => patient.checkData()
-    )
-  }
-  for (const check of checks) {
-    if (signal?.aborted) return
-    yield await check()
+  for await (const finding of examine(parsed, bootstrap.map(parseAddress), options)) {
+    if (signal?.aborted === true) return
+    yield finding
   }
 }
 
-/** Who is looked at. */
-class Patient implements AsyncDisposable {
-  readonly #options: DiagnosisOptions
-  readonly #nodes: readonly Address[]
-  readonly #timeout: number
-  readonly #vias = new Set<Via>()
-  #keyPair: PeerKeyPair | null = null
-  #howToBeAllowed = 'name the store whose id they are to allow'
-  #dht: HyperDHT | null = null
-  #isDhtReachable = false
-  #directory: string | null = null
-  #node: Node | null = null
-  #core: Hypercore | null = null
-  #hasPeer = false
-  #block: Uint8Array | null = null
-  #manifest: BootstrapManifest | null = null
-
-  constructor(options: DiagnosisOptions, nodes: readonly Address[]) {
-    this.#options = options
-    this.#nodes = nodes
-    this.#timeout = options.timeout ?? DEFAULT_TIMEOUT_MS
-  }
-
-  /** Finds out under which id to ask peers: that of the store, where it can be had. */
-  async identify(storage: string): Promise<Finding> {
-    const check = 'store'
-    try {
-      this.#keyPair = await peerKeyPairOf(storage)
-    } catch (error) {
-      const { code, message } = translate(error)
-      this.#howToBeAllowed = 'look again when the store is not in use, to ask under its id'
-      // two with one id would take each other's place at their peers
-      if (code === 'STORE_IN_USE') return skipped(check, `${message}; peers are asked under another id`)
-      return {
-        check,
-        outcome: 'failed',
-        text: message,
-        remedy: 'name another directory with --storage',
-        code
-      }
+async function* examine(
+  key: CoreKey | null,
+  nodes: readonly Address[],
+  options: DiagnosisOptions
+): AsyncGenerator<Finding, void, undefined> {
+  const { storage, local = false, rendezvous, timeout = DEFAULT_TIMEOUT_MS, signal } = options
+  const until = (condition: () => boolean): Promise<unknown> =>
+    comesTrue(condition, timeout, signal).catch(ignore)
+  const identity = key === null || storage === undefined ? NOBODY : await identify(storage)
+  // looks for the log from now on, by every way, while the rest is checked
+  await using search = key === null ? null : await openSearch(key, identity.keyPair, options)
+  yield await checkRuntime(rendezvous ?? rendezvousRoot())
+  if (identity.finding !== null) yield identity.finding
+  if (local)
+    for (const check of ['udp', 'dht', 'nat', 'announcement'] as const)
+      yield skipped(check, 'with local, no network is used')
+  else
+    for await (const finding of checkWorld(search, nodes, options, until)) {
+      // a failure of the way to the world is none where a peer is near
+      const isNear = search?.vias.has('local') === true || search?.vias.has('lan') === true
+      yield finding.outcome === 'failed' && isNear ? warning(finding) : finding
     }
-    if (this.#keyPair === null) {
-      this.#howToBeAllowed = 'let `reader id` make the store, and have them allow the id that it prints'
-      return skipped(check, `${storage}: there is none yet; peers are asked under another id`)
-    }
-    const id = b4a.toString(this.#keyPair.publicKey, 'hex')
-    this.#howToBeAllowed = `have them --allow ${id}`
-    return { check, outcome: 'ok', text: `${storage}: peers are asked under its id, ${id}` }
-  }
+  if (search === null || key === null) return
+  const { core } = search
+  await until(() => core.peers.length > 0)
+  const peer = checkPeer(search, identity.howToBeAllowed)
+  yield peer
+  const block = core.peers.length === 0 ? null : await core.get(0, { timeout }).catch(() => null)
+  yield peer.outcome === 'ok' ? checkBootstrap(core, block) : skipped('bootstrap core', 'there is no peer')
+  const manifest = block === null ? skipped('manifest', 'there is no block 0') : checkManifest(block, key)
+  yield manifest
+  yield manifest.outcome === 'ok' && block !== null
+    ? await checkData(search, decodeManifest(block, key), timeout)
+    : skipped('data cores', 'the manifest does not name them')
+}
 
-  /** Looks for the log from now on, by every way, while the rest is checked. */
-  async begin(key: Uint8Array): Promise<void> {
-    const { bootstrap, local, lan, relay, rendezvous, signal } = this.#options
-    this.#directory = await mkdtemp(join(tmpdir(), 'many-cores-doctor-'))
-    this.#node = await openNodeAs(this.#keyPair, {
-      storage: join(this.#directory, 'store'),
-      onStatus: (status) => this.#hear(status),
+/** Under which id peers are asked. */
+interface Identity {
+  readonly keyPair: PeerKeyPair | null
+  readonly howToBeAllowed: string
+  readonly finding: Finding | null
+}
+
+const NOBODY: Identity = {
+  keyPair: null,
+  howToBeAllowed: 'name the store whose id they are to allow',
+  finding: null
+}
+
+/** That of the store, where it can be had. */
+async function identify(storage: string): Promise<Identity> {
+  const check = 'store'
+  try {
+    const keyPair = await peerKeyPairOf(storage)
+    if (keyPair === null) {
+      const howToBeAllowed = 'let `reader id` make the store, and have them allow the id that it prints'
+      const text = `${storage}: there is none yet; peers are asked under another id`
+      return { keyPair, howToBeAllowed, finding: skipped(check, text) }
+    }
+    const id = b4a.toString(keyPair.publicKey, 'hex')
+    const finding = ok(check, `${storage}: peers are asked under its id, ${id}`)
+    return { keyPair, howToBeAllowed: `have them --allow ${id}`, finding }
+  } catch (error) {
+    const { code, message } = translate(error)
+    const howToBeAllowed = 'look again when the store is not in use, to ask under its id'
+    // two with one id would take each other's place at their peers
+    const finding =
+      code === 'STORE_IN_USE'
+        ? skipped(check, `${message}; peers are asked under another id`)
+        : failed(check, message, 'name another directory with --storage', code)
+    return { keyPair: null, howToBeAllowed, finding }
+  }
+}
+
+/** A node that looks for the log. */
+interface Search extends AsyncDisposable {
+  readonly node: Node
+  /** The bootstrap core. */
+  readonly core: Hypercore
+  /** How peers were reached. */
+  readonly vias: ReadonlySet<Via>
+}
+
+async function openSearch(
+  key: CoreKey,
+  keyPair: PeerKeyPair | null,
+  { bootstrap, local, lan, relay, rendezvous, signal }: DiagnosisOptions
+): Promise<Search> {
+  const vias = new Set<Via>()
+  const directory = await mkdtemp(join(tmpdir(), 'many-cores-doctor-'))
+  const remove = (): Promise<void> => rm(directory, { recursive: true, force: true })
+  try {
+    const node = await openNodeAs(keyPair, {
+      storage: join(directory, 'store'),
+      onStatus: (status) => status.state === 'connected' && vias.add(status.via),
       ...(bootstrap !== undefined && { bootstrap }),
       ...(local !== undefined && { local }),
       ...(lan !== undefined && { lan }),
@@ -173,216 +187,178 @@ class Patient implements AsyncDisposable {
       ...(rendezvous !== undefined && { rendezvous }),
       ...(signal !== undefined && { signal })
     })
-    const { store, join: find } = internalsOf(this.#node)
-    this.#core = store.get({ key })
-    await this.#core.ready()
-    await find(this.#core)
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#node?.close()
-    await this.#dht?.destroy({ force: true })
-    if (this.#directory !== null) await rm(this.#directory, { recursive: true, force: true })
-  }
-
-  async checkRuntime(): Promise<Finding> {
-    const check = 'runtime directory'
-    const root = this.#options.rendezvous ?? rendezvousRoot()
-    try {
-      await checkRendezvous(root)
-      return { check, outcome: 'ok', text: `${root}: programs on this machine can meet there` }
-    } catch (error) {
-      const text = `${root}: ${messageOf(error)}`
-      const remedy = 'set XDG_RUNTIME_DIR to a directory that is yours alone (mode 0700), with a short path'
-      return failed(check, text, remedy)
+    const { store, join: find } = internalsOf(node)
+    const core = store.get({ key: keyToBytes(key) })
+    await core.ready()
+    await find(core)
+    const close = async (): Promise<void> => {
+      await node.close()
+      await remove()
     }
-  }
-
-  async checkUdp(): Promise<Finding> {
-    const { host, port } = this.#nodes[0] ?? PUBLIC_NODE
-    try {
-      await sendDatagram(host, port)
-      return { check: 'udp', outcome: 'ok', text: `a packet to ${host}:${port} was sent` }
-    } catch (error) {
-      const remedy = 'connect this machine to a network, or let UDP out through its firewall'
-      return this.#unlessNear('udp', `no packet can be sent to ${host}:${port}: ${messageOf(error)}`, remedy)
-    }
-  }
-
-  async checkDht(): Promise<Finding> {
-    const { default: DHT } = await import('hyperdht')
-    const dht = new DHT(dhtOptions(this.#nodes))
-    this.#dht = dht
-    await this.#until(() => dht.stats.requests.responses > 0)
-    await this.#until(() => dht.bootstrapped)
-    this.#isDhtReachable = dht.stats.requests.responses > 0
-    const which =
-      this.#nodes.length === 0 ? 'the public DHT' : `the DHT at ${this.#options.bootstrap?.join(', ')}`
-    if (this.#isDhtReachable) return { check: 'dht', outcome: 'ok', text: `${which} answers` }
-    const remedy =
-      this.#nodes.length === 0
-        ? 'let UDP out to any port and its answers in; where that cannot be had, run a DHT of your own and name it with --bootstrap'
-        : 'see that a node runs there, and that UDP to it is let through'
-    return this.#unlessNear('dht', `${which} does not answer`, remedy)
-  }
-
-  async checkNat(): Promise<Finding> {
-    const check = 'nat'
-    const dht = this.#dht
-    if (dht === null || !this.#isDhtReachable)
-      return skipped(check, 'nobody could say from where our packets come')
-    const seen = dht.host === null ? 'an unknown address' : `${dht.host}${dht.port > 0 ? `:${dht.port}` : ''}`
-    if (!dht.firewalled) return { check, outcome: 'ok', text: `open: anybody can reach us at ${seen}` }
-    if (!dht.randomized)
-      return {
-        check,
-        outcome: 'ok',
-        text: `consistent: others see us at ${seen}, and can be met by hole punching`
-      }
-    const text = `random: others see us at ${seen}, at another port each`
-    const remedy =
-      'a peer behind such a NAT, too, can be reached over a relay only: --relay KEY on either side'
-    return { check, outcome: this.#options.relay === undefined ? 'warning' : 'ok', text, remedy }
-  }
-
-  async checkAnnouncement(): Promise<Finding> {
-    const check = 'announcement'
-    const dht = this.#dht
-    if (dht === null || !this.#isDhtReachable) return skipped(check, 'the DHT cannot be asked')
-    const topic = this.#core?.discoveryKey as Uint8Array
-    const own = this.#node?.id
-    const peers = new Set<string>()
-    for await (const { peers: found } of dht.lookup(topic)) {
-      for (const { publicKey } of found) peers.add(b4a.toString(publicKey, 'hex'))
-    }
-    peers.delete(own ?? '')
-    if (peers.size > 0)
-      return {
-        check,
-        outcome: 'ok',
-        text: `${count(peers.size, 'peer announces', 'peers announce')} this key`
-      }
-    const remedy = 'see that the key is right, and that the writer runs, with a DHT that answers'
-    return this.#unlessNear(check, 'nobody announces this key over the DHT', remedy)
-  }
-
-  async checkPeer(): Promise<Finding> {
-    const check = 'peer'
-    const node = this.#node as Node
-    const core = this.#core as Hypercore
-    const { whyAlone, peers } = internalsOf(node)
-    await this.#until(() => core.peers.length > 0)
-    const refused = core.peers.length > 0 ? null : peers.whyRefused()
-    if (refused?.reason === 'full')
-      return failed(check, refused.text, 'give that peer a larger --max-peers, or wait for a place')
-    if (refused?.reason === 'not-allowed') return failed(check, refused.text, this.#howToBeAllowed)
-    this.#hasPeer = node.peers > 0
-    if (this.#hasPeer) {
-      return {
-        check,
-        outcome: 'ok',
-        text: `${count(node.peers, 'peer', 'peers')} connected, by ${[...this.#vias].join(' and ')}`
-      }
-    }
-    const remedy = `try --relay KEY where both sides are behind strict NATs; where peers allow only some, ${this.#howToBeAllowed}`
-    return failed(check, `no peer answered: ${whyAlone()}`, remedy)
-  }
-
-  async checkBootstrap(): Promise<Finding> {
-    const check = 'bootstrap core'
-    const core = this.#core as Hypercore
-    if (!this.#hasPeer) return skipped(check, 'there is no peer')
-    const remedy = 'see that the key is right, letter by letter, and that the writer has begun'
-    if (core.peers.length === 0) return failed(check, 'no peer has this log', remedy)
-    try {
-      this.#block = await core.get(0, { timeout: this.#timeout })
-      return { check, outcome: 'ok', text: `block 0 is here, of ${core.length}` }
-    } catch {
-      return failed(check, 'a peer knows the log, but has not its first block', remedy)
-    }
-  }
-
-  async checkManifest(): Promise<Finding> {
-    const check = 'manifest'
-    if (this.#block === null) return skipped(check, 'there is no block 0')
-    try {
-      const manifest = decodeManifest(this.#block, parseKey(this.#options.key as string))
-      this.#manifest = manifest
-      const kind = manifest.version === 0 ? 'of a tutorial log' : `of version ${manifest.version}`
-      return { check, outcome: 'ok', text: `${kind}, with ${count(manifest.cores.length, 'core', 'cores')}` }
-    } catch (error) {
-      const { message } = translate(error)
-      const code = error instanceof ProtocolError ? error.code : 'BAD_MANIFEST'
-      const remedy = 'the key is that of a core, but not of a log that this version can read'
-      return { check, outcome: 'failed', text: message, remedy, code }
-    }
-  }
-
-  async checkData(): Promise<Finding> {
-    const check = 'data cores'
-    const manifest = this.#manifest
-    if (manifest === null) return skipped(check, 'the manifest does not name them')
-    if (manifest.version === 0) return skipped(check, 'a tutorial log does not say what they hold')
-    const newest = await this.#newestBlocks(manifest)
-    if (newest === null) return gone('the newest record of the journal')
-    if (newest.length === 0) return { check, outcome: 'ok', text: 'nothing was published yet' }
-    const { store } = internalsOf(this.#node as Node)
-    const missing: string[] = []
-    for (const { core, block } of newest) {
-      const { key, name } = manifest.cores[core] as BootstrapManifest['cores'][number]
-      const session = store.get({ key: keyToBytes(key) })
-      await session
-        .get(block, { timeout: this.#timeout })
-        .catch(() => missing.push(`block ${block} of core ${name}`))
-    }
-    if (missing.length === 0) return { check, outcome: 'ok', text: 'the newest lines are served' }
-    return gone(missing.join(', '))
-  }
-
-  /**
-   * The last block of each core that the newest journal record names: a core that nothing was written to has none. Null where
-   * nobody serves that record.
-   */
-  async #newestBlocks(manifest: LogManifest): Promise<{ core: number; block: number }[] | null> {
-    const core = this.#core as Hypercore
-    if (core.length < 2) return []
-    const block = await core.get(core.length - 1, { timeout: this.#timeout }).catch(() => null)
-    if (block === null) return null
-    const { at } = decodeRecord(block, core.length - 1, manifest)
-    return at.map(([index, length, count]) => ({ core: index, block: length + count - 1 }))
-  }
-
-  /** A failure of the way to the world is none where a peer is near. */
-  #unlessNear(check: Check, text: string, remedy: string): Finding {
-    const isNear = this.#vias.has('local') || this.#vias.has('lan')
-    return isNear ? { check, outcome: 'warning', text, remedy } : failed(check, text, remedy)
-  }
-
-  #hear(status: Status): void {
-    if (status.state === 'connected') this.#vias.add(status.via)
-  }
-
-  /** Resolves when `condition` has come true, or no more time is left for it. */
-  async #until(condition: () => boolean): Promise<void> {
-    await comesTrue(condition, this.#timeout, this.#options.signal).catch(ignore)
+    return { node, core, vias, [Symbol.asyncDispose]: close }
+  } catch (error) {
+    await remove()
+    throw error
   }
 }
 
-function failed(check: Check, text: string, remedy: string): Finding {
-  return { check, outcome: 'failed', text, remedy, code: 'NOT_FOUND' }
+async function checkRuntime(root: string): Promise<Finding> {
+  const check = 'runtime directory'
+  try {
+    await checkRendezvous(root)
+    return ok(check, `${root}: programs on this machine can meet there`)
+  } catch (error) {
+    const remedy = 'set XDG_RUNTIME_DIR to a directory that is yours alone (mode 0700), with a short path'
+    return failed(check, `${root}: ${messageOf(error)}`, remedy)
+  }
 }
 
-function gone(what: string): Finding {
-  const remedy = 'ask whoever writes the log to serve it again, or somebody who has read all of it'
-  return { check: 'data cores', outcome: 'failed', text: `nobody serves ${what}`, remedy, code: 'GONE' }
+/** What leads beyond this machine and its network. */
+async function* checkWorld(
+  search: Search | null,
+  nodes: readonly Address[],
+  { bootstrap, relay }: DiagnosisOptions,
+  until: (condition: () => boolean) => Promise<unknown>
+): AsyncGenerator<Finding, void, undefined> {
+  yield await checkUdp(nodes[0] ?? PUBLIC_NODE)
+  const { default: DHT } = await import('hyperdht')
+  const dht = new DHT(dhtOptions(nodes))
+  try {
+    await until(() => dht.stats.requests.responses > 0)
+    await until(() => dht.bootstrapped)
+    const which = nodes.length === 0 ? 'the public DHT' : `the DHT at ${bootstrap?.join(', ')}`
+    if (dht.stats.requests.responses === 0) {
+      const remedy =
+        nodes.length === 0
+          ? 'let UDP out to any port and its answers in; where that cannot be had, run a DHT of your own and name it with --bootstrap'
+          : 'see that a node runs there, and that UDP to it is let through'
+      yield failed('dht', `${which} does not answer`, remedy)
+      yield skipped('nat', 'nobody could say from where our packets come')
+      if (search !== null) yield skipped('announcement', 'the DHT cannot be asked')
+      return
+    }
+    yield ok('dht', `${which} answers`)
+    yield checkNat(dht, relay !== undefined)
+    if (search !== null) yield await checkAnnouncement(dht, search)
+  } finally {
+    await dht.destroy({ force: true })
+  }
+}
+
+async function checkUdp({ host, port }: Address): Promise<Finding> {
+  try {
+    await sendDatagram(host, port)
+    return ok('udp', `a packet to ${host}:${port} was sent`)
+  } catch (error) {
+    const remedy = 'connect this machine to a network, or let UDP out through its firewall'
+    return failed('udp', `no packet can be sent to ${host}:${port}: ${messageOf(error)}`, remedy)
+  }
+}
+
+function checkNat({ host, port, firewalled, randomized }: HyperDHT, hasRelay: boolean): Finding {
+  const check = 'nat'
+  const seen = host === null ? 'an unknown address' : `${host}${port > 0 ? `:${port}` : ''}`
+  if (!firewalled) return ok(check, `open: anybody can reach us at ${seen}`)
+  if (!randomized) return ok(check, `consistent: others see us at ${seen}, and can be met by hole punching`)
+  const text = `random: others see us at ${seen}, at another port each`
+  const remedy = 'a peer behind such a NAT, too, can be reached over a relay only: --relay KEY on either side'
+  return { check, outcome: hasRelay ? 'ok' : 'warning', text, remedy }
+}
+
+async function checkAnnouncement(dht: HyperDHT, { node, core }: Search): Promise<Finding> {
+  const check = 'announcement'
+  const peers = new Set<string>()
+  for await (const { peers: found } of dht.lookup(core.discoveryKey as Uint8Array)) {
+    for (const { publicKey } of found) peers.add(b4a.toString(publicKey, 'hex'))
+  }
+  peers.delete(node.id)
+  if (peers.size > 0) return ok(check, `${count(peers.size, 'peer announces', 'peers announce')} this key`)
+  const remedy = 'see that the key is right, and that the writer runs, with a DHT that answers'
+  return failed(check, 'nobody announces this key over the DHT', remedy)
+}
+
+function checkPeer({ node, core, vias }: Search, howToBeAllowed: string): Finding {
+  const check = 'peer'
+  const { whyAlone, peers } = internalsOf(node)
+  const refused = core.peers.length > 0 ? null : peers.whyRefused()
+  if (refused?.reason === 'full')
+    return failed(check, refused.text, 'give that peer a larger --max-peers, or wait for a place')
+  if (refused?.reason === 'not-allowed') return failed(check, refused.text, howToBeAllowed)
+  if (node.peers > 0)
+    return ok(check, `${count(node.peers, 'peer', 'peers')} connected, by ${[...vias].join(' and ')}`)
+  const remedy = `try --relay KEY where both sides are behind strict NATs; where peers allow only some, ${howToBeAllowed}`
+  return failed(check, `no peer answered: ${whyAlone()}`, remedy)
+}
+
+function checkBootstrap(core: Hypercore, block: Uint8Array | null): Finding {
+  const check = 'bootstrap core'
+  const remedy = 'see that the key is right, letter by letter, and that the writer has begun'
+  if (block !== null) return ok(check, `block 0 is here, of ${core.length}`)
+  if (core.peers.length === 0) return failed(check, 'no peer has this log', remedy)
+  return failed(check, 'a peer knows the log, but has not its first block', remedy)
+}
+
+function checkManifest(block: Uint8Array, key: CoreKey): Finding {
+  const check = 'manifest'
+  try {
+    const { version, cores } = decodeManifest(block, key)
+    const kind = version === 0 ? 'of a tutorial log' : `of version ${version}`
+    return ok(check, `${kind}, with ${count(cores.length, 'core', 'cores')}`)
+  } catch (error) {
+    const { code, message } = translate(error)
+    return failed(
+      check,
+      message,
+      'the key is that of a core, but not of a log that this version can read',
+      code
+    )
+  }
+}
+
+/** The last block of each core that the newest journal record names: a core that nothing was written to has none. */
+async function checkData(
+  { node, core }: Search,
+  manifest: BootstrapManifest,
+  timeout: number
+): Promise<Finding> {
+  const check = 'data cores'
+  const newest = core.length - 1
+  if (manifest.version === 0) return skipped(check, 'a tutorial log does not say what they hold')
+  if (newest < 1) return ok(check, 'nothing was published yet')
+  const block = await core.get(newest, { timeout }).catch(() => null)
+  if (block === null) return gone('the newest record of the journal')
+  const { store } = internalsOf(node)
+  const missing: string[] = []
+  for (const [index, length, added] of decodeRecord(block, newest, manifest).at) {
+    const { key, name } = manifest.cores[index] as LogManifest['cores'][number]
+    const last = length + added - 1
+    await store
+      .get({ key: keyToBytes(key) })
+      .get(last, { timeout })
+      .catch(() => missing.push(`block ${last} of core ${name}`))
+  }
+  return missing.length === 0 ? ok(check, 'the newest lines are served') : gone(missing.join(', '))
+}
+
+function ok(check: Check, text: string): Finding {
+  return { check, outcome: 'ok', text }
 }
 
 function skipped(check: Check, text: string): Finding {
   return { check, outcome: 'skipped', text }
 }
 
-function skipLocal(check: Check): () => Promise<Finding> {
-  return () => Promise.resolve(skipped(check, 'with local, no network is used'))
+function failed(check: Check, text: string, remedy: string, code = 'NOT_FOUND'): Finding {
+  return { check, outcome: 'failed', text, remedy, code }
+}
+
+function warning({ check, text, remedy = '' }: Finding): Finding {
+  return { check, outcome: 'warning', text, remedy }
+}
+
+function gone(what: string): Finding {
+  const remedy = 'ask whoever writes the log to serve it again, or somebody who has read all of it'
+  return failed('data cores', `nobody serves ${what}`, remedy, 'GONE')
 }
 
 function sendDatagram(host: string, port: number): Promise<void> {
