@@ -14,14 +14,12 @@ export function reportTo(status: Status): OnStatus {
   return (event) => report.take(event)
 }
 
-/** What is done, beside being connected: `syncing`, `live`, or what a writer waits for. */
-type Phase = string
-
 class Report {
   readonly #status: Status
   readonly #peers = new Map<string, Via>()
   readonly #refusals = new Set<string>()
-  #phase: Phase = ''
+  /** What is done, beside being connected: `syncing`, `live`, or what a writer waits for. */
+  #phase = ''
   #sync: Extract<NodeStatus, { state: 'syncing' }> | null = null
   /** The last peer has gone just now, and that is not said yet. */
   #aloneSoon: NodeJS.Timeout | null = null
@@ -33,43 +31,40 @@ class Report {
   }
 
   take(event: NodeStatus): void {
-    this.#count(event)
-    const detail = detailOf(event)
-    if (detail !== undefined) this.#status.detail(detail)
-    this.#say(event)
-  }
-
-  #count(event: NodeStatus): void {
-    if (event.state === 'connected') this.#peers.set(event.peer, event.via)
-    if (event.state === 'disconnected') this.#peers.delete(event.peer)
-  }
-
-  #say(event: NodeStatus): void {
     switch (event.state) {
       case 'finding':
         this.#status.state('finding peers')
         break
       case 'connecting':
+        this.#status.detail(`calling peer ${event.peer}, by ${event.via}`)
         // said once: peers that do not answer are called again and again
         if (this.#peers.size === 0) this.#status.state(`connecting to a peer, by ${event.via}`)
         break
+      case 'failed':
+        this.#status.detail(`peer ${event.peer} cannot be reached by ${event.via}: ${event.reason}`)
+        break
+      case 'spare':
+        this.#status.detail(`peer ${event.peer} is there by ${event.via}, too; ${event.better} is kept`)
+        break
       case 'connected':
+        this.#peers.set(event.peer, event.via)
+        this.#status.detail(`peer ${event.peer} is there, by ${event.via}`)
         this.#sayState()
         break
       case 'disconnected':
+        this.#peers.delete(event.peer)
+        this.#status.detail(`peer ${event.peer} has gone, by ${event.via}: ${event.reason}`)
         if (this.#peers.size === 0) this.#sayAloneSoon()
         else this.#sayState()
         break
       case 'unreachable':
-        // a machine without such a network is no fault: the others go on
-        if (event.via !== 'lan') this.#status.note(`cannot look for peers by ${event.via}: ${event.reason}`)
+        this.#sayWay(event.via, `cannot look for peers by ${event.via}: ${event.reason}`)
         break
       case 'reachable':
-        if (event.via !== 'lan') this.#status.note(`${event.via} can be reached`)
+        this.#sayWay(event.via, `${event.via} can be reached`)
         break
       case 'refused':
-        // whom we refuse is for those who want to know all: anybody may knock
-        if (event.by === 'them') this.#sayRefused(event.reason)
+        this.#sayRefused(event)
         break
       case 'syncing':
         this.#saySync(event)
@@ -99,11 +94,13 @@ class Report {
         break
       case 'repaired':
         this.#status.note(`block ${event.index} of core ${event.core} was repaired from a peer`)
-        break
-      case 'failed':
-      case 'spare':
-      // details only
     }
+  }
+
+  /** A machine without a network of its own is no fault: the other ways go on. */
+  #sayWay(via: Via, text: string): void {
+    if (via === 'lan') this.#status.detail(text)
+    else this.#status.note(text)
   }
 
   #sayAloneSoon(): void {
@@ -113,9 +110,12 @@ class Report {
     }, ALONE_MS).unref()
   }
 
-  /** Said once: who was refused calls again. */
-  #sayRefused(reason: string): void {
-    if (this.#refusals.has(reason)) return
+  #sayRefused({ by, peer, via, reason }: Extract<NodeStatus, { state: 'refused' }>): void {
+    this.#status.detail(
+      `peer ${peer} ${by === 'us' ? 'is refused' : 'refuses this one'}, by ${via}: ${reason}`
+    )
+    // whom we refuse is for those who want to know all: anybody may knock; and who was refused calls again
+    if (by === 'us' || this.#refusals.has(reason)) return
     this.#refusals.add(reason)
     this.#status.note(`a peer refuses this one: ${reason}`)
   }
@@ -159,38 +159,4 @@ class Report {
 function acknowledging({ holding, peers }: Extract<NodeStatus, { state: 'acknowledging' }>): string {
   const have = holding === 1 ? '1 has' : `${holding} have`
   return `waiting for ${peers === 1 ? '1 peer' : `${peers} peers`} to hold everything: ${have}`
-}
-
-/** What those want to know who want to know all. */
-function detailOf(event: NodeStatus): string | undefined {
-  switch (event.state) {
-    case 'connecting':
-      return `calling peer ${event.peer}, by ${event.via}`
-    case 'failed':
-      return `peer ${event.peer} cannot be reached by ${event.via}: ${event.reason}`
-    case 'spare':
-      return `peer ${event.peer} is there by ${event.via}, too; ${event.better} is kept`
-    case 'refused':
-      return event.by === 'us'
-        ? `peer ${event.peer} is refused, by ${event.via}: ${event.reason}`
-        : `peer ${event.peer} refuses this one, by ${event.via}: ${event.reason}`
-    case 'connected':
-      return `peer ${event.peer} is there, by ${event.via}`
-    case 'disconnected':
-      return `peer ${event.peer} has gone, by ${event.via}: ${event.reason}`
-    case 'unreachable':
-      return event.via === 'lan' ? `cannot look for peers by lan: ${event.reason}` : undefined
-    case 'reachable':
-      return event.via === 'lan' ? 'lan can be reached' : undefined
-    case 'finding':
-    case 'comparing':
-    case 'regained':
-    case 'damaged':
-    case 'repaired':
-    case 'syncing':
-    case 'live':
-    case 'waiting':
-    case 'acknowledging':
-      return undefined
-  }
 }
