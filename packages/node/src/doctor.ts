@@ -175,9 +175,13 @@ async function openSearch(
 ): Promise<Search> {
   const vias = new Set<Via>()
   const directory = await mkdtemp(join(tmpdir(), 'many-cores-doctor-'))
-  const remove = (): Promise<void> => rm(directory, { recursive: true, force: true })
+  let node: Node | null = null
+  const close = async (): Promise<void> => {
+    await node?.close()
+    await rm(directory, { recursive: true, force: true })
+  }
   try {
-    const node = await openNodeAs(keyPair, {
+    node = await openNodeAs(keyPair, {
       storage: join(directory, 'store'),
       onStatus: (status) => status.state === 'connected' && vias.add(status.via),
       ...(bootstrap !== undefined && { bootstrap }),
@@ -191,13 +195,9 @@ async function openSearch(
     const core = store.get({ key: keyToBytes(key) })
     await core.ready()
     await find(core)
-    const close = async (): Promise<void> => {
-      await node.close()
-      await remove()
-    }
     return { node, core, vias, [Symbol.asyncDispose]: close }
   } catch (error) {
-    await remove()
+    await close()
     throw error
   }
 }
