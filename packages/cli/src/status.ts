@@ -7,29 +7,6 @@ import { oneLine, truncate } from './text.ts'
 /** `quiet`: errors alone. `normal`: states, progress and notes, too. `verbose`: everything. */
 export type StatusLevel = 'quiet' | 'normal' | 'verbose'
 
-/** What a program says on standard error. Never throws, also when nobody reads it. */
-export interface Status {
-  /** The program's. */
-  readonly name: string
-  level: StatusLevel
-  /** Whether others write to the same terminal (data, or the echo of what is typed): states are then lines of their own. */
-  shared: boolean
-  /** The last state. */
-  readonly current: string
-  /** What the program does now. Said once, until it changes. */
-  state(text: string): void
-  /** Beside the state, on a terminal of its own. */
-  progress(progress: Progress): void
-  /** Something that has happened. */
-  note(text: string): void
-  /** Something that has happened, for those who want to know all. */
-  detail(text: string): void
-  /** Said at every level. */
-  error(text: string): void
-  /** Removes the state line. Saying more afterwards is allowed. */
-  close(): void
-}
-
 /** How to say it. */
 export interface StatusOptions {
   /** Begins every line: `writer`. */
@@ -48,14 +25,8 @@ export interface StatusOptions {
 export type Terminal = Writable & { readonly isTTY?: boolean; readonly columns?: number }
 
 /** A status that speaks on `stream`: on a terminal the state line is rewritten in place, elsewhere each state is a line. */
-export function createStatus({
-  name,
-  stream = process.stderr,
-  level = 'normal',
-  shared = false,
-  env = process.env
-}: StatusOptions): Status {
-  return new StatusLine({ name, stream, level, shared, env })
+export function createStatus(options: StatusOptions): Status {
+  return new Status(options)
 }
 
 const ERASE = '\r\x1b[2K'
@@ -63,10 +34,14 @@ const DEFAULT_COLUMNS = 80
 /** A line that is rewritten more often cannot be read anyway. */
 const PROGRESS_MS = 100
 
-class StatusLine implements Status {
+/** What a program says on standard error. Never throws, also when nobody reads it. */
+export class Status {
+  /** The program's. */
   readonly name: string
   level: StatusLevel
+  /** Whether others write to the same terminal (data, or the echo of what is typed): states are then lines of their own. */
   shared: boolean
+  /** The last state. */
   current = ''
   readonly #stream: Terminal
   readonly #env: Environment
@@ -75,16 +50,23 @@ class StatusLine implements Status {
   #progressAt = Number.NEGATIVE_INFINITY
   #isDrawn = false
 
-  constructor({ name, stream, level, shared, env }: Required<StatusOptions>) {
+  constructor({
+    name,
+    stream = process.stderr,
+    level = 'normal',
+    shared = false,
+    env = process.env
+  }: StatusOptions) {
+    this.name = name
     this.level = level
     this.shared = shared
-    this.name = name
     this.#stream = stream
     this.#env = env
     // Nobody is left to be told: EPIPE, or EIO of a terminal that hung up
     stream.on('error', () => {})
   }
 
+  /** What the program does now. Said once, until it changes. */
   state(text: string): void {
     this.current = oneLine(text)
     this.#progress = ''
@@ -94,6 +76,7 @@ class StatusLine implements Status {
     else this.#redraw()
   }
 
+  /** Beside the state, on a terminal of its own. */
   progress(progress: Progress): void {
     if (!this.#rewrites || this.level === 'quiet') return
     const now = performance.now()
@@ -103,18 +86,22 @@ class StatusLine implements Status {
     this.#redraw()
   }
 
+  /** Something that has happened. */
   note(text: string): void {
     if (this.level !== 'quiet') this.#line(text)
   }
 
+  /** Something that has happened, for those who want to know all. */
   detail(text: string): void {
     if (this.level === 'verbose') this.#line(text, 'dim')
   }
 
+  /** Said at every level. */
   error(text: string): void {
     this.#line(text, 'red')
   }
 
+  /** Removes the state line. Saying more afterwards is allowed. */
   close(): void {
     if (this.#isDrawn) this.#write(ERASE)
     this.#isDrawn = false
