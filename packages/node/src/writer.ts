@@ -25,7 +25,7 @@ import { checkCheckpointName, encodeCheckpoint, readCheckpoint } from './writer/
 import { type Lines, oneLine, splitLines } from './writer/lines.ts'
 import { openLog, type WritableLog } from './writer/log.ts'
 import { BatchQueue, type PendingBatch } from './writer/queue.ts'
-import { Gatherer, until } from './writer/streams.ts'
+import { gather, until } from './writer/streams.ts'
 
 /** What is published: bytes, terminator included; a text stands for its UTF-8. */
 export type Line = Uint8Array | string
@@ -350,18 +350,13 @@ class LogWriter implements Writer {
     // nothing is taken from the source that may never be appended
     const { queue } = await this.#start()
     this.#checkOpen()
-    const gatherer = new Gatherer(queue, { checkpoint, onbatch: () => this.#beginFlush() })
-    try {
-      for await (const lines of source) {
-        this.#checkOpen()
-        await gatherer.add(lines)
-      }
-    } finally {
-      await gatherer.durable().catch(ignore)
-    }
-    await gatherer.durable()
+    const { position, count } = await gather(source, queue, {
+      checkpoint,
+      onlines: () => this.#checkOpen(),
+      onbatch: () => this.#beginFlush()
+    })
     this.#checkOpen()
-    return { position: gatherer.position ?? this.#length, count: gatherer.lines }
+    return { position: position ?? this.#length, count }
   }
 
   /** Nothing is accepted any more, for the first reason that there was. */
@@ -396,10 +391,9 @@ class LogWriter implements Writer {
   }
 
   async #commit(batch: PendingBatch, appender: Appender): Promise<void> {
-    const packed = batch.pack()
     // a clock that was set back must not make the journal's times descend
     this.#time = Math.max(this.#time, Date.now())
-    await appender.append(packed, this.#time, batch.checkpoints())
+    await appender.append(batch, this.#time)
     this.#internals.end.note(this.key, appender.journalLength)
     this.#length = batch.end
     batch.resolve()

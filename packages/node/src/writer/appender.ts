@@ -4,8 +4,8 @@ import type Hypercore from 'hypercore'
 import { NodeError } from '../errors.ts'
 import { type Extent, writeExtent } from '../recovery/extent.ts'
 import type { StoredLog } from '../recovery/tail.ts'
-import { type Checkpoints, writeCheckpoints } from './checkpoints.ts'
-import type { PackedBatch } from './packer.ts'
+import { writeCheckpoints } from './checkpoints.ts'
+import type { PendingBatch } from './queue.ts'
 
 /**
  * The one path by which anything is appended to a log: what is appended beside an open atom is overwritten by its flush.
@@ -35,30 +35,28 @@ export class Appender {
   }
 
   /**
-   * Appends the batch's blocks and its journal record, and stores `checkpoints`, as one atom: on the disk when it resolves, or
+   * Appends the batch's blocks and its journal record, and stores its checkpoints, as one atom: on the disk when it resolves, or
    * nothing of it is there. A batch without lines stores checkpoints alone.
    */
-  async append(batch: PackedBatch, time: number, checkpoints: Checkpoints): Promise<void> {
-    const cores = [...batch.blocks.keys()].sort((a, b) => a - b)
-    const sessions = await Promise.all(cores.map((core) => this.#dataSession(core)))
+  async append(batch: PendingBatch, time: number): Promise<void> {
+    const packed = batch.pack()
+    const sessions = await Promise.all(packed.map(([core]) => this.#dataSession(core)))
     this.#journal ??= this.#session(this.#bootstrap)
     const journal = await this.#journal
     if (journal.length !== this.#extent.journal) throw overtaken(journal.length - this.#extent.journal)
-    const blocks = cores.map((core) => batch.blocks.get(core) ?? [])
-    const at = cores.map(
-      (core, slot): CoreExtent => [core, sessions[slot]?.length ?? 0, blocks[slot]?.length ?? 0]
+    const at = packed.map(
+      ([core, blocks], slot): CoreExtent => [core, sessions[slot]?.length ?? 0, blocks.length]
     )
     // side by side: each append reads from the disk before it writes to the atom
-    const appends = sessions.map((session, slot) => session.append(blocks[slot] ?? []))
-    if (batch.lines > 0) {
-      appends.push(journal.append(encodeJournalRecord({ seq: batch.seq, time, at, order: batch.order })))
-    }
+    const appends = sessions.map((session, slot) => session.append(packed[slot]?.[1] ?? []))
+    const { seq, order, lines } = batch
+    if (lines > 0) appends.push(journal.append(encodeJournalRecord({ seq, time, at, order })))
     await Promise.all(appends)
-    const added = blocks.reduce((sum, { length }) => sum + length, 0)
+    const added = at.reduce((sum, [, , blocks]) => sum + blocks, 0)
     const extent = { journal: journal.length, blocks: this.#extent.blocks + added }
     // hypercore 11.37: user data of an atom's session goes into the atom's view, like its blocks
-    await writeCheckpoints(journal, checkpoints)
-    if (batch.lines > 0) await writeExtent(journal, extent)
+    await writeCheckpoints(journal, batch.checkpoints())
+    if (lines > 0) await writeExtent(journal, extent)
     await this.#atom.flush()
     this.#extent = extent
   }

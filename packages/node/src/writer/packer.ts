@@ -2,16 +2,6 @@ import { type Framing, MAX_BLOCK_BYTES, type Router } from '@many-cores/protocol
 import b4a from 'b4a'
 import type { Lines } from './lines.ts'
 
-/** A batch, packed: the blocks that it adds to each core it touches, and the order of its lines. */
-export interface PackedBatch {
-  /** The position of its first line. */
-  readonly seq: number
-  readonly lines: number
-  readonly blocks: ReadonlyMap<number, Uint8Array[]>
-  /** `core, count, core, count, …` as a journal record has it. */
-  readonly order: number[]
-}
-
 /** A core's first buffer; it doubles up to a full block, so that many cores with little each cost little. */
 const SMALL_BLOCK_BYTES = 4096
 
@@ -21,30 +11,28 @@ const NEWLINE = 0x0a
 export class Packer {
   readonly #route: Router
   readonly #framing: Framing
-  readonly #seq: number
-  readonly #order: number[] = []
   readonly #blocks = new Map<number, OpenBlocks>()
-  #end: number
+  /** The position of the first line. */
+  readonly seq: number
+  /** The position behind the last line. */
+  end: number
+  bytes = 0
+  /** `core, count, core, count, …` as a journal record has it. */
+  readonly order: number[] = []
 
-  /** `seq` is the position of the first line. */
   constructor(route: Router, framing: Framing, seq: number) {
     this.#route = route
     this.#framing = framing
-    this.#seq = seq
-    this.#end = seq
+    this.seq = seq
+    this.end = seq
   }
 
   get lines(): number {
-    return this.#end - this.#seq
-  }
-
-  /** The position behind the last line. */
-  get end(): number {
-    return this.#end
+    return this.end - this.seq
   }
 
   /** Adds lines `first` to `next` (exclusive). The caller keeps to a batch's limits. */
-  add({ bytes, ends }: Lines, first: number, next: number): void {
+  add({ bytes, ends }: Lines, first = 0, next: number = ends.length): void {
     const route = this.#route
     let run = -1
     let runStart = 0
@@ -52,7 +40,7 @@ export class Packer {
     let start = ends[first - 1] ?? 0
     for (let line = first; line < next; line++) {
       const end = ends[line] as number
-      const core = route(bytes, this.#end++, start, end)
+      const core = route(bytes, this.end++, start, end)
       if (core !== run || this.#framing === 'none' || end - runStart > MAX_BLOCK_BYTES) {
         if (runLines > 0) this.#place(run, bytes, runStart, start, runLines)
         run = core
@@ -63,13 +51,13 @@ export class Packer {
       start = end
     }
     if (runLines > 0) this.#place(run, bytes, runStart, start, runLines)
+    this.bytes += start - (ends[first - 1] ?? 0)
   }
 
-  /** The batch. Nothing can be added any more. */
-  pack(): PackedBatch {
-    const blocks = new Map<number, Uint8Array[]>()
-    for (const [core, open] of this.#blocks) blocks.set(core, open.take())
-    return { seq: this.#seq, lines: this.lines, blocks, order: this.#order }
+  /** The blocks that the batch adds to each core it touches, by ascending index. Nothing can be added any more. */
+  pack(): [core: number, blocks: Uint8Array[]][] {
+    const packed = [...this.#blocks].map(([core, open]): [number, Uint8Array[]] => [core, open.take()])
+    return packed.sort(([one], [other]) => one - other)
   }
 
   #place(core: number, bytes: Uint8Array, start: number, end: number, lines: number): void {
@@ -81,9 +69,9 @@ export class Packer {
     blocks.add(bytes, start, end)
     // only at the end of an input can a line have no terminator; what follows it must not be glued to it
     if (this.#framing === 'none' || bytes[end - 1] !== NEWLINE) blocks.seal()
-    const last = this.#order.length - 2
-    if (this.#order[last] === core) (this.#order[last + 1] as number) += lines
-    else this.#order.push(core, lines)
+    const last = this.order.length - 2
+    if (this.order[last] === core) (this.order[last + 1] as number) += lines
+    else this.order.push(core, lines)
   }
 }
 

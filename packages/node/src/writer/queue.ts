@@ -1,7 +1,7 @@
 import { type Framing, MAX_BATCH_LINES, type Router } from '@many-cores/protocol'
 import { type Checkpoints, encodeCheckpoint } from './checkpoints.ts'
 import type { Lines } from './lines.ts'
-import { type PackedBatch, Packer } from './packer.ts'
+import { Packer } from './packer.ts'
 
 /**
  * What a batch that gathers a stream, or several calls, is meant to have at most, in bytes: as fast as batches of 16 MiB, in
@@ -10,19 +10,17 @@ import { type PackedBatch, Packer } from './packer.ts'
 const GATHERED_BYTES = 4 * 1024 * 1024
 
 /** Lines that become durable together. They are copies: the caller may use its buffers again. */
-export class PendingBatch {
+export class PendingBatch extends Packer {
   /** Resolves once it is durable. */
   readonly durable: Promise<void>
   resolve: () => void = ignore
   reject: (error: unknown) => void = ignore
-  readonly #packer: Packer
   /** By name: what gives the value. */
   readonly #checkpoints = new Map<string, () => Uint8Array | string>()
-  #bytes = 0
 
   /** `seq` is the position of its first line. */
   constructor(route: Router, framing: Framing, seq: number) {
-    this.#packer = new Packer(route, framing, seq)
+    super(route, framing, seq)
     this.durable = new Promise((resolve, reject) => {
       this.resolve = resolve
       this.reject = reject
@@ -31,42 +29,24 @@ export class PendingBatch {
     this.durable.catch(ignore)
   }
 
-  /** The position behind its last line. */
-  get end(): number {
-    return this.#packer.end
-  }
-
   /** Whether so much can be added; what no other batch could hold either fits an empty one. */
   hasRoom(lines: number, bytes: number): boolean {
-    return (
-      this.#packer.lines === 0 ||
-      (this.#packer.lines + lines <= MAX_BATCH_LINES && this.#bytes + bytes <= GATHERED_BYTES)
-    )
+    return this.lines === 0 || (this.lines + lines <= MAX_BATCH_LINES && this.bytes + bytes <= GATHERED_BYTES)
   }
 
   /** Adds lines of `from` from its line `first` on, as many as there is room for; returns the first left out. */
   fill(from: Lines, first: number): number {
-    const { bytes, ends } = from
+    const { ends } = from
     const start = ends[first - 1] ?? 0
-    let next = Math.min(ends.length, first + MAX_BATCH_LINES - this.#packer.lines)
+    let next = Math.min(ends.length, first + MAX_BATCH_LINES - this.lines)
     while (next > first && !this.hasRoom(next - first, (ends[next - 1] ?? 0) - start)) next--
-    if (next > first) this.add({ bytes, ends }, first, next)
+    if (next > first) this.add(from, first, next)
     return next
-  }
-
-  /** Adds lines `first` to `next` (exclusive). */
-  add(lines: Lines, first = 0, next: number = lines.ends.length): void {
-    this.#packer.add(lines, first, next)
-    this.#bytes += (lines.ends[next - 1] ?? 0) - (lines.ends[first - 1] ?? 0)
   }
 
   /** Stores a checkpoint with the lines; of one name, the last one counts. `value` is asked for once nothing can be added. */
   mark(name: string, value: () => Uint8Array | string): void {
     this.#checkpoints.set(name, value)
-  }
-
-  pack(): PackedBatch {
-    return this.#packer.pack()
   }
 
   checkpoints(): Checkpoints {

@@ -7,66 +7,59 @@ import type { BatchQueue, PendingBatch } from './queue.ts'
 /** How many batches of one stream are in memory: one is flushed while the next one fills up, and the source waits. */
 const BATCHES = 2
 
-export interface GathererOptions {
+export interface GatherOptions {
   readonly checkpoint: StreamCheckpoint | undefined
+  /** Called before lines are taken; what it throws ends the gathering. */
+  readonly onlines: () => void
   /** Called when a batch waits for a flush. */
   readonly onbatch: () => void
 }
 
-/** Gathers the lines of one stream into batches. */
-export class Gatherer {
-  readonly #queue: BatchQueue
-  readonly #options: GathererOptions
-  readonly #pending: PendingBatch[] = []
-  /** How far the stream has come with the last of those. */
-  #progress: Progress = { lines: 0, bytes: 0, last: NOTHING }
-  /** The position of the first line; null if there was none. */
-  position: number | null = null
-
-  constructor(queue: BatchQueue, options: GathererOptions) {
-    this.#queue = queue
-    this.#options = options
-  }
-
-  /** How many lines were taken. */
-  get lines(): number {
-    return this.#progress.lines
-  }
-
-  /** Takes all of `lines`; resolves when there is room for more. */
-  async add(lines: Lines): Promise<void> {
-    for (let from = 0; from < lines.ends.length; ) {
-      const batch = this.#queue.last
-      const position = batch?.end ?? 0
-      const next = batch?.fill(lines, from) ?? from
-      if (batch !== null && next > from) {
-        this.position ??= position
-        this.#advance(batch, lines, from, next)
+/**
+ * Gathers the lines of `source` into batches of `queue`. Resolves when all are durable, to how many they are, and the position of
+ * the first, if there was one. Where it rejects, what was taken is durable, or has failed.
+ */
+export async function gather(
+  source: AsyncIterable<Lines>,
+  queue: BatchQueue,
+  { checkpoint, onlines, onbatch }: GatherOptions
+): Promise<{ position: number | null; count: number }> {
+  const pending: PendingBatch[] = []
+  const durable = (): Promise<unknown> => Promise.all(pending.map((batch) => batch.durable))
+  let progress: Progress = { lines: 0, bytes: 0, last: NOTHING }
+  let position: number | null = null
+  try {
+    for await (const lines of source) {
+      onlines()
+      const { bytes, ends } = lines
+      for (let from = 0; from < ends.length; ) {
+        const batch = queue.last
+        const before = batch?.end ?? 0
+        const next = batch?.fill(lines, from) ?? from
+        if (batch === null || next === from) {
+          if (pending.length === BATCHES) await pending.shift()?.durable
+          queue.begin()
+          onbatch()
+          continue
+        }
+        position ??= before
+        const end = ends[next - 1] ?? 0
+        const reached = {
+          lines: progress.lines + next - from,
+          bytes: progress.bytes + end - (ends[from - 1] ?? 0),
+          last: checkpoint === undefined ? NOTHING : b4a.from(bytes.subarray(ends[next - 2] ?? 0, end))
+        }
+        if (checkpoint !== undefined) batch.mark(checkpoint.name, () => checkpoint.at(reached))
+        progress = reached
+        if (pending.at(-1) !== batch) pending.push(batch)
         from = next
-        continue
       }
-      if (this.#pending.length === BATCHES) await this.#pending.shift()?.durable
-      this.#queue.begin()
-      this.#options.onbatch()
     }
+  } finally {
+    await durable().catch(ignore)
   }
-
-  /** Resolves when all lines are durable. */
-  async durable(): Promise<void> {
-    await Promise.all(this.#pending.map((batch) => batch.durable))
-  }
-
-  #advance(batch: PendingBatch, { bytes, ends }: Lines, from: number, next: number): void {
-    const { checkpoint } = this.#options
-    const end = ends[next - 1] ?? 0
-    const lines = this.#progress.lines + next - from
-    const taken = this.#progress.bytes + end - (ends[from - 1] ?? 0)
-    const last = checkpoint === undefined ? NOTHING : b4a.from(bytes.subarray(ends[next - 2] ?? 0, end))
-    const progress = { lines, bytes: taken, last }
-    this.#progress = progress
-    if (checkpoint !== undefined) batch.mark(checkpoint.name, () => checkpoint.at(progress))
-    if (this.#pending.at(-1) !== batch) this.#pending.push(batch)
-  }
+  await durable()
+  return { position, count: progress.lines }
 }
 
 const NOTHING = new Uint8Array()
