@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto'
-import { constants } from 'node:fs'
 import { type FileHandle, open, realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import type { Batch, Cursor, Place, Reader } from '@many-cores/node'
+import type { Cursor, Place, Reader } from '@many-cores/node'
 import { Bookmark } from './bookmark.ts'
 import type { Format } from './format.ts'
 import type { From } from './place.ts'
@@ -41,19 +40,41 @@ interface Mark {
  * @throws OutputError for a file that another program, or a reader of another log or store, has written.
  */
 export async function openFileSink(reader: Reader, options: FileSinkOptions): Promise<Sink> {
+  const { group, format } = options
   const path = await canonical(options.path)
-  const cursor = await reader.cursor(cursorName(options.group, path))
-  const handle = await refusing(path, () => open(path, constants.O_RDWR | constants.O_CREAT, 0o666))
+  const cursor = await reader.cursor(cursorName(group, path))
+  const handle = await refusing(path, () => open(path, 'a+'))
   try {
-    const mark = await settle(handle, path, cursor, async () => ({
+    const begin = (await settle(handle, path, cursor)) ?? {
       place: await beginning(reader, options),
       length: 0
-    }))
-    const commit = (next: Mark): Promise<void> =>
-      commitMark(cursor, next, { file: path, group: options.group })
+    }
+    let { length } = begin
+    let committed = length
+    const bookmark = new Bookmark<Mark>(async (mark) => {
+      await refusing(path, () => handle.datasync())
+      await cursor.commit(mark.place, { file: path, group, length: mark.length })
+      committed = mark.length
+    })
     await refusing(path, () => syncDirectory(path))
-    await commit(mark)
-    return new FileSink(handle, path, options.format, mark, commit)
+    await bookmark.move(begin)
+    return {
+      from: begin.place,
+      take: async (batch) => {
+        const bytes = format(batch)
+        await refusing(path, () => handle.appendFile(bytes))
+        length += bytes.byteLength
+        await bookmark.move({ place: batch.next, length })
+        if (length - committed >= COMMIT_BYTES) await bookmark.flush()
+      },
+      close: async () => {
+        try {
+          await bookmark.flush()
+        } finally {
+          await handle.close()
+        }
+      }
+    }
   } catch (error) {
     await handle.close()
     throw error
@@ -65,74 +86,14 @@ function cursorName(group: string, path: string): string {
   return `output-${createHash('sha256').update(`${group}\0${path}`).digest('hex').slice(0, 16)}`
 }
 
-class FileSink implements Sink {
-  readonly from: Place
-  readonly #handle: FileHandle
-  readonly #path: string
-  readonly #format: Format
-  readonly #bookmark: Bookmark<Mark>
-  #length: number
-  #committed: number
-
-  constructor(
-    handle: FileHandle,
-    path: string,
-    format: Format,
-    mark: Mark,
-    commit: (mark: Mark) => Promise<void>
-  ) {
-    this.from = mark.place
-    this.#handle = handle
-    this.#path = path
-    this.#format = format
-    this.#length = mark.length
-    this.#committed = mark.length
-    this.#bookmark = new Bookmark(async (next) => {
-      await refusing(path, () => handle.datasync())
-      await commit(next)
-      this.#committed = next.length
-    })
-  }
-
-  async take(batch: Batch): Promise<void> {
-    await this.#write(this.#format(batch))
-    await this.#bookmark.move({ place: batch.next, length: this.#length })
-    if (this.#length - this.#committed >= COMMIT_BYTES) await this.#bookmark.flush()
-  }
-
-  async close(): Promise<void> {
-    try {
-      await this.#bookmark.flush()
-    } finally {
-      await this.#handle.close()
-    }
-  }
-
-  async #write(bytes: Uint8Array): Promise<void> {
-    for (let from = 0; from < bytes.byteLength; ) {
-      const left = bytes.byteLength - from
-      const { bytesWritten } = await refusing(this.#path, () =>
-        this.#handle.write(bytes, from, left, this.#length)
-      )
-      from += bytesWritten
-      this.#length += bytesWritten
-    }
-  }
-}
-
-/** The file as it was when the last mark was committed; a new one, which must be empty, gets its first mark. */
-async function settle(
-  handle: FileHandle,
-  path: string,
-  { place, state }: Cursor,
-  begin: () => Promise<Mark>
-): Promise<Mark> {
+/** The file as it was when the last mark was committed; null for a new one, which must be empty. */
+async function settle(handle: FileHandle, path: string, { place, state }: Cursor): Promise<Mark | null> {
   const stat = await handle.stat()
   if (!stat.isFile())
     throw new OutputError(`${path}: it is no plain file, so it cannot be cut back and continued`)
   const length = state?.length
   if (place === null || typeof length !== 'number') {
-    if (stat.size === 0) return await begin()
+    if (stat.size === 0) return null
     throw new OutputError(
       `${path}: it has ${stat.size} bytes that this reader did not write for this log and group; name a new or an empty file`
     )
@@ -155,14 +116,6 @@ async function beginning(reader: Reader, { from, timeout, signal }: FileSinkOpti
   return Math.max(0, (await reader.length({ timeout, signal })) + from)
 }
 
-async function commitMark(
-  cursor: Cursor,
-  { place, length }: Mark,
-  names: { readonly file: string; readonly group: string }
-): Promise<void> {
-  await cursor.commit(place, { ...names, length })
-}
-
 /** The path that the file has whichever way it is named. */
 async function canonical(path: string): Promise<string> {
   try {
@@ -175,12 +128,8 @@ async function canonical(path: string): Promise<string> {
 
 /** A new file's name is on the disk only when its directory is. */
 async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(dirname(path), constants.O_RDONLY)
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
-  }
+  await using directory = await open(dirname(path))
+  await directory.sync()
 }
 
 async function refusing<T>(path: string, work: () => Promise<T>): Promise<T> {
