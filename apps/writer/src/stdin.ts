@@ -18,36 +18,28 @@ export async function* readInput(
   while (true) {
     // the consumer may have been busy when the signal came
     if (signal.aborted) deadline ??= Date.now() + DRAIN_MS
-    const result = await (deadline === null ? orAbort(next, signal) : orSilence(next, deadline))
-    if (result === null) continue
-    if (result.done === true) return
+    if (deadline !== null && Date.now() > deadline) return
+    const result = await orSilence(next, signal)
+    if (result === null && deadline === null) continue
+    if (result === null || result.done === true) return
     yield result.value
     next = iterator.next()
   }
 }
 
-type Next = IteratorResult<Uint8Array>
-
-const END: Next = { done: true, value: undefined }
-
-/** What comes next, or null once `signal` aborts. Not a race with one promise for all: that would keep every chunk for ever. */
-function orAbort(next: Promise<Next>, signal: AbortSignal): Promise<Next | null> {
+/**
+ * What `next` gives; null once `signal` aborts or, where it has, after a silence. Not a race with one promise for all: that would
+ * keep every chunk for ever.
+ */
+function orSilence<T>(next: Promise<T>, signal: AbortSignal): Promise<T | null> {
   return new Promise((resolve, reject) => {
-    const onabort = (): void => resolve(null)
-    signal.addEventListener('abort', onabort, { once: true })
-    const forget = (): void => signal.removeEventListener('abort', onabort)
-    next.finally(forget).then(resolve, reject)
+    const end = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', end)
+      resolve(null)
+    }
+    const timer = signal.aborted ? setTimeout(end, SILENCE_MS) : undefined
+    signal.addEventListener('abort', end, { once: true })
+    void next.then(resolve, reject).finally(end)
   })
-}
-
-/** What comes next, or the end where nothing comes. */
-async function orSilence(next: Promise<Next>, deadline: number): Promise<Next> {
-  if (Date.now() > deadline) return END
-  let timer: NodeJS.Timeout | undefined
-  const silence = new Promise<Next>((resolve) => {
-    timer = setTimeout(resolve, SILENCE_MS, END)
-  })
-  const result = await Promise.race([next, silence])
-  clearTimeout(timer)
-  return result
 }
