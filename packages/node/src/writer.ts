@@ -2,7 +2,6 @@ import {
   type CoreKey,
   checkLine,
   createRouter,
-  DEFAULT_RULE,
   type Framing,
   type LogManifest,
   MAX_BATCH_BYTES,
@@ -165,7 +164,6 @@ async function openLogWriter(
   const { isNew, join } = internals
   const { signal, giveBack } = options
   const log = await openLog(internals, {
-    rule: DEFAULT_RULE,
     ...options,
     findManifest: async (bootstrap) => {
       if (isNew) return

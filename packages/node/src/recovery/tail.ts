@@ -24,9 +24,9 @@ export interface Tail extends Extent {
 }
 
 /**
- * Where the log ends, once journal and data cores are known to fit together. A batch is one atom, so only what came from peers, or
- * was appended by other software, can have left them apart: the records behind the extent that is stored are checked block by
- * block, the last one always, and all cores by the number of their blocks. The cost does not depend on the length of the log.
+ * Where the log ends, once journal and data cores are known to fit together. A batch is one atom, so only what came from peers,
+ * or was appended by other software, can have left them apart: `heal` has got every block that the records behind the stored extent
+ * name; here all cores are checked by the number of their blocks. The cost does not depend on the length of the log.
  *
  * @throws NodeError `STORE_REFUSED`, naming core and block.
  */
@@ -45,7 +45,6 @@ export async function findTail(log: StoredLog): Promise<Tail> {
     for (const [core, length, added] of last.at) ends.set(core, length + added)
     if (index < known.journal) continue
     named += sum(last.at.map(([, , added]) => added))
-    await checkBlocks(log, last)
   }
   for (const [core, end] of ends) {
     if (lengths[core] !== end)
@@ -98,14 +97,6 @@ export function unfit(fault: string, options?: ErrorOptions): NodeError {
     `the store cannot be written to: ${fault}. Appending would rewrite what readers have: start again while a reader that has everything is connected, or use a new --storage for a new log`,
     options
   )
-}
-
-async function checkBlocks(log: StoredLog, { at }: JournalRecord): Promise<void> {
-  for (const [index, length, added] of at) {
-    const core = await log.openCore(index)
-    for (let block = length; block < length + added; block++)
-      if (!(await core.has(block))) throw unfit(`block ${block} of ${nameOf(log, index)} is missing`)
-  }
 }
 
 function sum(numbers: readonly number[]): number {

@@ -1,5 +1,6 @@
 import {
   type CoreKey,
+  DEFAULT_RULE,
   decodeManifest,
   decodeRule,
   defaultNames,
@@ -27,7 +28,6 @@ export interface WritableLog extends StoredLog {
 
 /** What the caller wants the log to be; what is not named is the log's own affair. */
 export interface LogOptions {
-  readonly rule: RoutingRule
   readonly routing?: RoutingRule
   readonly names?: readonly string[]
   readonly framing?: Framing
@@ -89,9 +89,9 @@ function alias(index: number): string {
 
 async function newManifest(
   store: Corestore,
-  { rule, routing, names, framing = 'newline' }: LogOptions
+  { routing = DEFAULT_RULE, names, framing = 'newline' }: LogOptions
 ): Promise<LogManifest> {
-  const checked = decodeRule(routing ?? rule)
+  const checked = decodeRule(routing)
   const cores = (names ?? defaultNames(checked)).map(async (name, index) => ({
     name,
     key: await dataCoreKey(store, index)
