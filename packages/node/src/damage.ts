@@ -4,7 +4,6 @@ import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import type { Peer, SharedCore } from 'hypercore'
 import { translate } from './errors.ts'
-import type { OnStatus } from './status.ts'
 
 /** A block that is stored, and cannot be read any more. */
 export interface DamagedBlock {
@@ -12,18 +11,6 @@ export interface DamagedBlock {
   readonly index: number
   /** Whether a peer has sent it again. */
   readonly isRepaired: boolean
-}
-
-/** Calls `onStatus` with what happens to the blocks of these cores, by name. Returns what ends it. */
-export function reportDamage(
-  damage: Damage,
-  names: ReadonlyMap<CoreKey, string>,
-  onStatus: OnStatus
-): () => void {
-  return damage.watch(({ key, index, isRepaired }) => {
-    const core = names.get(key)
-    if (core !== undefined) onStatus({ state: isRepaired ? 'repaired' : 'damaged', core, index })
-  })
 }
 
 /**

@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import type { BootstrapManifest, CoreKey } from '@many-cores/protocol'
+import type { CoreKey } from '@many-cores/protocol'
 import { keyFromBytes } from '@many-cores/protocol'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
@@ -93,11 +93,6 @@ function toJson({ fork, length, nodes, signature }: Head): object {
     nodes: nodes.map(({ index, size, hash }) => [index, size, b4a.toString(hash, 'hex')]),
     signature: signature === null ? null : b4a.toString(signature, 'hex')
   }
-}
-
-/** The names of a log's cores, by their keys. */
-export function coreNames(key: CoreKey, { cores }: BootstrapManifest): ReadonlyMap<CoreKey, string> {
-  return new Map([[key, 'bootstrap'], ...cores.map((core) => [core.key, core.name] as const)])
 }
 
 /** What to say of it to who has the core under this name. */

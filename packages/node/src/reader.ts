@@ -19,7 +19,6 @@ import {
 } from './bound.ts'
 import type { Cursor } from './cursor.ts'
 import { DEFAULT_CURSOR, listCursors, openCursor } from './cursor-store.ts'
-import { reportDamage } from './damage.ts'
 import { NodeError, translate } from './errors.ts'
 import { Blocks } from './follow/blocks.ts'
 import { createReadableLog, type ReadableLog } from './follow/log.ts'
@@ -30,8 +29,8 @@ import { Progress } from './follow/progress.ts'
 import { refresh } from './follow/refresh.ts'
 import { positionOf, storedEndPosition } from './follow/seek.ts'
 import { verify } from './follow/verify.ts'
-import { coreNames, rewritten } from './history.ts'
 import { type Internals, internalsOf } from './internals.ts'
+import { watchLog } from './log-watch.ts'
 import type { Node } from './node.ts'
 import type { Verification, VerifyOptions } from './verification.ts'
 import type { Wait } from './waiting.ts'
@@ -163,11 +162,8 @@ async function openLogReader(
   internals.heads.addJournal(bootstrap.core)
   const giveUp = (): void => void bootstrap.close()
   let fault: NodeError | null = null
-  const unwatch = internals.history.watch((rewriting) => {
-    if (rewriting.key === parsed && !rewriting.isOld) fault = rewritten('bootstrap', rewriting)
-    if (fault !== null) giveUp()
-  })
-  const unwatchFaults = internals.faults.watch((found) => {
+  const unwatch = watchLog(internals, { key: parsed, manifest: null }, (found, isOld) => {
+    if (isOld) return
     fault = found
     giveUp()
   })
@@ -185,7 +181,6 @@ async function openLogReader(
     throw fault ?? translate(error)
   } finally {
     unwatch()
-    unwatchFaults()
     signal.removeEventListener('abort', giveUp)
   }
 }
@@ -237,20 +232,10 @@ class LogReader implements Reader {
     this.manifest = log.manifest
     this.#log = log
     this.#internals = internals
-    const names = coreNames(log.key, log.manifest)
-    const unwatchDamage = reportDamage(internals.damage, names, internals.onStatus)
-    const unwatchFaults = internals.faults.watch((fault) => this.#failing.abort(fault))
-    const unwatchHistory = internals.history.watch((rewriting) => {
-      const name = names.get(rewriting.key)
-      if (name === undefined) return
-      if (rewriting.isOld) this.#foundBefore ??= rewritten(name, rewriting)
-      else this.#failing.abort(rewritten(name, rewriting))
+    this.#unwatch = watchLog(internals, log, (fault, isOld) => {
+      if (isOld) this.#foundBefore ??= fault
+      else this.#failing.abort(fault)
     })
-    this.#unwatch = () => {
-      unwatchDamage()
-      unwatchFaults()
-      unwatchHistory()
-    }
   }
 
   async *follow(options: FollowOptions = {}): AsyncGenerator<Entry, void, undefined> {

@@ -11,10 +11,9 @@ import {
 } from '@many-cores/protocol'
 import b4a from 'b4a'
 import type { Checkpoint, StreamCheckpoint } from './checkpoint.ts'
-import { reportDamage } from './damage.ts'
 import { NodeError, translate } from './errors.ts'
-import { coreNames, rewritten } from './history.ts'
 import { type Internals, internalsOf } from './internals.ts'
+import { watchLog } from './log-watch.ts'
 import type { Node } from './node.ts'
 import { heal, healJournal, isBehind, meetPeers } from './recovery/compare.ts'
 import { findTail, storedPosition, type Tail, unfit } from './recovery/tail.ts'
@@ -214,16 +213,7 @@ class LogWriter implements Writer {
     this.#internals = internals
     this.#length = length
     this.#giveBack = giveBack
-    const names = coreNames(log.key, log.manifest)
-    const unwatchDamage = reportDamage(internals.damage, names, internals.onStatus)
-    const unwatchHistory = internals.history.watch((rewriting) => {
-      const name = names.get(rewriting.key)
-      if (name !== undefined) this.#fail(rewritten(name, rewriting))
-    })
-    this.#unwatch = () => {
-      unwatchDamage()
-      unwatchHistory()
-    }
+    this.#unwatch = watchLog(internals, log, (fault) => this.#fail(fault))
     this.#settled = this.#settle()
     this.#settled.catch((error: unknown) => this.#fail(error))
   }
