@@ -3,7 +3,6 @@ import {
   type Batch,
   type Cursor,
   type FollowOptions,
-  type Node,
   openReader,
   type Place,
   type Reader
@@ -56,47 +55,36 @@ interface Attempt {
 }
 
 async function deliver(key: string, { values, delivery }: Attempt, context: RunContext): Promise<void> {
+  const { signal } = context
+  const { until, exit: ends } = values
+  const timeout = values.timeout * 1000
   const node = await openProgramNode(values, context)
   try {
-    await deliverFrom(node, key, { values, delivery }, context)
+    const reader = await openReader(node, key, { timeout, signal })
+    await restore(reader, { values, delivery }, context)
+    const names = reader.manifest.cores.map((core) => core.name)
+    const cores = selectCores(names, values)
+    const sink = await openSink(reader, { values, delivery }, context)
+    try {
+      const batches = reader.batches({
+        from: sink.from,
+        live: !ends,
+        timeout,
+        signal,
+        ...(until !== undefined && { until }),
+        ...(cores !== undefined && { cores })
+      } satisfies FollowOptions)
+      for await (const batch of limited(batches, values.count)) await sink.take(batch)
+    } catch (error) {
+      if (isDamaged(error)) delivery.cursors = await reader.cursors().catch(() => [])
+      await sink.close().catch(ignore)
+      throw error
+    }
+    await sink.close()
   } finally {
     // what went wrong while it was read is what the user must hear of; a store that is full or damaged does not close well
     await node.close().catch(ignore)
   }
-}
-
-async function deliverFrom(
-  node: Node,
-  key: string,
-  { values, delivery }: Attempt,
-  context: RunContext
-): Promise<void> {
-  const { signal } = context
-  const timeout = values.timeout * 1000
-  const reader = await openReader(node, key, { timeout, signal })
-  await restore(reader, { values, delivery }, context)
-  const cores = selectCores(
-    reader.manifest.cores.map((core) => core.name),
-    values
-  )
-  const sink = await openSink(reader, { values, delivery }, context)
-  try {
-    const { until, exit: ends } = values
-    const batches = reader.batches({
-      from: sink.from,
-      live: !ends,
-      timeout,
-      signal,
-      ...(until !== undefined && { until }),
-      ...(cores !== undefined && { cores })
-    } satisfies FollowOptions)
-    for await (const batch of limited(batches, values.count)) await sink.take(batch)
-  } catch (error) {
-    if (isDamaged(error)) delivery.cursors = await reader.cursors().catch(() => [])
-    await sink.close().catch(ignore)
-    throw error
-  }
-  await sink.close()
 }
 
 /** Gives a store that was made anew the cursors of the one before, as far as it still had them. */

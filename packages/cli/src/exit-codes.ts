@@ -39,8 +39,7 @@ const CODES: ReadonlyMap<unknown, number> = new Map([
   ['STORE_FULL', EXIT.storeRefused],
   ['OUTPUT_REFUSED', EXIT.storeRefused],
   ['RULE_MISMATCH', EXIT.usage],
-  ['BAD_OPTION', EXIT.usage],
-  ['CLOSED', EXIT.unexpected]
+  ['BAD_OPTION', EXIT.usage]
 ])
 
 /** The exit code for an error, by its `code`; `EXIT.unexpected` for one that has none or an unknown one. */

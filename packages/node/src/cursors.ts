@@ -1,9 +1,8 @@
-import { decodeManifest, keyToBytes, parseKey } from '@many-cores/protocol'
+import { type CoreKey, decodeManifest, keyToBytes, parseKey } from '@many-cores/protocol'
 import type Hypercore from 'hypercore'
 import type { Cursor } from './cursor.ts'
 import { listCursors, openCursor } from './cursor-store.ts'
 import { translate } from './errors.ts'
-import { Blocks } from './follow/blocks.ts'
 import { storedEndPosition } from './follow/seek.ts'
 import { internalsOf } from './internals.ts'
 import type { Node } from './node.ts'
@@ -48,15 +47,9 @@ export async function openCursors(node: Node, key: string): Promise<Cursors> {
   })
 }
 
-async function storedLength(bootstrap: Hypercore, key: ReturnType<typeof parseKey>): Promise<number | null> {
-  const blocks = new Blocks('bootstrap', bootstrap)
-  try {
-    await blocks.ready()
-    const first = await blocks.stored(0)
-    if (first === null) return null
-    const manifest = decodeManifest(first, key)
-    return manifest.version === 1 ? await storedEndPosition(blocks, manifest) : null
-  } finally {
-    await blocks.close()
-  }
+async function storedLength(bootstrap: Hypercore, key: CoreKey): Promise<number | null> {
+  const first = await bootstrap.get(0, { wait: false })
+  if (first === null) return null
+  const manifest = decodeManifest(first, key)
+  return manifest.version === 1 ? await storedEndPosition(bootstrap, manifest) : null
 }

@@ -17,9 +17,16 @@ export type { Cursors } from './cursors.ts'
 export type { NodeErrorCode } from './errors.ts'
 export type { Check, DiagnosisOptions, Finding } from './doctor.ts'
 export type { Node, NodeOptions } from './node.ts'
-export type { AskOptions, FollowOptions, RangeOptions, Reader, ReaderOptions } from './reader.ts'
+export type {
+  AskOptions,
+  FollowOptions,
+  RangeOptions,
+  Reader,
+  ReaderOptions,
+  VerifyOptions
+} from './reader.ts'
 export type { OnStatus, Status, Via } from './status.ts'
-export type { Verification, VerifyOptions } from './verification.ts'
+export type { Verification } from './verification.ts'
 export type {
   AcknowledgedOptions,
   Line,

@@ -32,7 +32,7 @@ import { verify } from './follow/verify.ts'
 import { type Internals, internalsOf } from './internals.ts'
 import { watchLog } from './log-watch.ts'
 import type { Node } from './node.ts'
-import type { Verification, VerifyOptions } from './verification.ts'
+import type { Verification } from './verification.ts'
 import type { Wait } from './waiting.ts'
 
 export interface ReaderOptions {
@@ -72,6 +72,11 @@ export interface AskOptions {
   readonly timeout?: number
   /** Gives up: rejects with its reason. */
   readonly signal?: AbortSignal
+}
+
+export interface VerifyOptions extends AskOptions {
+  /** Told how many lines have been verified, as it goes on. Default: nobody. */
+  readonly onProgress?: (lines: number) => void
 }
 
 /** Reads one log, verified. Made by `openReader`. */
@@ -429,13 +434,5 @@ interface Outcome {
 
 /** Whether the journal that is stored here goes as far as `until`: then nobody need be asked. */
 async function hasAll(log: ReadableLog<LogManifest>, until: OrderedBound | null): Promise<boolean> {
-  if (typeof until !== 'number') return false
-  const blocks = new Blocks('bootstrap', log.bootstrap)
-  try {
-    await blocks.ready()
-    const end = await storedEndPosition(blocks, log.manifest)
-    return end !== null && end >= until
-  } finally {
-    await blocks.close()
-  }
+  return typeof until === 'number' && ((await storedEndPosition(log.bootstrap, log.manifest)) ?? -1) >= until
 }

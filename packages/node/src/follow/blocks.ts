@@ -48,11 +48,6 @@ export class Blocks {
     return block
   }
 
-  /** The block, if it is stored here; no peer is asked. */
-  stored(index: number): Promise<Uint8Array | null> {
-    return this.#session.get(index, { wait: false })
-  }
-
   async close(): Promise<void> {
     await this.#session.close()
   }

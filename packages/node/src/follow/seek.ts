@@ -1,4 +1,5 @@
 import { endOfRecord, type JournalRecord, type LogManifest } from '@many-cores/protocol'
+import type Hypercore from 'hypercore'
 import type { OrderedBound } from '../bound.ts'
 import { awaitBlock, type Blocks, type Patience } from './blocks.ts'
 import type { KnownRecords } from './plausible.ts'
@@ -31,10 +32,10 @@ export async function endPosition(journal: Journal): Promise<number> {
 }
 
 /** The same without asking any peer: null where the last record is not stored. */
-export async function storedEndPosition(blocks: Blocks, manifest: LogManifest): Promise<number | null> {
-  const last = blocks.length - 1
+export async function storedEndPosition(bootstrap: Hypercore, manifest: LogManifest): Promise<number | null> {
+  const last = bootstrap.length - 1
   if (last < 1) return 0
-  const block = await blocks.stored(last)
+  const block = await bootstrap.get(last, { wait: false })
   return block === null ? null : endOfRecord(decodeRecord(block, last, manifest))
 }
 
