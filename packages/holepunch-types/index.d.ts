@@ -2,6 +2,7 @@
 // Private, so that no published .d.ts may lean on it. upstream.test.ts checks each member against the real thing.
 
 /// <reference path="./corestore.d.ts" />
+/// <reference path="./graceful-goodbye.d.ts" />
 /// <reference path="./hypercore.d.ts" />
 /// <reference path="./hyperdht.d.ts" />
 /// <reference path="./hyperswarm.d.ts" />

@@ -10,8 +10,9 @@ export class UsageError extends Error {
  * - `SIGINT`, `SIGTERM`, `SIGHUP`: that signal came
  * - `STDOUT_GONE`: whoever read standard output has left
  * - `FAILED`: an error that nobody caught, or a standard output that cannot be written
+ * - `GOODBYE`: another user of graceful-goodbye ends the process
  */
-export type StopCode = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'STDOUT_GONE' | 'FAILED'
+export type StopCode = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'STDOUT_GONE' | 'FAILED' | 'GOODBYE'
 
 /** The reason that the signal of `run` is aborted with. May be thrown on: it ends the program without a word. */
 export class StopReason extends Error {

@@ -75,6 +75,15 @@ for (const [signal, code] of [
     assert.equal(await program.ended(), code)
     assert.equal(program.stderr, 'program: working\nprogram: closing\nprogram: closed\n')
   })
+
+  test(`${signal} also runs the other users of graceful-goodbye, after the program`, async (t) => {
+    const program = new Program(t, 'shared')
+    await program.heard('working')
+    program.process.kill(signal)
+    program.process.stdout.resume()
+    assert.equal(await program.ended(), code)
+    assert.equal(program.stderr, 'program: working\nprogram: closed\nprogram: the other is done\n')
+  })
 }
 
 test('a second signal of another kind exits at once, with the code of the first', async (t) => {
@@ -223,6 +232,10 @@ test('a program that waits for nothing ends with 1, and says so', async (t) => {
     stdout: '',
     stderr: 'program: ended half-way: nothing was left that could go on\n'
   })
+})
+
+test('another user of graceful-goodbye can end the program', async (t) => {
+  assert.deepEqual(await result(t, 'dismissed'), { code: 0, stdout: '', stderr: 'program: closed\n' })
 })
 
 test('what libraries say on the console does not come between the data', async (t) => {

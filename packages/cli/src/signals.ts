@@ -25,7 +25,8 @@ export function listenForSignals({ onFirst, onSecond }: SignalHandlers): void {
     }
     if (name !== first.name || now - first.at >= REPEAT_MS) onSecond()
   }
-  for (const name of SIGNALS) process.on(name, () => listener(name))
+  // Before graceful-goodbye's listeners, so that the cause of the end is known when its handlers run
+  for (const name of SIGNALS) process.prependListener(name, () => listener(name))
 }
 
 /** The exit code that says which signal ended a program. */

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import SecretStream from '@hyperswarm/secret-stream'
 import Corestore, { type Atom, type CorestoreStorage, type ProtocolStream } from 'corestore'
+import goodbye from 'graceful-goodbye'
 import Hypercore, { type Download, type Peer, type Replicator, type SharedCore } from 'hypercore'
 import HyperDHT, { type Lookup } from 'hyperdht'
 import createTestnet, { type Testnet } from 'hyperdht/testnet.js'
@@ -328,8 +329,13 @@ test('protomux has what is declared, and tells who pairs the id of a channel tha
   far.destroy()
 })
 
-test('z32 has what is declared', () => {
+test('z32 and graceful-goodbye have what is declared', () => {
   assert.deepEqual(z32.decode(z32.encode(Buffer.from('key'))), Buffer.from('key'))
+
+  const unregister = goodbye(() => {}, 0)
+  unregister()
+  assert.equal(goodbye.exiting, false)
+  assert.equal(typeof goodbye.exit, 'function')
 })
 
 function openSwarm(): Hyperswarm {
