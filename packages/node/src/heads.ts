@@ -15,7 +15,8 @@ const FETCH_MS = 5000
  * peer that is as long as we are, or shorter, may have another history all the same. So the longer side asks the other for its
  * signature and tree, and Hypercore compares them with what is here: where both are valid and differ, that is a conflict (`History`).
  *
- * The journal is compared when peers meet and when either grows, a data core when it grows.
+ * The journal is compared when peers meet and when either grows, a data core when it grows. The owner of a core compares it whenever a
+ * peer is longer: Hypercore alone would never, because a writer's cores do not take over what peers have.
  */
 export class Heads {
   readonly #store: Corestore
@@ -39,7 +40,13 @@ export class Heads {
     const before = this.#lengths.get(peer)
     const { core, remoteLength, remoteFork } = peer
     if (before === undefined) this.#lengths.set(peer, remoteLength)
-    if (before === remoteLength || remoteFork !== core.state.fork) return
+    if (remoteFork !== core.state.fork) return
+    if (isBeyondOwner(peer)) {
+      this.#due.add(peer)
+      this.#compareSoon()
+      return
+    }
+    if (before === remoteLength) return
     if (before === undefined) {
       if (this.#journals.has(core)) this.#compare(peer).catch(ignore)
       return
@@ -67,9 +74,11 @@ export class Heads {
   }
 
   async #compare(peer: Peer): Promise<void> {
-    const { core, remoteLength: length } = peer
+    const { core, remoteLength } = peer
     // one that is longer asks us
-    if (length === 0 || length > core.state.length || peer.removed) return
+    if (remoteLength > core.state.length && !isBeyondOwner(peer)) return
+    const length = Math.min(remoteLength, core.state.length)
+    if (length === 0 || peer.removed) return
     // with the block come the hashes that make up the tree of this length
     if (!core.bitfield.get(length - 1)) {
       if (!this.#journals.has(core)) return
@@ -90,6 +99,11 @@ export class Heads {
       await session.close()
     }
   }
+}
+
+/** Whether the peer holds more of a core than we, who have its key: its owner's key has signed more, somewhere else. */
+function isBeyondOwner({ core, remoteLength }: Peer): boolean {
+  return core.header.keyPair !== null && remoteLength > core.state.length
 }
 
 function ignore(): void {}

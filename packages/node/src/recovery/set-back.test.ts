@@ -3,8 +3,10 @@ import { cp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { atEnd, deadline, until } from '@many-cores/testing'
+import b4a from 'b4a'
 import Corestore from 'corestore'
 import createTestnet from 'hyperdht/testnet.js'
+import Hyperswarm from 'hyperswarm'
 import { openReader, openWriter, type Status, type Writer } from '../index.ts'
 import { internalsOf } from '../internals.ts'
 import { collect, createLog, createMachine, type Machine, take } from '../testing/support.ts'
@@ -131,6 +133,39 @@ test('a writer that was set back, and a reader that has more, stop as soon as th
 interface Head {
   readonly nodes: readonly unknown[]
   readonly signature: string
+}
+
+for (const [what, alias] of [
+  ['the journal', 'core-1'],
+  ['a data core', 'core-3']
+] as const) {
+  test(`a writer stops where a plain Hypercore has another history of ${what}, a longer one`, async (t) => {
+    const machine = await createMachine(t)
+    const first = await machine.open('w')
+    const before = await openWriter(first)
+    for (const line of lines(0, 4)) await before.publish([line])
+    await first.close()
+    const copy = join(machine.directory, 'copy')
+    await cp(first.storage, copy, { recursive: true })
+    const other = new Corestore(copy, { allowBackup: true })
+    atEnd(t, () => other.close())
+    const forked = other.get({ name: alias })
+    await forked.append(['another', 'history', 'altogether'].map((block) => b4a.from(`${block}\n`)))
+
+    const dht = await createTestnet(3, { host: '127.0.0.1' })
+    atEnd(t, () => dht.destroy())
+    const bootstrap = [`127.0.0.1:${dht.bootstrap[0]?.port}`]
+    const writer = await openWriter(await machine.open('w', { local: false, lan: false, bootstrap }))
+    await writer.publish(['one more, which the copy does not have\n'])
+    const stopped = assert.rejects(writer.serve(new AbortController().signal), { code: 'REWRITTEN' })
+    const swarm = new Hyperswarm({ dht: dht.createNode({ host: '127.0.0.1', firewalled: false }) })
+    atEnd(t, () => swarm.destroy())
+    swarm.on('connection', (stream) => void other.replicate(stream))
+    const bootstrapCore = other.get({ key: b4a.from(writer.key, 'hex') })
+    await bootstrapCore.ready()
+    swarm.join(bootstrapCore.discoveryKey as Uint8Array)
+    await deadline('the writer to stop', stopped)
+  })
 }
 
 for (const [what, lineOfOther] of [
