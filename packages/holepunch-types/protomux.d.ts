@@ -30,16 +30,27 @@ declare module 'protomux' {
     readonly messages?: readonly Message[]
   }
 
+  /** Where the bytes of a write go. */
+  interface BatchState {
+    readonly buffer: Uint8Array | null
+    readonly start: number
+    readonly end: number
+  }
+
   class Protomux {
     constructor(stream: SecretStream)
     /** The one that speaks on this stream already, or a new one. */
     static from(stream: SecretStream): Protomux
 
     readonly stream: SecretStream
-    /** Whether the stream takes more; Hypercore answers requests while it does. */
     /** What is gathered while it is corked, and its length; null while it is not. */
-    protected readonly _batch: readonly unknown[] | null
-    protected readonly _batchState: { readonly end: number } | null
+    protected _batch: readonly unknown[] | null
+    protected _batchState: BatchState | null
+    /** Adds a message to what is gathered. */
+    protected _pushBatch(localId: number, message: Uint8Array): void
+    /** Writes what was gathered. */
+    protected _sendBatch(batch: readonly unknown[], state: BatchState): void
+    /** Whether the stream takes more; Hypercore answers requests while it does. */
     get drained(): boolean
     set drained(value: boolean)
     /** Null where the stream is destroyed, or this side has opened such a channel. */

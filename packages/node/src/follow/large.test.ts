@@ -10,9 +10,9 @@ import {
   type RoutingRule
 } from '@many-cores/protocol'
 import { deadline } from '@many-cores/testing'
-import { openReader, openWriter } from '../index.ts'
+import { openReader, openWriter, type Status } from '../index.ts'
 import { internalsOf } from '../internals.ts'
-import { createMachine, heldBytes, untilHeld } from '../testing/support.ts'
+import { collect, createMachine, heldBytes, untilHeld } from '../testing/support.ts'
 
 const MIB = 1 << 20
 
@@ -55,6 +55,26 @@ for (const [cores, batches, size] of [
       assert.ok(Buffer.concat(published[index] as Buffer[]).equals(bytes), `batch ${index} is another`)
   })
 }
+
+test('a long block that is asked for together with shorter ones comes over the same connection', async (t) => {
+  const machine = await createMachine(t)
+  const writer = await openWriter(await machine.open('w'), { routing: rule(4) })
+  const lines: Buffer[] = []
+  for (let batch = 0; batch < 8; batch++) {
+    const published = linesOf(MAX_BATCH_BYTES, MAX_LINE_BYTES)
+    await writer.publish(published)
+    await writer.publish(['short\n'])
+    lines.push(...published, Buffer.from('short\n'))
+  }
+  let disconnected = 0
+  const onStatus = ({ state }: Status): void => {
+    if (state === 'disconnected') disconnected++
+  }
+  const reader = await openReader(await machine.open('r', { onStatus }), writer.key)
+  const bytes = await deadline('the batch', collect(reader.batches({ live: false })))
+  assert.ok(Buffer.concat(lines).equals(bytes))
+  assert.equal(disconnected, 0)
+})
 
 test('a consumer that takes longer than the timeout is not told that blocks are gone', async (t) => {
   const machine = await createMachine(t)

@@ -65,6 +65,18 @@ class ServingMux extends Protomux {
     return this._batch !== null && (this._batchState?.end ?? 0) > MAX_GATHERED_BYTES
   }
 
+  // Protomux 3.12 looks only at what it has gathered before: with a block of 15 MiB behind one of 1 MiB, a write is longer than the
+  // 16 MiB that a SecretStream takes, which ends the connection, and the next one, too
+  protected override _pushBatch(localId: number, message: Uint8Array): void {
+    const { _batch: batch, _batchState: state } = this
+    if (batch !== null && state !== null && state.end + message.byteLength > MAX_GATHERED_BYTES) {
+      this._sendBatch(batch, state)
+      this._batch = []
+      this._batchState = { buffer: null, start: 0, end: 1 }
+    }
+    super._pushBatch(localId, message)
+  }
+
   override createChannel(options: ChannelOptions): Channel | null {
     const { protocol, messages = [] } = options
     if (protocol !== HYPERCORE) return super.createChannel(options)
