@@ -28,6 +28,23 @@ test('writer --exit --acks 2 leaves once two readers hold everything; killed and
   }
 })
 
+for (const how of ['--exit', '--count', '--output'] as const)
+  test(`a reader with ${how} has acknowledged what it took before it leaves`, async (t) => {
+    const sandbox = await Sandbox.open(t)
+    const input = numberedLines(0, LINES)
+    const writer = await sandbox.writer({ args: ['--exit', '--acks', '1'] })
+    const key = await keyOf(writer)
+    writer.end(input)
+    await writer.stderr.says('waiting for 1 peer to hold everything: 0 have')
+    const args = {
+      '--exit': ['--exit'],
+      '--count': ['--count', String(LINES)],
+      '--output': ['--exit', '--output', sandbox.path('lines.txt')]
+    }[how]
+    const reader = await sandbox.reader(key, { args: ['--raw', ...args] })
+    await Promise.all([reader.ends(0), writer.ends(0)])
+  })
+
 test('a writer that waits for peers leaves at SIGTERM: 143', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer({ args: ['--exit', '--acks', '1'] })

@@ -162,6 +162,7 @@ function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: P
     dropInternals(node)
     const steps = [
       () => children.close(),
+      () => peers.end(),
       async () => void (await Promise.all(networks.map((network) => network.close()))),
       () => peers.close(),
       async () => heads.close(),

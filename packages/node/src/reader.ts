@@ -343,6 +343,7 @@ class LogReader implements Reader {
     this.#ending.abort()
     this.#unwatch()
     this.#internals.children.forget(this)
+    await this.#internals.peers.announced()
     await this.#log.close()
   }
 

@@ -1,7 +1,9 @@
+import { once } from 'node:events'
 import type SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type { OnStatus, Via } from '../status.ts'
+import { within } from '../waiting.ts'
 import { Handshakes } from './handshakes.ts'
 import type { Connection, Gate } from './network.ts'
 import { Probation } from './probation.ts'
@@ -17,6 +19,10 @@ export interface Peers extends Gate {
   readonly isSyncing: (peer: string) => boolean
   /** Who refuses whom now; null if nobody does. */
   readonly whyRefused: () => WhyRefused | null
+  /** Resolves once every peer was sent what is stored here: a writer may wait for that. */
+  readonly announced: () => Promise<void>
+  /** Ends the connections once what was sent has arrived, or nobody takes it. */
+  readonly end: () => Promise<void>
   readonly close: () => Promise<void>
 }
 
@@ -43,6 +49,7 @@ interface Peer {
   readonly stream: SecretStream
   readonly via: Via
   readonly probation: Probation
+  readonly announced: () => Promise<void>
   isSyncing: boolean
 }
 
@@ -57,6 +64,9 @@ const REST_MS = 5000
 
 /** A way through a NAT is forgotten after half a minute or so. */
 const KEEP_ALIVE_MS = 5000
+
+/** Whoever takes nothing for so long is left. */
+const END_MS = 500
 
 /** So many who are refused are told why at once, and the others are not. */
 const MAX_REFUSING = 32
@@ -109,7 +119,7 @@ export function createPeers(store: Corestore, options: PeersOptions): Peers {
   }
 
   const keep = ({ stream, via }: Connection, id: string, fault: () => string): void => {
-    boundServing(stream, serving)
+    const announced = boundServing(stream, serving)
     // as Hypercore does where the multiplexer is its own
     if (stream.keepAlive === 0) stream.setKeepAlive(KEEP_ALIVE_MS)
     store.replicate(stream)
@@ -123,7 +133,7 @@ export function createPeers(store: Corestore, options: PeersOptions): Peers {
     onSyncPromise(stream, () => {
       peer.isSyncing = true
     })
-    const peer: Peer = { stream, via, probation: new Probation(stream), isSyncing: false }
+    const peer: Peer = { stream, via, probation: new Probation(stream), announced, isSyncing: false }
     open.set(id, peer)
     onStatus({ state: 'connected', via, peer: id, peers: open.size })
     stream.once('close', () => {
@@ -185,6 +195,12 @@ export function createPeers(store: Corestore, options: PeersOptions): Peers {
     isSyncing: (peer) => open.get(peer)?.isSyncing === true,
     isFull: () => open.size >= maxPeers,
     whyRefused,
+    announced: async () => {
+      await Promise.all([...open.values()].map((peer) => peer.announced()))
+    },
+    end: async () => {
+      await Promise.all([...open.values()].map(({ stream }) => ended(stream)))
+    },
     close: async () => {
       const streams = [...handshakes, ...refusing, ...[...open.values()].map((peer) => peer.stream)]
       await Promise.all(streams.map(closed))
@@ -201,6 +217,13 @@ function replaces({ stream, via }: Connection, existing: Peer): boolean {
   if (stream.isInitiator === existing.stream.isInitiator) return true
   const ours = b4a.compare(stream.publicKey, stream.remotePublicKey) > 0
   return stream.isInitiator === ours
+}
+
+/** Ends it from both sides, which shows that what was written has arrived; cut off where that takes too long. */
+async function ended(stream: SecretStream): Promise<void> {
+  const closing = once(stream, 'close').catch(ignore)
+  stream.end()
+  await within(closing, { timeout: END_MS })
 }
 
 function closed(stream: SecretStream): Promise<void> {

@@ -51,6 +51,11 @@ class ServingMux extends Protomux {
     this.#damage = damage
   }
 
+  /** Resolves once what waits for the disk now is announced, or cannot be. */
+  async announced(): Promise<void> {
+    await this.#announcing?.catch(ignore)
+  }
+
   override get drained(): boolean {
     return this.isStreamDrained && this.#answers < MAX_ANSWERS && !this.#hasGathered
   }
@@ -157,11 +162,12 @@ export interface ServingOptions {
 
 /**
  * From now on, what is asked for over `stream` is answered at a bounded cost, what is stored is announced once `wal` has it on the
- * disk, and heads are compared. To be called before it is replicated.
+ * disk, and heads are compared. To be called before it is replicated. What it returns tells when all that is stored is announced.
  */
-export function boundServing(stream: SecretStream, options: ServingOptions): void {
+export function boundServing(stream: SecretStream, options: ServingOptions): () => Promise<void> {
   // it makes itself known as the stream's own, as Protomux.from would
-  new ServingMux(stream, options)
+  const mux = new ServingMux(stream, options)
+  return () => mux.announced()
 }
 
 function ignore(): void {}

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import b4a from 'b4a'
 import type Hypercore from 'hypercore'
+import type { Peer } from 'hypercore'
 
 /** Hypercore 11.37 has no event for all that a peer says of what it holds: only for the first that holds more than anybody. */
 const LOOK_MS = 100
@@ -25,22 +26,30 @@ export async function untilHeld(
   cores: readonly Hypercore[],
   { peers, signal, isCounted, onHolding }: AcknowledgementOptions
 ): Promise<readonly string[]> {
-  const wanted = cores.map((core) => ({ core, length: core.length }))
   const held = new Map<string, Set<Hypercore>>()
-  let said: number | null = null
-  while (true) {
-    signal.throwIfAborted()
-    for (const { core, length } of wanted) {
-      for (const { remotePublicKey, remoteFork, remoteContiguousLength } of core.peers) {
-        if (remoteFork !== core.fork || remoteContiguousLength < length) continue
-        const peer = b4a.toString(remotePublicKey, 'hex')
-        if (isCounted(peer)) held.set(peer, (held.get(peer) ?? new Set()).add(core))
-      }
+  const looks = cores.map((core) => {
+    const { length } = core
+    const hear = (peer: Peer): void => {
+      if (peer.remoteFork !== core.fork || peer.remoteContiguousLength < length) return
+      const id = b4a.toString(peer.remotePublicKey, 'hex')
+      if (isCounted(id)) held.set(id, (held.get(id) ?? new Set()).add(core))
     }
-    const holders = [...held].filter(([, has]) => has.size === wanted.length).map(([peer]) => peer)
-    if (said !== holders.length) onHolding(holders.length)
-    said = holders.length
-    if (holders.length >= peers) return holders
-    await setTimeout(LOOK_MS, undefined, { signal })
+    // one that takes the last block and leaves is gone at the next look
+    core.on('peer-remove', hear)
+    return { look: () => core.peers.forEach(hear), stop: () => core.off('peer-remove', hear) }
+  })
+  let said: number | null = null
+  try {
+    while (true) {
+      signal.throwIfAborted()
+      for (const { look } of looks) look()
+      const holders = [...held].filter(([, has]) => has.size === cores.length).map(([peer]) => peer)
+      if (said !== holders.length) onHolding(holders.length)
+      said = holders.length
+      if (holders.length >= peers) return holders
+      await setTimeout(LOOK_MS, undefined, { signal })
+    }
+  } finally {
+    for (const { stop } of looks) stop()
   }
 }
