@@ -1,4 +1,4 @@
-import { NodeError } from './errors.ts'
+import { ignore, NodeError } from './errors.ts'
 
 /** What is opened on a node, and closed before its store. */
 export interface Child {
@@ -53,5 +53,3 @@ export class Children {
 function closed(): NodeError {
   return new NodeError('CLOSED', 'the node is closed')
 }
-
-function ignore(): void {}

@@ -13,9 +13,9 @@ import {
 import b4a from 'b4a'
 import type Hypercore from 'hypercore'
 import type HyperDHT from 'hyperdht'
-import { translate } from './errors.ts'
-import { decodeRecord } from './follow/record.ts'
+import { ignore, translate } from './errors.ts'
 import { internalsOf } from './internals.ts'
+import { decodeRecord } from './journal/record.ts'
 import { type Address, parseAddress } from './network/address.ts'
 import { dhtOptions } from './network/dht-options.ts'
 import { type PeerKeyPair, peerKeyPairOf } from './network/identity.ts'
@@ -376,8 +376,6 @@ function sendDatagram(host: string, port: number): Promise<void> {
 function count(number: number, one: string, many: string): string {
   return `${number} ${number === 1 ? one : many}`
 }
-
-function ignore(): void {}
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)

@@ -117,3 +117,11 @@ function causes(error: unknown): Fault[] {
   }
   return found
 }
+
+/** For a promise whose failure is told elsewhere, or changes nothing. */
+export function ignore(): void {}
+
+/** Whether a file is not there. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+}

@@ -1,15 +1,15 @@
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import type { Children } from './children.ts'
-import type { CleanEnd } from './clean-end.ts'
-import type { Damage } from './damage.ts'
 import { NodeError } from './errors.ts'
-import type { Heads } from './heads.ts'
-import type { History } from './history.ts'
+import type { Damage } from './integrity/damage.ts'
+import type { Heads } from './integrity/heads.ts'
+import type { History } from './integrity/history.ts'
 import type { Peers } from './network/peers.ts'
 import type { OnStatus } from './status.ts'
-import type { StorageFaults } from './storage-faults.ts'
-import type { WalSync } from './wal-sync.ts'
+import type { CleanEnd } from './store/clean-end.ts'
+import type { StorageFaults } from './store/storage-faults.ts'
+import type { WalSync } from './store/wal-sync.ts'
 
 /** What writers and readers share of a node, and its user never sees: upstream types end here. */
 export interface Internals {

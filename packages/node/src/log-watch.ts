@@ -1,6 +1,6 @@
 import type { BootstrapManifest, CoreKey } from '@many-cores/protocol'
 import type { NodeError } from './errors.ts'
-import { rewritten } from './history.ts'
+import { rewritten } from './integrity/history.ts'
 import type { Internals } from './internals.ts'
 
 /** What makes a log unusable; `isOld` where it was found before this start. */

@@ -3,11 +3,10 @@ import { keyToBytes, parseKey } from '@many-cores/protocol'
 import b4a from 'b4a'
 import type Hypercore from 'hypercore'
 import { Children } from './children.ts'
-import { CleanEnd } from './clean-end.ts'
-import { Damage } from './damage.ts'
-import { NodeError } from './errors.ts'
-import { Heads } from './heads.ts'
-import { History } from './history.ts'
+import { ignore, NodeError } from './errors.ts'
+import { Damage } from './integrity/damage.ts'
+import { Heads } from './integrity/heads.ts'
+import { History } from './integrity/history.ts'
 import { dropInternals, setInternals } from './internals.ts'
 import { parseAddress } from './network/address.ts'
 import { PEER_KEY_NAME, type PeerKeyPair } from './network/identity.ts'
@@ -17,8 +16,9 @@ import type { Network, NetworkOptions } from './network/network.ts'
 import { createPeers } from './network/peers.ts'
 import { createSwarm } from './network/swarm.ts'
 import type { OnStatus } from './status.ts'
-import { StorageFaults } from './storage-faults.ts'
-import { type OpenStore, openStore } from './store.ts'
+import { CleanEnd } from './store/clean-end.ts'
+import { StorageFaults } from './store/storage-faults.ts'
+import { type OpenStore, openStore } from './store/store.ts'
 import { comesTrue } from './waiting.ts'
 
 export interface NodeOptions {
@@ -242,5 +242,3 @@ function whyAlone(networks: readonly Network[], local: boolean): string {
   const reasons = (found.length > 0 ? found : searches).map((search) => search.reason)
   return `${reasons.join(', and ')}${local ? ', and with local nobody else is asked' : ''}`
 }
-
-function ignore(): void {}

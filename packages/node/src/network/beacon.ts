@@ -3,8 +3,9 @@ import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
 import type { Answer, Packet } from 'dns-packet'
 import type multicast from 'multicast-dns'
 import type { MulticastDNS } from 'multicast-dns'
+import { ignore } from '../errors.ts'
 import { within } from '../waiting.ts'
-import { siftMessages } from './sift.ts'
+import { siftMessages } from './guard/sift.ts'
 
 /** What a process offers in its network: a log, under a name that does not betray its key, at a port. */
 export interface Service {
@@ -280,5 +281,3 @@ function isReplaced({ udp }: Place, address: string): boolean {
 function destroyed(socket: MulticastDNS): Promise<unknown> {
   return within(new Promise<void>((resolve) => socket.destroy(() => resolve())), { timeout: GOODBYE_MS })
 }
-
-function ignore(): void {}

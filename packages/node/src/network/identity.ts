@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises'
-import { translate } from '../errors.ts'
-import { openStore } from '../store.ts'
+import { isMissing, translate } from '../errors.ts'
+import { openStore } from '../store/store.ts'
 
 /** The key pair that this store shows to its peers, the same at every start. */
 export interface PeerKeyPair {
@@ -28,7 +28,7 @@ async function isEmpty(directory: string): Promise<boolean> {
   try {
     return (await readdir(directory)).length === 0
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return true
+    if (isMissing(error)) return true
     throw translate(error)
   }
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { createServer, connect as dial, type Server, type Socket } from 'node:net'
 import SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
+import { ignore } from '../errors.ts'
 import { Beacon, type FoundService } from './beacon.ts'
 import { announced, type Network, type NetworkOptions, type Search, usability } from './network.ts'
 
@@ -189,5 +190,3 @@ class Lan implements Network {
     this.#options.onStatus(usability('lan', reason))
   }
 }
-
-function ignore(): void {}

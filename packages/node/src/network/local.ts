@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { basename, isAbsolute, join } from 'node:path'
 import SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
-import { NodeError } from '../errors.ts'
+import { ignore, NodeError } from '../errors.ts'
 import { type Network, type NetworkOptions, usability } from './network.ts'
 
 /** Every process meets the others when it starts; this finds whoever was missed, e.g. after a full backlog. */
@@ -297,4 +297,3 @@ async function makePrivate(directory: string): Promise<void> {
 }
 
 /** For endings that have nobody left to tell. */
-function ignore(): void {}

@@ -2,15 +2,16 @@ import { once } from 'node:events'
 import type SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
+import { ignore } from '../errors.ts'
 import type { OnStatus, Via } from '../status.ts'
 import { within } from '../waiting.ts'
-import { Handshakes } from './handshakes.ts'
+import { Handshakes } from './guard/handshakes.ts'
+import { Probation } from './guard/probation.ts'
+import { onRefusal, type Refusal, refuse } from './guard/refusal.ts'
+import { Refusals, type Refused } from './guard/refusals.ts'
+import { boundServing, type ServingOptions } from './guard/serving.ts'
+import { onSyncPromise, promiseSync } from './guard/synced.ts'
 import type { Connection, Gate } from './network.ts'
-import { Probation } from './probation.ts'
-import { onRefusal, type Refusal, refuse } from './refusal.ts'
-import { Refusals, type Refused } from './refusals.ts'
-import { boundServing, type ServingOptions } from './serving.ts'
-import { onSyncPromise, promiseSync } from './synced.ts'
 
 /** The connected peers of a node: every connection replicates the whole store. */
 export interface Peers extends Gate {
@@ -233,5 +234,3 @@ function closed(stream: SecretStream): Promise<void> {
     stream.destroy()
   })
 }
-
-function ignore(): void {}

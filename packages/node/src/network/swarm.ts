@@ -1,13 +1,14 @@
 import type SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import type Hyperswarm from 'hyperswarm'
+import { ignore } from '../errors.ts'
 import type { Via } from '../status.ts'
 import { within } from '../waiting.ts'
 import { parseAddress } from './address.ts'
 import { type DhtOptions, dhtOptions } from './dht-options.ts'
+import { siftDht } from './guard/sift-dht.ts'
 import { EAGER_MS, Lookout } from './lookout.ts'
 import { announced, type Network, type NetworkOptions, type Search } from './network.ts'
-import { siftDht } from './sift-dht.ts'
 
 /** A DHT that answers lets itself be told goodbye in less; one that does not is left at once … */
 const GOODBYE_MS = 800
@@ -281,5 +282,3 @@ async function isForgotten(swarm: Hyperswarm): Promise<boolean> {
 function remoteAddress({ rawStream }: SecretStream): string {
   return `${rawStream?.remoteHost}:${rawStream?.remotePort}`
 }
-
-function ignore(): void {}

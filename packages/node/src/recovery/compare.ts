@@ -1,13 +1,9 @@
 import { setTimeout } from 'node:timers/promises'
 import type { JournalRecord } from '@many-cores/protocol'
 import type Hypercore from 'hypercore'
-import type { Internals } from '../internals.ts'
-import { comesTrue } from '../waiting.ts'
+import { ignore } from '../errors.ts'
 import { readExtent, writeExtent } from './extent.ts'
 import { countBlocks, nameOf, readRecord, type StoredLog, unfit } from './tail.ts'
-
-/** Connected peers say within this time how long their cores are. */
-const ANSWER_MS = 1000
 
 /** A peer that has a missing block and sends nothing for so long does not send it … */
 const STALL_MS = 10_000
@@ -16,26 +12,6 @@ const STALL_MS = 10_000
 const PROOF_MS = 2000
 
 const POLL_MS = 10
-
-export interface MeetOptions {
-  /** How long to wait for peers where there are none, in ms. */
-  readonly patience: number
-  readonly signal: AbortSignal
-}
-
-/** Looks for peers of the log until all networks were asked once, and hears how long their journals are. */
-export async function meetPeers(
-  bootstrap: Hypercore,
-  { join, looked, peers }: Internals,
-  { patience, signal }: MeetOptions
-): Promise<void> {
-  await join(bootstrap)
-  await looked(bootstrap, patience, signal)
-  // not all of them share this log
-  const hasAnswered = (): boolean =>
-    bootstrap.peers.filter((peer) => peer.remoteSynced).length >= peers.count()
-  await comesTrue(hasAnswered, Math.min(ANSWER_MS, patience), signal)
-}
 
 /** Whether a connected peer says that it has more of the journal. */
 export function isBehind(bootstrap: Hypercore): boolean {
@@ -147,5 +123,3 @@ async function progressing({ isDone, progress, patience }: Watched, signal: Abor
 function longest({ peers, fork }: Hypercore): number {
   return Math.max(0, ...peers.filter((peer) => peer.remoteFork === fork).map((peer) => peer.remoteLength))
 }
-
-function ignore(): void {}

@@ -1,9 +1,9 @@
 import { endOfRecord, type JournalRecord, keyToBytes, type LogManifest } from '@many-cores/protocol'
 import type Corestore from 'corestore'
 import Hypercore from 'hypercore'
-import type { Damage } from '../damage.ts'
 import { NodeError } from '../errors.ts'
-import { decodeRecord } from '../follow/record.ts'
+import type { Damage } from '../integrity/damage.ts'
+import { decodeRecord } from '../journal/record.ts'
 import { type Extent, readExtent, writeExtent } from './extent.ts'
 
 /** A log in the store of its writer. */

@@ -4,7 +4,7 @@ import type Hypercore from 'hypercore'
 import { NodeError } from '../errors.ts'
 import { type Extent, writeExtent } from '../recovery/extent.ts'
 import type { StoredLog } from '../recovery/tail.ts'
-import { writeCheckpoints } from './checkpoints.ts'
+import { writeCheckpoints } from './checkpoint.ts'
 import type { PendingBatch } from './queue.ts'
 
 /**

@@ -1,5 +1,6 @@
 import { type Framing, MAX_BATCH_LINES, type Router } from '@many-cores/protocol'
-import { type Checkpoints, encodeCheckpoint } from './checkpoints.ts'
+import { ignore } from '../errors.ts'
+import { type Checkpoints, encodeCheckpoint } from './checkpoint.ts'
 import type { Lines } from './lines.ts'
 import { Packer } from './packer.ts'
 
@@ -100,5 +101,3 @@ export class BatchQueue {
     for (const batch of this.#waiting.splice(0)) batch.reject(error)
   }
 }
-
-function ignore(): void {}

@@ -1,8 +1,9 @@
 import b4a from 'b4a'
-import type { Progress, StreamCheckpoint } from '../checkpoint.ts'
+import { ignore } from '../errors.ts'
 import { within } from '../waiting.ts'
 import type { Lines } from './lines.ts'
 import type { BatchQueue, PendingBatch } from './queue.ts'
+import type { Progress, StreamCheckpoint } from './writer.ts'
 
 /** How many batches of one stream are in memory: one is flushed while the next one fills up, and the source waits. */
 const BATCHES = 2
@@ -80,5 +81,3 @@ export async function* until<T>(
     Promise.resolve(iterator.return?.()).catch(ignore)
   }
 }
-
-function ignore(): void {}

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { open, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { deadline } from '@many-cores/testing'
+import { openReader, openWriter } from '../index.ts'
+import { collect, createLog, createMachine, type Machine, take } from '../testing/support.ts'
+
+/** Lines that are each a block of their own, long enough to be stored in a blob file. */
+const long = Array.from({ length: 8 }, (_, index) => `${index} ${'x'.repeat(20_000)}\n`)
+
+/** Lines that change core so often that their record is long enough, too. */
+const mixed = Array.from({ length: 2000 }, (_, index) => (index % 2 === 0 ? 's\n' : 'a long line\n'))
+
+/** The key of a log with these batches. Its writer's store is closed; a reader's, `copy`, has all of it and is closed, too. */
+async function write(machine: Machine, batches: readonly (readonly string[])[]): Promise<string> {
+  const node = await machine.open('w')
+  const writer = await openWriter(node)
+  for (const batch of batches) await writer.publish(batch)
+  const copy = await machine.open('copy')
+  const reader = await openReader(copy, writer.key)
+  await deadline('a copy', collect(reader.batches({ until: writer.length })))
+  await copy.close()
+  await node.close()
+  // what was in RocksDB's log goes into files when it is opened again
+  await (await machine.open('w')).close()
+  return writer.key
+}
+
+/** Flips a bit behind `text` in the store's files. */
+async function damage(storage: string, text: string): Promise<void> {
+  const db = join(storage, 'db')
+  for (const name of (await readdir(db)).filter((file) => file.endsWith('.blob'))) {
+    await using file = await open(join(db, name), 'r+')
+    const bytes = await file.readFile()
+    const at = bytes.indexOf(text)
+    if (at === -1) continue
+    const byte = at + text.length
+    await file.write(Buffer.from([(bytes[byte] ?? 0) ^ 1]), 0, 1, byte)
+    return
+  }
+  throw new Error(`${text} is in no file`)
+}
+
+test('a damaged block of the writer is named, all others are served, and it comes back from a reader that has it', async (t) => {
+  const machine = await createMachine(t)
+  const key = await write(
+    machine,
+    long.map((line) => [line])
+  )
+  await damage(join(machine.directory, 'w'), '3 xxxx')
+  const { onStatus, until } = createLog()
+  const writer = await openWriter(await machine.open('w', { onStatus }))
+  const reader = await openReader(await machine.open('r'), key)
+  const following = reader.batches()
+  assert.deepEqual(await take(following, 3), long.slice(0, 3))
+  const fourth = take(following, 1)
+  assert.deepEqual(await until('damaged'), { state: 'damaged', core: 'long', index: 3 })
+  // what comes behind is there, and so is what is published now
+  await writer.publish(['live\n'])
+  const behind = await deadline('the others', collect(reader.batches({ from: 4, until: 9 })))
+  assert.equal(behind.toString(), `${long.slice(4).join('')}live\n`)
+  const copy = await machine.open('copy')
+  await openReader(copy, key)
+  assert.deepEqual(await until('repaired'), { state: 'repaired', core: 'long', index: 3 })
+  assert.deepEqual(await fourth, [long[3]])
+  // and the writer has it again
+  await copy.close()
+  const late = await openReader(await machine.open('late'), key)
+  const all = await deadline('everything', collect(late.batches({ until: 9 })))
+  assert.equal(all.toString(), `${long.join('')}live\n`)
+})
+
+test('a writer whose last record is damaged gets it from a reader before it appends, and refuses where there is none', async (t) => {
+  const machine = await createMachine(t)
+  const key = await write(machine, [['first\n'], mixed])
+  await damage(join(machine.directory, 'w'), '"order":[0,1,1')
+  const { onStatus, until } = createLog()
+  const node = await machine.open('w', { onStatus })
+  await assert.rejects((await openWriter(node)).publish(['no\n']), {
+    code: 'STORE_REFUSED',
+    message: /block 2 of (its|the) journal is missing/
+  })
+  assert.deepEqual(await until('damaged'), { state: 'damaged', core: 'bootstrap', index: 2 })
+  await node.close()
+  await openReader(await machine.open('copy'), key)
+  const writer = await openWriter(await machine.open('w'))
+  assert.deepEqual(await writer.publish(['after\n']), { position: 2001, count: 1 })
+})

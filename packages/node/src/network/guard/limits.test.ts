@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict'
+import { setMaxListeners } from 'node:events'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import SecretStream from '@hyperswarm/secret-stream'
+import { atEnd, deadline } from '@many-cores/testing'
+import createTestnet from 'hyperdht/testnet.js'
+import { type Node, openReader, openWriter, type Status } from '../../index.ts'
+import { internalsOf } from '../../internals.ts'
+import { createMachine, take } from '../../testing/support.ts'
+import { createPeers } from '../peers.ts'
+
+/** Every other second would be seven times. */
+const CALLING_MS = 15_000
+
+const NOBODYS_KEY = 'ab'.repeat(32)
+
+/** A DHT of this machine's alone. */
+async function bootstrapOf(t: TestContext): Promise<readonly string[]> {
+  const testnet = await createTestnet(3, { host: '127.0.0.1' })
+  atEnd(t, () => testnet.destroy())
+  return [`127.0.0.1:${testnet.bootstrap[0]?.port}`]
+}
+
+async function until(what: string, isSo: () => boolean): Promise<void> {
+  const wait = async (): Promise<void> => {
+    while (!isSo()) await new Promise((resolve) => setImmediate(resolve))
+  }
+  await deadline(what, wait())
+}
+
+/** Our end of a connection to somebody who has said who he is. */
+function meet(t: TestContext): SecretStream {
+  return pair(t)[0]
+}
+
+/** Both ends of a connection. */
+function pair(t: TestContext): readonly [SecretStream, SecretStream] {
+  const ends = [new SecretStream(true), new SecretStream(false)] as const
+  atEnd(t, () => {
+    for (const stream of ends) stream.destroy()
+  })
+  for (const stream of ends) stream.on('error', () => {})
+  const [near, far] = ends.map((stream) => stream.rawStream as unknown as NodeJS.ReadWriteStream)
+  if (near !== undefined) far?.pipe(near).pipe(far)
+  return ends
+}
+
+test('beside as many peers as there may be, nobody is let in but the writer of the log on this machine', async (t) => {
+  const node = await (await createMachine(t)).open('r')
+  const heard: Status[] = []
+  const { store, wal, heads, damage } = internalsOf(node)
+  const peers = createPeers(store, {
+    id: node.id,
+    allow: null,
+    maxPeers: 1,
+    serving: { wal, heads, damage },
+    onStatus: (status) => void heard.push(status),
+    onlost: () => {}
+  })
+  atEnd(t, () => peers.close())
+  peers.add({ stream: meet(t), via: 'local' })
+  await until('a peer', () => peers.count() === 1)
+  peers.add({ stream: meet(t), via: 'local' })
+  await until('a refusal', () => heard.some(({ state }) => state === 'refused'))
+  assert.equal(peers.count(), 1)
+  peers.add({ stream: meet(t), via: 'local', isWriter: true })
+  await until('the writer', () => peers.count() === 2)
+})
+
+test('a peer that goes is looked for, unless it has never shared a log', async (t) => {
+  const machine = await createMachine(t)
+  const [node, other] = [await machine.open('r'), await machine.open('w')]
+  const lost: string[] = []
+  const { store, wal, heads, damage } = internalsOf(node)
+  const peers = createPeers(store, {
+    id: node.id,
+    allow: null,
+    maxPeers: 8,
+    serving: { wal, heads, damage },
+    onStatus: () => {},
+    onlost: (peer) => void lost.push(peer)
+  })
+  atEnd(t, () => peers.close())
+  const core = store.get({ name: 'shared' })
+  await core.ready()
+  const same = internalsOf(other).store.get({ key: core.key as Uint8Array })
+  await same.ready()
+  for (const isSharing of [false, true]) {
+    const [near, far] = pair(t)
+    if (isSharing) internalsOf(other).store.replicate(far)
+    peers.add({ stream: near, via: 'lan' })
+    await until('a peer', () => peers.count() === 1 && core.peers.length === (isSharing ? 1 : 0))
+    far.destroy()
+    await until('its end', () => peers.count() === 0)
+    assert.equal(lost.length, isSharing ? 1 : 0)
+  }
+})
+
+test('on a full node, who is on the same machine takes the place of who is further away', async (t) => {
+  const bootstrap = await bootstrapOf(t)
+  const machine = await createMachine(t)
+  const heard: Status[] = []
+  const onStatus = (status: Status): void => void heard.push(status)
+  const network = { local: false, bootstrap }
+  const writer = await openWriter(await machine.open('w', { ...network, maxPeers: 1, onStatus }))
+  await writer.publish(['to whom is near\n'])
+  const far = await machine.open('far', { ...network, rendezvous: join(machine.directory, 'elsewhere') })
+  await deadline('the reader far away', openReader(far, writer.key))
+  const near = await machine.open('near', { maxPeers: 1 })
+  const reader = await deadline('the reader near by', openReader(near, writer.key))
+  assert.deepEqual(await take(reader.batches(), 1), ['to whom is near\n'])
+  assert.ok(
+    heard.some(({ state, ...rest }) => state === 'disconnected' && 'peer' in rest && rest.peer === far.id)
+  )
+})
+
+test('a full node is not called every other second over the DHT by whom it refuses', async (t) => {
+  const bootstrap = await bootstrapOf(t)
+  const machine = await createMachine(t)
+  const apart = (name: string): object => ({
+    local: false,
+    bootstrap,
+    rendezvous: join(machine.directory, `meet-${name}`)
+  })
+  const writer = await openWriter(await machine.open('w', { ...apart('w'), maxPeers: 1 }))
+  await deadline('a reader', openReader(await machine.open('a', apart('a')), writer.key))
+  let refusals = 0
+  const onStatus = ({ state }: Status): void => {
+    if (state === 'refused') refusals++
+  }
+  await deadline('another', openReader(await machine.open('b', { ...apart('b'), onStatus }), writer.key))
+  // not waiting for something: it is the time itself that tests
+  await new Promise((resolve) => setTimeout(resolve, CALLING_MS))
+  assert.ok(refusals > 0 && refusals < 6, `${refusals} refusals`)
+})
+
+test('no more are called over the DHT than a node may have', async (t) => {
+  const bootstrap = await bootstrapOf(t)
+  const machine = await createMachine(t)
+  const apart = (name: string): object => ({
+    local: false,
+    bootstrap,
+    rendezvous: join(machine.directory, `meet-${name}`)
+  })
+  const writer = await openWriter(await machine.open('w', apart('w')))
+  for (const name of ['a', 'b'])
+    await deadline(name, openReader(await machine.open(name, apart(name)), writer.key))
+  const called = new Set<string>()
+  const onStatus = (status: Status): void => {
+    if (status.state === 'connecting' && status.via === 'dht') called.add(status.peer)
+  }
+  const last = await machine.open('last', { ...apart('last'), maxPeers: 1, onStatus })
+  await deadline('the last reader', openReader(last, writer.key))
+  assert.ok(called.size <= 1, `${called.size} of 3 were called`)
+})
+
+test('where no writer is, eight are called on a machine, and not all', async (t) => {
+  const count = 14
+  const machine = await createMachine(t)
+  const giveUp = new AbortController()
+  setMaxListeners(count, giveUp.signal)
+  const nodes: Node[] = []
+  const openings: Promise<unknown>[] = []
+  for (let number = 0; number < count; number++) {
+    const node = await machine.open(`${number}`)
+    openings.push(openReader(node, NOBODYS_KEY, { timeout: 0, signal: giveUp.signal }).catch(() => {}))
+    await until(`the peers of ${number}`, () => node.peers >= Math.min(number, 8))
+    nodes.push(node)
+  }
+  const connections = (): number => nodes.reduce((sum, node) => sum + node.peers, 0) / 2
+  // the first nine know each other, and each of the others has called eight; all with all would be 91
+  const expected = 36 + 8 * (count - 9)
+  await until('all connections', () => connections() >= expected)
+  assert.equal(connections(), expected)
+  giveUp.abort()
+  await Promise.all(openings)
+})

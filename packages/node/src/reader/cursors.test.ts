@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { inspect } from 'node:util'
+import { keyToBytes } from '@many-cores/protocol'
+import { deadline } from '@many-cores/testing'
+import { type CursorState, openCursors, openReader, openWriter, type Place } from '../index.ts'
+import { internalsOf } from '../internals.ts'
+import { collect, createMachine } from '../testing/support.ts'
+
+test('cursors are listed from the store alone, with what the log had, and can be moved and removed', async (t) => {
+  const machine = await createMachine(t)
+  const writing = await machine.open('w')
+  const writer = await openWriter(writing)
+  await writer.publish(['a\n', 'b\n', 'c\n'])
+  const node = await machine.open('r')
+  const reader = await openReader(node, writer.key)
+  await collect(reader.batches({ live: false }))
+  await (await reader.cursor()).commit(2)
+  await (await reader.cursor('file')).commit(1, { length: 10, path: '/tmp/x' })
+  await node.close()
+  await writing.close()
+
+  const alone = await machine.open('r')
+  const cursors = await deadline('the cursors', openCursors(alone, writer.key))
+  assert.equal(cursors.length, 3)
+  const found = await cursors.list()
+  assert.deepEqual(
+    found.map(({ name, place, state }) => [name, place, state]),
+    [
+      ['default', 2, null],
+      ['file', 1, { length: 10, path: '/tmp/x' }]
+    ]
+  )
+  await (await cursors.get('default')).commit(0)
+  await (await cursors.get('file')).remove()
+  assert.deepEqual(
+    (await cursors.list()).map(({ name, place }) => [name, place]),
+    [['default', 0]]
+  )
+  assert.equal((await cursors.get('file')).place, null)
+  await assert.rejects(cursors.get('no such name!'), { code: 'BAD_OPTION' })
+})
+
+test('a key that the store never heard of has no cursors', async (t) => {
+  const machine = await createMachine(t)
+  const cursors = await openCursors(await machine.open('r'), 'ab'.repeat(32))
+  assert.deepEqual([cursors.length, await cursors.list()], [null, []])
+})
+
+test('commits made side by side end with the last one', async (t) => {
+  const machine = await createMachine(t)
+  const node = await machine.open('w')
+  const writer = await openWriter(node)
+  const reader = await openReader(node, writer.key)
+  const cursor = await reader.cursor()
+  await Promise.all([1, 2, 3].map((place) => cursor.commit(place, { length: place * 10 })))
+  const again = await reader.cursor()
+  assert.deepEqual([again.place, again.state], [3, { length: 30 }])
+})
+
+/** What no cursor may have, though a program without types can ask for it. */
+const NO_MARKS: readonly (readonly [place: unknown, state?: unknown])[] = [
+  [-1],
+  [-0],
+  [1.5],
+  [2 ** 60],
+  [Number.NaN],
+  [Number.POSITIVE_INFINITY],
+  [5n],
+  ['5'],
+  [null],
+  [undefined],
+  [[1, 2]],
+  [new Date()],
+  [{ 'core-2': -1 }],
+  [{ 'core-2': 1.5, 'core-3': 2 }],
+  [{ 'core-2': { nested: 1 } }],
+  [Object.fromEntries(Array.from({ length: 70_000 }, (_, core) => [`core-${core}`, core]))],
+  [1, { nested: { length: 1 } }],
+  [1, { list: [1] }],
+  [1, { length: Number.NaN }],
+  [1, { length: undefined }],
+  [1, { length: 1n }],
+  [1, { toJSON: () => 1 }],
+  [1, []],
+  [1, new Date()],
+  [1, 'state'],
+  [1, { text: 'x'.repeat(1024 * 1024) }]
+]
+
+test('what cannot be read back is BAD_OPTION, and the cursor stays as it was', async (t) => {
+  const machine = await createMachine(t)
+  const node = await machine.open('w')
+  const writer = await openWriter(node)
+  const reader = await openReader(node, writer.key)
+  const cursor = await reader.cursor()
+  await cursor.commit(7, { length: 70 })
+  for (const [place, state] of NO_MARKS) {
+    const committing = cursor.commit(place as Place, state as CursorState)
+    await assert.rejects(committing, { name: 'NodeError', code: 'BAD_OPTION' }, inspect([place, state]))
+    assert.deepEqual([cursor.place, cursor.state], [7, { length: 70 }])
+  }
+  const again = await reader.cursor()
+  assert.deepEqual([again.place, again.state], [7, { length: 70 }])
+})
+
+test('what may be committed comes back as it was then', async (t) => {
+  const machine = await createMachine(t)
+  const node = await machine.open('w')
+  const writer = await openWriter(node)
+  const reader = await openReader(node, writer.key)
+  const many = Object.fromEntries(
+    Array.from({ length: 16_384 }, (_, core) => [`core-${core + 2}`, 2 ** 53 - 1])
+  )
+  const places: Place[] = [0, Number.MAX_SAFE_INTEGER, {}, { 'core-2': 0 }, many]
+  const states: (CursorState | undefined)[] = [
+    undefined,
+    {},
+    { text: '\ud800 \u0000', number: -1.5, yes: true, nothing: null, place: 3 }
+  ]
+  for (const place of places)
+    for (const state of states) {
+      await (await reader.cursor()).commit(place, state)
+      const cursor = await reader.cursor()
+      assert.deepEqual([cursor.place, cursor.state], [place, state ?? null])
+    }
+  const state = { length: 1 }
+  const committing = (await reader.cursor()).commit(1, state)
+  state.length = 2
+  await committing
+  assert.deepEqual((await reader.cursor()).state, { length: 1 })
+})
+
+test('a damaged cursor is named, can be removed, and leaves the others alone', async (t) => {
+  const machine = await createMachine(t)
+  const node = await machine.open('w')
+  const writer = await openWriter(node)
+  const reader = await openReader(node, writer.key)
+  const damages = ['-1', '1.5', '{"place":1,"state":{"nested":{}}}', '{"place":', '']
+  const bootstrap = internalsOf(node).store.get({ key: keyToBytes(writer.key) })
+  for (const [index, damage] of damages.entries())
+    await bootstrap.setUserData(`many-cores/cursor/bad-${index}`, Buffer.from(damage))
+  await (await reader.cursor('a')).commit(1)
+  await (await reader.cursor('z')).commit(2)
+
+  const cursors = await openCursors(node, writer.key)
+  const bad = damages.map((_, index) => `bad-${index}`)
+  for (const found of [await cursors.list(), await reader.cursors()])
+    assert.deepEqual(
+      found.map(({ name, place, isDamaged }) => [name, place, isDamaged]),
+      [['a', 1, false], ...bad.map((name) => [name, null, true]), ['z', 2, false]]
+    )
+  for (const name of bad) {
+    await assert.rejects(cursors.get(name), { code: 'STORE_REFUSED' })
+    await assert.rejects(reader.cursor(name), { code: 'STORE_REFUSED' })
+  }
+  for (const cursor of await cursors.list()) if (cursor.isDamaged) await cursor.remove()
+  assert.deepEqual(
+    (await cursors.list()).map(({ name }) => name),
+    ['a', 'z']
+  )
+  assert.equal((await cursors.get('bad-0')).place, null)
+})

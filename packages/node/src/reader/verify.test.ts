@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { encodeJournalRecord, type JournalRecord } from '@many-cores/protocol'
+import { deadline } from '@many-cores/testing'
+import Corestore from 'corestore'
+import type Hypercore from 'hypercore'
+import { openReader, openWriter, type Reader } from '../index.ts'
+import { createMachine, type Machine, seededLines } from '../testing/support.ts'
+
+const LINES = seededLines(3000)
+
+async function publish(machine: Machine): Promise<string> {
+  const node = await machine.open('w')
+  const writer = await openWriter(node)
+  for (let from = 0; from < LINES.length; from += 100) await writer.publish(LINES.slice(from, from + 100))
+  await node.close()
+  return writer.key
+}
+
+/** The log of LINES after `patch` has been at the writer's store, served by that store to a reader elsewhere. */
+async function openPatched(t: TestContext, patch: (store: Corestore) => Promise<unknown>): Promise<Reader> {
+  const machine = await createMachine(t)
+  const key = await publish(machine)
+  const store = new Corestore(`${machine.directory}/w`)
+  await patch(store)
+  await store.close()
+  await openReader(await machine.open('w'), key)
+  return await openReader(await machine.open('r'), key)
+}
+
+async function ready(store: Corestore, name: string): Promise<Hypercore> {
+  const core = store.get({ name })
+  await core.ready()
+  return core
+}
+
+/** A batch more: these lines in these blocks, one in each core, and a record that says so, or something else. */
+async function appendBatch(
+  store: Corestore,
+  [short, long]: [string, string],
+  lie: Partial<JournalRecord> = {}
+): Promise<void> {
+  const [shorts, longs] = [await ready(store, 'core-2'), await ready(store, 'core-3')]
+  const at = [
+    [0, shorts.length, 1],
+    [1, longs.length, 1]
+  ] as const
+  await shorts.append(Buffer.from(short))
+  await longs.append(Buffer.from(long))
+  const record = { seq: 3000, time: Date.now(), at, order: [0, 1, 1, 1], ...lie }
+  await (await ready(store, 'core-1')).append(encodeJournalRecord(record))
+}
+
+test('a log that is right is verified, with its counts, by a reader that has nothing of it', async (t) => {
+  const reader = await openPatched(t, async () => {})
+  const seen: number[] = []
+  const found = await deadline('the verdict', reader.verify({ onProgress: (lines) => seen.push(lines) }))
+  const bytes = Buffer.byteLength(LINES.join(''))
+  assert.deepEqual(found, { lines: 3000, batches: 30, blocks: 60, bytes, reached: true })
+  assert.equal(seen.at(-1), 3000)
+})
+
+const FAULTS: readonly {
+  readonly name: string
+  readonly patch: (store: Corestore) => Promise<unknown>
+  readonly error: { readonly code: string; readonly message: RegExp }
+}[] = [
+  {
+    name: 'a line that lies where the rule does not put it',
+    patch: (store) => appendBatch(store, ['not a short line\n', 'a long line\n']),
+    error: { code: 'MISROUTED', message: /position 3000, block 30 of core short/ }
+  },
+  {
+    name: 'a journal record with another sequence',
+    patch: (store) => appendBatch(store, ['a\n', 'a long line\n'], { seq: 3001 }),
+    error: { code: 'BAD_RECORD', message: /^block 31 of core bootstrap: .*3001.*3000/ }
+  },
+  {
+    name: 'a journal record with other lengths',
+    patch: (store) =>
+      appendBatch(store, ['a\n', 'a long line\n'], {
+        at: [
+          [0, 29, 1],
+          [1, 30, 1]
+        ]
+      }),
+    error: { code: 'BAD_RECORD', message: /^block 31 of core bootstrap: .*core 0 had 30 blocks/ }
+  },
+  {
+    name: 'a journal record with more lines than there are',
+    patch: (store) => appendBatch(store, ['a\n', 'a long line\n'], { order: [0, 2, 1, 1] }),
+    error: { code: 'BAD_BLOCK', message: /core short has fewer lines up to its block 30 .*position 3000/ }
+  },
+  {
+    name: 'a block that no journal record names',
+    patch: async (store) => (await ready(store, 'core-3')).append(Buffer.from('nobody asked for it\n')),
+    error: { code: 'INTEGRITY', message: /core long has 31 blocks, .* 30: block 30 .* position up to 3000/ }
+  },
+  {
+    name: 'a removed block that nobody has',
+    patch: async (store) => (await ready(store, 'core-3')).clear(12),
+    error: { code: 'GONE', message: /block 12 of core long/ }
+  }
+]
+
+for (const { name, patch, error } of FAULTS) {
+  test(`verify names the fault: ${name}`, async (t) => {
+    const reader = await openPatched(t, patch)
+    await assert.rejects(deadline('the verdict', reader.verify({ timeout: 1000 })), error)
+  })
+}
+
+test('a log whose first record does not begin at 0 is no log', async (t) => {
+  const machine = await createMachine(t)
+  const node = await machine.open('w')
+  const { key } = await openWriter(node)
+  await node.close()
+  const store = new Corestore(node.storage)
+  await appendBatch(store, ['a\n', 'a long line\n'], { seq: 7 })
+  await store.close()
+  const reader = await openReader(await machine.open('w'), key)
+  await assert.rejects(reader.follow({ live: false }).next(), { code: 'BAD_RECORD', message: /^block 1 of/ })
+})
+
+test('verify notices what the disk has done to a block since it was checked', async (t) => {
+  const machine = await createMachine(t)
+  const key = await publish(machine)
+  const store = new Corestore(`${machine.directory}/w`)
+  const core = await ready(store, 'core-3')
+  const block = Buffer.from(await core.get(3))
+  block[0] = (block[0] ?? 0) ^ 1
+  // past all that Hypercore checks: as a failing disk would
+  const { storage } = (core.core as unknown as { state: { storage: RawStorage } }).state
+  const tx = storage.write()
+  tx.putBlock(3, block)
+  await tx.flush()
+  await store.close()
+  const reader = await openReader(await machine.open('w'), key)
+  await assert.rejects(reader.verify(), { code: 'INTEGRITY', message: /core long: 1 blocks/ })
+})
+
+interface RawStorage {
+  write(): { putBlock(index: number, bytes: Uint8Array): void; flush(): Promise<unknown> }
+}

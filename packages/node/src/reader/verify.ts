@@ -1,0 +1,68 @@
+import type { JournalRecord, LogManifest } from '@many-cores/protocol'
+import type Hypercore from 'hypercore'
+import { NodeError } from '../errors.ts'
+import type { Wait } from '../waiting.ts'
+import type { Patience } from './blocks.ts'
+import { followOrdered } from './ordered.ts'
+import type { ReadableLog } from './readable-log.ts'
+import type { Verification } from './reader.ts'
+import { refresh } from './refresh.ts'
+
+interface VerifyContext extends Patience, Wait {
+  readonly onProgress?: (lines: number) => void
+}
+
+/** See `Reader.verify`. If the signal aborts, what it returns means nothing. */
+export async function verify(log: ReadableLog<LogManifest>, context: VerifyContext): Promise<Verification> {
+  const { bootstrap, manifest } = log
+  const cores = manifest.cores.map((_, index) => log.openCore(index))
+  await Promise.all(cores.map((core) => core.ready()))
+  const reached = await refresh([bootstrap, ...cores], context)
+  const lengths = cores.map((core) => core.length)
+  // the journal of a moment later names them all: a batch becomes visible as one
+  if (reached) await refresh([bootstrap], context)
+  const found = { lines: 0, batches: 0, blocks: 0, bytes: 0, reached }
+  const ends = new Map<number, number>()
+  const onRecord = ({ at }: JournalRecord): void => {
+    found.batches++
+    for (const [core, length, blocks] of at) {
+      ends.set(core, length + blocks)
+      found.blocks += blocks
+    }
+  }
+  const all = { from: 0, until: null, live: false, wants: () => true, onRecord }
+  for await (const batch of followOrdered(log, { ...context, ...all })) {
+    found.lines += batch.count
+    found.bytes += batch.byteLength
+    context.onProgress?.(found.lines)
+  }
+  // without a peer it is no fault that blocks are here and their record is not: they travel each on their own
+  for (const [core, length] of lengths.entries()) {
+    const end = ends.get(core) ?? 0
+    if (!reached || context.signal.aborted || length <= end) continue
+    throw new NodeError(
+      'INTEGRITY',
+      `core ${manifest.cores[core]?.name} has ${length} blocks, but the journal names ${end}: block ${end} belongs to no position up to ${found.lines}, the end of the log`
+    )
+  }
+  await auditAll(log, cores, context.signal)
+  return found
+}
+
+/** Hypercore checks blocks as they arrive, not as they are read again: what the disk did to them meanwhile shows here. */
+async function auditAll(
+  { bootstrap, manifest }: ReadableLog<LogManifest>,
+  cores: readonly Hypercore[],
+  signal: AbortSignal
+): Promise<void> {
+  const names = ['bootstrap', ...manifest.cores.map((core) => core.name)]
+  for (const [index, core] of [bootstrap, ...cores].entries()) {
+    if (signal.aborted) return
+    const audit = await core.core.audit({ dryRun: true })
+    if (audit !== null && audit.droppedBlocks + audit.droppedTreeNodes === 0 && !audit.corrupt) continue
+    throw new NodeError(
+      'INTEGRITY',
+      `core ${names[index]}: ${audit?.droppedBlocks ?? 'some'} blocks in the store are not what the writer signed`
+    )
+  }
+}
