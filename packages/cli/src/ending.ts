@@ -10,32 +10,26 @@ import { messageOf } from './text.ts'
 
 /** From a signal to the end of `main`. */
 const CLOSE_MS = 2000
-/** For what comes after `main`: other users of graceful-goodbye, and, after a signal, standard output. */
+/** For standard output to be taken, after a signal. */
 const LEAVE_MS = 1000
 
 /** The end of the process, whoever wants it: first come, first served. */
 export class Ending {
   readonly #status: Status
   readonly #controller = new AbortController()
-  readonly #othersDone: Promise<void>
   /** What it is, whatever `main` returns. */
   #code: number | undefined
   #reported: unknown
   #deadline: NodeJS.Timeout | undefined
   #isOver = false
-  #markOver = (): void => {}
 
   constructor(status: Status) {
     this.#status = status
-    const over = new Promise<void>((resolve) => {
-      this.#markOver = resolve
-    })
-    this.#othersDone = new Promise((resolve) => {
-      // Lowest position first: main owns what the others may depend on
-      goodbye(() => this.#endMain(over), Number.MIN_SAFE_INTEGER)
-      // Never settles: graceful-goodbye would exit after its last handler, with a code of its own
-      goodbye(() => new Promise(() => resolve()), Number.MAX_SAFE_INTEGER)
-    })
+    // Another part of the process ends it. The last handler: it never settles, or graceful-goodbye would exit with a code of its own.
+    goodbye(() => {
+      this.#stop('GOODBYE')
+      return new Promise(() => {})
+    }, Number.MAX_SAFE_INTEGER)
     listenForSignals({
       onFirst: (name) => this.#takeSignal(name),
       onSecond: () => this.#exit(this.#code ?? EXIT.done)
@@ -53,26 +47,18 @@ export class Ending {
     return this.#controller.signal
   }
 
-  /** Runs `main` to its end; the exit code. */
-  async follow(main: () => Promise<number | void>): Promise<number> {
+  /** Runs `main` to its end, then ends the process once standard output is taken. */
+  async follow(main: () => Promise<number | void>): Promise<never> {
     const code = await main().then(
       (code) => (this.signal.aborted ? EXIT.done : (code ?? EXIT.done)),
       (error: unknown) => this.#judge(firstError(error))
     )
     clearTimeout(this.#deadline)
     this.#isOver = true
-    this.#markOver()
-    return this.#code ?? code
-  }
-
-  /** Ends the process once the others and standard output are done. */
-  async leave(code: number): Promise<never> {
-    this.#code = code
-    goodbye.exit()
-    await Promise.race([this.#othersDone, elapse(LEAVE_MS)])
+    this.#code ??= code
     // Whoever reads slowly shall have everything, unless we were told to end
     await Promise.race([flush(process.stdout), ...(this.signal.aborted ? [elapse(LEAVE_MS)] : [])])
-    return this.#exit(code)
+    return this.#exit(this.#code)
   }
 
   #takeSignal(name: EndSignal): void {
@@ -125,12 +111,6 @@ export class Ending {
     for (const line of this.#status.level === 'verbose' ? inspect(error).split('\n') : []) {
       this.#status.detail(line)
     }
-  }
-
-  /** graceful-goodbye runs its handlers; was it for us? */
-  #endMain(over: Promise<void>): Promise<void> {
-    this.#stop('GOODBYE')
-    return over
   }
 
   /** Nothing is left that could wake anybody: Node would exit with 13, or with 0. */

@@ -75,15 +75,6 @@ for (const [signal, code] of [
     assert.equal(await program.ended(), code)
     assert.equal(program.stderr, 'program: working\nprogram: closing\nprogram: closed\n')
   })
-
-  test(`${signal} also runs the other users of graceful-goodbye, after the program`, async (t) => {
-    const program = new Program(t, 'shared')
-    await program.heard('working')
-    program.process.kill(signal)
-    program.process.stdout.resume()
-    assert.equal(await program.ended(), code)
-    assert.equal(program.stderr, 'program: working\nprogram: closed\nprogram: the other is done\n')
-  })
 }
 
 test('a second signal of another kind exits at once, with the code of the first', async (t) => {

@@ -42,8 +42,7 @@ export async function run(main: Main, { name, readsStdin = false }: RunOptions):
   const status = createStatus({ name, shared: isatty(1) || (readsStdin && isatty(0)) })
   const ending = new Ending(status)
   divertConsole(status)
-  const code = await ending.follow(async () => main(contextOf(status, ending.signal)))
-  return ending.leave(code)
+  return ending.follow(async () => main(contextOf(status, ending.signal)))
 }
 
 function contextOf(status: Status, signal: AbortSignal): RunContext {
