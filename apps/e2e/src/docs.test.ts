@@ -140,7 +140,7 @@ class Terminal {
       XDG_RUNTIME_DIR: join(home, 'run'),
       MANY_CORES_LOCAL: '1'
     }
-    // a process group of its own, which `^C` is for
+    // detached: `^C` goes to the whole process group, as on a terminal
     const shell = spawn('bash', ['-O', 'expand_aliases', '-c', commands], { cwd: home, env, detached: true })
     this.stdout = new Output(`stdout of ${commands}`, shell.stdout)
     this.#stderr = new Output(`stderr of ${commands}`, shell.stderr)
