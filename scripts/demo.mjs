@@ -17,13 +17,17 @@ const BULK_LINES = 200_000
 const root = new URL('..', import.meta.url)
 const home = await mkdtemp(join(tmpdir(), 'mc-'))
 const children = []
+let ending = null
 
 process.once('SIGINT', () => end(130))
+// its reader has left: `pnpm -s demo | head`
+process.stdout.on('error', () => end(0))
 try {
   await demo()
   await end(0)
 } catch (error) {
-  console.error(`demo: ${error.message}`)
+  // what an interrupted demo misses is no fault
+  if (ending === null) console.error(`demo: ${error.message}`)
   await end(1)
 }
 
@@ -90,7 +94,13 @@ async function firstLine(child) {
   return await Promise.race([once(createInterface({ input: child.stdout }), 'line'), failed])
 }
 
-async function end(code) {
+/** The first code counts. */
+function end(code) {
+  ending ??= close(code)
+  return ending
+}
+
+async function close(code) {
   const running = children.filter((child) => child.exitCode === null && child.signalCode === null)
   await Promise.all(
     running.map((child) => {
