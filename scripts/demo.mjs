@@ -1,77 +1,79 @@
-// The main job on this machine, without a network: real lines go into a writer, and come out of a reader in order.
-// Everything it makes lies in one temporary directory, which it removes; it leaves no process behind.
+// The main job, without a network: lines go into a writer, spread over two cores, and come out of a reader in order.
+// Everything is in one temporary directory, which is removed at the end, and no process stays behind.
 
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 
-const TYPING_MS = 40
+const TYPING_MS = 200
+const LINES = ['GET /', '200', 'GET /missing', '404', 'POST /login', '302']
 const BULK_LINES = 200_000
-const WIDTH = 62
 
 const root = new URL('..', import.meta.url)
 const home = await mkdtemp(join(tmpdir(), 'mc-'))
 const children = []
+let ending = null
 
 process.once('SIGINT', () => end(130))
+// its reader has left: `pnpm -s demo | head`
+process.stdout.on('error', () => end(0))
 try {
   await demo()
   await end(0)
 } catch (error) {
-  console.error(`demo: ${error.message}`)
+  // what an interrupted demo misses is no fault
+  if (ending === null) console.error(`demo: ${error.message}`)
   await end(1)
 }
 
 async function demo() {
-  say('A writer starts, and prints its key:')
   const writer = start('writer')
   const [keyLine] = await firstLine(writer)
-  say(`  ${keyLine}\n`)
+  console.log(`${keyLine}\n`)
   const key = keyLine.split(': ')[1]
-
-  say('A reader opens that one key. Each line goes in on the left; the reader prints it,')
-  say('verified, with its position and the core that holds it:\n')
   const reader = start('reader', '--json', '--from', 'start', key)
   const output = createInterface({ input: reader.stdout })[Symbol.asyncIterator]()
 
-  const lines = (await readFile(new URL('README.md', root), 'utf8')).split('\n').slice(0, 24)
-  const cores = new Map()
-  for (const line of lines) {
+  console.log(row('into the writer', 'core "short"', 'core "long"', 'out of the reader'))
+  for (const line of LINES) {
     writer.stdin.write(`${line}\n`)
     const { value } = await output.next()
-    const entry = JSON.parse(value)
-    if (entry.text !== `${line}\n`) throw new Error(`line ${entry.position} came out as another`)
-    cores.set(entry.core, (cores.get(entry.core) ?? 0) + 1)
-    say(`  ${clip(line).padEnd(WIDTH)} #${String(entry.position).padEnd(3)} ${entry.core}`)
+    const { position, core, index, text } = JSON.parse(value)
+    if (text !== `${line}\n`) throw new Error(`line ${position} came out as another`)
+    const block = `block ${index}`
+    console.log(
+      row(line, core === 'short' ? block : '', core === 'long' ? block : '', `${position}  ${line}`)
+    )
     await delay(TYPING_MS)
   }
-  say(
-    `\n  spread by length: ${[...cores].map(([core, count]) => `${count} in ${core}`).join(', ')}; one order\n`
-  )
   reader.kill('SIGTERM')
 
-  say(
-    `${BULK_LINES.toLocaleString('en')} lines more, and a new reader that takes all from the start, as raw bytes:\n`
-  )
-  const expected = createHash('sha256').update(lines.map((line) => `${line}\n`).join(''))
   const bulk = Array.from({ length: BULK_LINES }, (_, line) => `${line} ${'.'.repeat(line % 97)}\n`).join('')
-  const total = lines.length + BULK_LINES
+  const total = LINES.length + BULK_LINES
+  console.log(`\n${BULK_LINES.toLocaleString('en')} more lines, and a new reader that reads everything:`)
   writer.stdin.end(bulk)
+  const expected = createHash('sha256')
+    .update(LINES.map((line) => `${line}\n`).join(''))
+    .update(bulk)
   const began = performance.now()
   const fresh = start('reader', '--raw', '--from', 'start', '--count', String(total), key)
   const actual = createHash('sha256')
   for await (const chunk of fresh.stdout) actual.update(chunk)
   const seconds = (performance.now() - began) / 1000
-  const same = actual.digest('hex') === expected.update(bulk).digest('hex')
-  say(
-    `  ${total.toLocaleString('en')} lines in ${seconds.toFixed(1)} s, start of the reader included: ${same ? 'byte for byte the same' : 'NOT the same'}`
-  )
-  if (!same) throw new Error('what came out is not what went in')
+  if (actual.digest('hex') !== expected.digest('hex')) throw new Error('what came out is not what went in')
+  console.log(`${total.toLocaleString('en')} lines in ${seconds.toFixed(1)} s, byte for byte the same`)
+}
+
+function row(...cells) {
+  return cells
+    .map((cell, column) => cell.padEnd([20, 16, 16, 0][column]))
+    .join('')
+    .trimEnd()
 }
 
 function start(name, ...args) {
@@ -92,7 +94,13 @@ async function firstLine(child) {
   return await Promise.race([once(createInterface({ input: child.stdout }), 'line'), failed])
 }
 
-async function end(code) {
+/** The first code counts. */
+function end(code) {
+  ending ??= close(code)
+  return ending
+}
+
+async function close(code) {
   const running = children.filter((child) => child.exitCode === null && child.signalCode === null)
   await Promise.all(
     running.map((child) => {
@@ -102,12 +110,4 @@ async function end(code) {
   )
   await rm(home, { recursive: true, force: true })
   process.exit(code)
-}
-
-function clip(line) {
-  return line.length > WIDTH ? `${line.slice(0, WIDTH - 1)}…` : line
-}
-
-function say(text) {
-  console.log(text)
 }
