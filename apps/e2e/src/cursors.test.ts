@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import Corestore from 'corestore'
-import { numberedLines } from './samples.ts'
-import { Sandbox } from './sandbox.ts'
+import { numberedLines } from './harness/samples.ts'
+import { Sandbox } from './harness/sandbox.ts'
 
 /** Stores what is no cursor under the name of one. */
 async function damageCursor(storage: string, key: string, name: string): Promise<void> {

@@ -7,12 +7,12 @@ import test, { type TestContext } from 'node:test'
 import { atEnd } from '@many-cores/testing'
 import b4a from 'b4a'
 import Corestore from 'corestore'
-import { type Loopback, openLoopback } from './loopback.ts'
-import { Output } from './output.ts'
-import { underLoad } from './patience.ts'
-import { type Program, refusePublicNetwork } from './program.ts'
-import { numberedLines } from './samples.ts'
-import { keyOf, Sandbox } from './sandbox.ts'
+import { type Loopback, openLoopback } from './harness/loopback.ts'
+import { Output } from './harness/output.ts'
+import { underLoad } from './harness/patience.ts'
+import { type Program, refusePublicNetwork } from './harness/program.ts'
+import { numberedLines } from './harness/samples.ts'
+import { keyOf, Sandbox } from './harness/sandbox.ts'
 
 const NOBODYS_KEY = '0123456789abcdef'.repeat(4)
 

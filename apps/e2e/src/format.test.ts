@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
-import type { Program } from './program.ts'
-import { numberedLines } from './samples.ts'
-import { keyOf, Sandbox } from './sandbox.ts'
+import type { Program } from './harness/program.ts'
+import { numberedLines } from './harness/samples.ts'
+import { keyOf, Sandbox } from './harness/sandbox.ts'
 
 const EVERYTHING = ['--exit', '--from', 'start']
 const KEY = /^[0-9a-f]{64}$/

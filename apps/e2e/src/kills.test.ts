@@ -4,9 +4,9 @@ import { appendFile, readFile, stat, writeFile } from 'node:fs/promises'
 import test from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { cutPower, DEADLINE_MS, recordSyncs } from '@many-cores/testing'
-import { underLoad } from './patience.ts'
-import type { Program } from './program.ts'
-import { keyOf, Sandbox } from './sandbox.ts'
+import { underLoad } from './harness/patience.ts'
+import type { Program } from './harness/program.ts'
+import { keyOf, Sandbox } from './harness/sandbox.ts'
 
 /** How many times one of the two is killed. `KILLS=200` for the long run, of 1,000,000 lines. */
 const KILLS = Number(process.env.KILLS ?? 6)
