@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
-import { once } from 'node:events'
 import { test } from 'node:test'
 import { setTimeout as elapse } from 'node:timers/promises'
 import type { Writer } from '@many-cores/node'
-import { deadline } from '@many-cores/testing'
-import { createWorld, linesOf, type Run } from './testing/support.ts'
+import type { Program } from './harness/program.ts'
+import { linesOf } from './harness/samples.ts'
+import { ended, keyOf, Sandbox } from './harness/sandbox.ts'
 
 /** Lines 0 to 1000 in ten batches, no two in the same ms; when each was durable. */
 async function publishTimed(writer: Writer): Promise<number[]> {
@@ -19,13 +19,17 @@ async function publishTimed(writer: Writer): Promise<number[]> {
 }
 
 test('the reader begins and ends where it is told', async (t) => {
-  const world = await createWorld(t)
-  const writer = await world.write()
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter()
   const [first = 0, , third = 0] = await publishTimed(writer)
   const iso = new Date(first + 1).toISOString()
   const runs: [readonly string[], number, number][] = [
     [['--from', 'start', '--exit'], 0, 1000],
     [['--from', '150', '--until', '1000'], 150, 1000],
+    [['--from', '2', '--exit'], 2, 1000],
+    [['--from', '1000', '--exit'], 1000, 1000],
+    [['--from', '-3', '--count', '2'], 997, 999],
+    [['--from', '-9999', '--exit'], 0, 1000],
     [['--from', '-10', '--until', '-2'], 990, 998],
     [['--from', '990', '--until', 'end'], 990, 1000],
     [['--from', '0', '--until', `@${third + 1}`], 0, 300],
@@ -39,35 +43,89 @@ test('the reader begins and ends where it is told', async (t) => {
     [['--from', '990', '--until', '-0'], 990, 1000],
     [['--from', 'start', '--count', '0'], 0, 0]
   ]
-  const check = async ([args, from, to]: (typeof runs)[number], index: number): Promise<void> => {
-    const run = world.read([...args, '--raw', writer.key], { store: `r${index}` })
-    const { code, stdout, stderr } = await run.ended
-    assert.equal(stdout.toString(), linesOf(from, to).join(''), `${args.join(' ')}: ${stderr}`)
-    assert.equal(code, 0, stderr)
+  for (const [index, [args, from, to]] of runs.entries()) {
+    const reader = sandbox.reader(writer.key, { args: [...args, '--raw'], storage: `r${index}` })
+    const { stdout } = await ended(reader)
+    assert.equal(stdout.text, linesOf(from, to).join(''), args.join(' '))
   }
-  for (const [index, run] of runs.entries()) await check(run, index)
 })
 
-test('without --from the reader goes on where it stopped, and --tail goes on live', async (t) => {
-  const world = await createWorld(t)
-  const writer = await world.write()
-  await writer.publish(linesOf(0, 100))
-  const first = await world.read(['--raw', '--count', '40', writer.key]).ended
-  assert.equal(first.stdout.toString(), linesOf(0, 40).join(''))
-  const other = await world.read(['--raw', '--exit', '--group', 'other', writer.key]).ended
-  assert.equal(other.stdout.toString(), linesOf(0, 100).join(''))
-  const second = await world.read(['--raw', '--exit', writer.key]).ended
-  assert.equal(second.stdout.toString(), linesOf(40, 100).join(''))
-  const live = world.read(['--raw', '--tail', '2', '--count', '5', writer.key])
-  assert.ok(live.child.stdout)
+test('without --from the reader goes on where it stopped, in each --group, and --tail goes on live', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter()
+  await writer.publish(linesOf(0, 2000))
+  const read = async (...args: readonly string[]): Promise<string> =>
+    (await ended(sandbox.reader(writer.key, { args: ['--raw', ...args] }))).stdout.text
+  // more than are printed in one go: the cursor has to keep up
+  assert.equal(await read('--count', '1500'), linesOf(0, 1500).join(''))
+  assert.equal(await read('--group', 'other', '--count', '10'), linesOf(0, 10).join(''))
+  assert.equal(await read('--count', '1'), linesOf(1500, 1501).join(''))
+  assert.equal(await read('--exit'), linesOf(1501, 2000).join(''))
+  assert.equal(await read('--group', 'other', '--exit'), linesOf(10, 2000).join(''))
+  const live = await sandbox.reader(writer.key, { args: ['--raw', '--tail', '2', '--count', '5'] })
   // it has found the end before anything new comes
-  await deadline('the last lines', once(live.child.stdout, 'data'))
-  for (let position = 100; position < 103; position++) await writer.publish(linesOf(position, position + 1))
-  assert.equal((await live.ended).stdout.toString(), linesOf(98, 103).join(''))
+  await live.stdout.firstLines(1)
+  for (let position = 2000; position < 2003; position++) await writer.publish(linesOf(position, position + 1))
+  await live.ends(0)
+  assert.equal(live.stdout.text, linesOf(1998, 2003).join(''))
 })
+
+test('positions go on over starts of the writer', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  for (const line of ['zero\n', 'one\n']) await sandbox.publish(line)
+  const writer = await sandbox.writer()
+  const reader = await sandbox.reader(await keyOf(writer), { args: ['--json', '--count', '3'] })
+  await writer.write('two\n')
+  await reader.ends(0)
+  assert.deepEqual(
+    reader.stdout.lines.map((line) => {
+      const { position, text } = JSON.parse(line) as { position: number; text: string }
+      return [position, text]
+    }),
+    [
+      [0, 'zero\n'],
+      [1, 'one\n'],
+      [2, 'two\n']
+    ]
+  )
+})
+
+test('--from -1 and --from end mean the log’s end, not that of a reader’s store that has been away', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.writer()
+  const key = await keyOf(writer)
+  await writer.write('old\n')
+  for (const storage of ['last', 'end']) {
+    const early = await sandbox.reader(key, { args: ['--raw', '--count', '1'], storage })
+    await early.ends(0)
+  }
+  await writer.write('newer\nnewest\n')
+  const witness = await sandbox.reader(key, { args: ['--raw', '--count', '3'], storage: 'witness' })
+  await witness.ends(0)
+
+  const last = await sandbox.reader(key, { args: ['--raw', '--from', '-1', '--count', '1'], storage: 'last' })
+  await last.ends(0)
+  assert.equal(last.stdout.text, 'newest\n')
+  for (const storage of ['end', 'fresh']) {
+    const reader = await sandbox.reader(key, { args: ['--raw', '--from', 'end'], storage })
+    assert.match(await firstOf(reader, writer), /^later \d+$/)
+  }
+})
+
+/** The first line that `reader` prints while `writer` has ever new ones: that it has found its place cannot be seen otherwise. */
+async function firstOf(reader: Program, writer: Program): Promise<string> {
+  let count = 0
+  const typing = setInterval(() => void writer.write(`later ${count++}\n`), 20)
+  try {
+    const [first = ''] = await reader.stdout.firstLines(1)
+    return first
+  } finally {
+    clearInterval(typing)
+  }
+}
 
 test('what contradicts itself or cannot be read is refused in one sentence', async (t) => {
-  const world = await createWorld(t)
+  const sandbox = await Sandbox.open(t)
   const key = 'ab'.repeat(32)
   const refusals: [readonly string[], RegExp][] = [
     [['--from', '3', '--tail', '3'], /--from and --tail exclude each other/],
@@ -81,65 +139,91 @@ test('what contradicts itself or cannot be read is refused in one sentence', asy
     [['--format', '\\q'], /\\q means nothing/]
   ]
   const runs = refusals.map(async ([args, message]) => {
-    const { code, stderr, stdout } = await world.read([...args, key]).ended
-    assert.match(stderr, message)
-    assert.equal(code, 2)
-    assert.equal(stdout.byteLength, 0)
+    const { stderr, stdout } = await ended(sandbox.reader(key, { args }), 2)
+    assert.match(stderr.text, message)
+    assert.equal(stdout.length, 0)
   })
   await Promise.all(runs)
 })
 
 test('--only and --except take names and patterns', async (t) => {
-  const world = await createWorld(t)
-  const writer = await world.write({ routing: { rule: 'prefix', prefixes: ['error', 'warn'] } })
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter({ routing: { rule: 'prefix', prefixes: ['error', 'warn'] } })
   await writer.publish(['error 1\n', 'hello\n', 'warn 1\n', 'error 2\n', 'hi\n'])
   assert.deepEqual(
     writer.manifest.cores.map((core) => core.name),
     ['error', 'warn', 'rest']
   )
-  const print = async (...args: string[]): Promise<string> => {
-    const { stdout, stderr, code } = await world.read([
-      ...args,
-      '--from=start',
-      '--exit',
-      '--format',
-      '%o %s\\n',
-      writer.key
-    ]).ended
-    assert.equal(code, 0, stderr)
-    return stdout.toString()
+  const print = async (...args: readonly string[]): Promise<string> => {
+    const all = ['--from=start', '--exit', '--format', '%o %s\\n']
+    return (await ended(sandbox.reader(writer.key, { args: [...args, ...all] }))).stdout.text
   }
+  assert.equal(await print('--only', 'rest'), '1 hello\n4 hi\n')
   assert.equal(await print('--only', 'w*'), '2 warn 1\n')
   assert.equal(await print('--only', 'error', '--only', 'war?'), '0 error 1\n2 warn 1\n3 error 2\n')
   assert.equal(await print('--except', '*r*t'), '0 error 1\n2 warn 1\n3 error 2\n')
   assert.equal(await print('--only', '*r*', '--except', 'rest', '--except', 'error'), '2 warn 1\n')
   for (const args of [
+    ['--only', 'wran'],
     ['--only', 'nobody*'],
     ['--except', '*']
   ]) {
-    const { code, stderr } = await world.read([...args, writer.key]).ended
-    assert.equal(code, 2)
-    assert.match(stderr, /no such core; it has error, warn, rest|leave no core/)
+    const { stderr } = await ended(sandbox.reader(writer.key, { args }), 2)
+    assert.match(
+      stderr.text,
+      args[0] === '--only' ? /no such core; it has error, warn, rest/ : /leave no core/
+    )
   }
 })
 
 test('five readers that join at random moments print the same bytes', async (t) => {
-  const world = await createWorld(t)
-  const writer = await world.write()
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter()
   const total = 20_000
   await writer.publish(linesOf(0, 100))
-  const joined: Promise<Run>[] = Array.from({ length: 5 }, async (_, index) => {
+  const joined: Promise<Program>[] = Array.from({ length: 5 }, async (_, index) => {
     await elapse(randomInt(0, 500))
-    return world.read(['--raw', '--from', '50', '--until', String(total), writer.key], { store: `r${index}` })
+    const args = ['--raw', '--from', '50', '--until', String(total)]
+    return await sandbox.reader(writer.key, { args, storage: `r${index}` })
   })
   while (writer.length < total) {
     const count = Math.min(total - writer.length, randomInt(1, 300))
     await writer.publish(linesOf(writer.length, writer.length + count))
   }
   const expected = Buffer.from(linesOf(50, total).join(''))
-  for (const run of await Promise.all(joined)) {
-    const { stdout, stderr, code } = await run.ended
-    assert.equal(code, 0, stderr)
-    assert.ok(stdout.equals(expected), `${stdout.byteLength} bytes, not the ${expected.byteLength} expected`)
+  for (const reader of await Promise.all(joined)) {
+    await reader.ends(0)
+    const { bytes } = reader.stdout
+    assert.ok(bytes.equals(expected), `${bytes.byteLength} bytes, not the ${expected.byteLength} expected`)
   }
 })
+
+test('the key may be z-base-32, upper case, and with pear://', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter()
+  await writer.publish(['found\n'])
+  for (const spelling of [`pear://${writer.key.toUpperCase()}`, z32Of(writer.key)]) {
+    const args = ['--raw', '--exit', '--from', 'start']
+    const { stdout } = await ended(sandbox.reader(spelling, { args }))
+    assert.equal(stdout.text, 'found\n')
+  }
+})
+
+test('--quiet says nothing, and options come from the environment', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter()
+  await writer.publish(['one\n', 'two\n'])
+  const env = { MANY_CORES_RAW: '1', MANY_CORES_FROM: 'start', MANY_CORES_COUNT: '1' }
+  const reader = await ended(sandbox.reader(writer.key, { args: ['--quiet'], env }))
+  assert.equal(reader.stdout.text, 'one\n')
+  assert.equal(reader.stderr.text, '')
+})
+
+/** Hex as z-base-32, five bits a character. */
+function z32Of(hex: string): string {
+  const bits = Array.from(Buffer.from(hex, 'hex'), (byte) => byte.toString(2).padStart(8, '0')).join('')
+  const fives = bits.match(/.{1,5}/g) ?? []
+  return fives
+    .map((five) => 'ybndrfg8ejkmcpqxot1uwisza345h769'[Number.parseInt(five.padEnd(5, '0'), 2)])
+    .join('')
+}
