@@ -1,23 +1,25 @@
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
 import { test } from 'node:test'
-import { createWorld, linesOf } from './testing/support.ts'
+import Corestore from 'corestore'
+import type { Program } from './harness/program.ts'
+import { linesOf, numberedLines } from './harness/samples.ts'
+import { ended, Sandbox } from './harness/sandbox.ts'
 
 test('cursors are listed with their lag without anybody else, moved and removed', async (t) => {
-  const world = await createWorld(t)
-  const writer = await world.write()
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter()
   await writer.publish(linesOf(0, 100))
-  const path = join(world.directory, 'copy')
-  await world.read(['--raw', '--count', '30', writer.key]).ended
-  await world.read(['--raw', '--group', 'all', '--exit', writer.key]).ended
-  await world.read(['--output', path, '--count', '1', writer.key]).ended
-  const listed = await world.read(['cursors', writer.key], { env: { XDG_RUNTIME_DIR: '' } }).ended
-  assert.equal(listed.code, 0, listed.stderr)
-  const rows = listed.stdout
-    .toString()
-    .trimEnd()
-    .split('\n')
-    .map((line) => line.split(/ +/))
+  const path = sandbox.path('copy')
+  for (const args of [
+    ['--raw', '--count', '30'],
+    ['--raw', '--group', 'all', '--exit'],
+    ['--output', path, '--count', '1']
+  ])
+    await ended(sandbox.reader(writer.key, { args }))
+  const cursors = (args: readonly string[], env: Record<string, string> = {}): Promise<Program> =>
+    sandbox.reader(writer.key, { command: 'cursors', args, env })
+  const listed = await ended(cursors([], { XDG_RUNTIME_DIR: '' }))
+  const rows = listed.stdout.lines.map((line) => line.split(/ +/))
   assert.deepEqual(rows[0], ['NAME', 'PLACE', 'LAG', 'FILE'])
   assert.deepEqual(rows[1], ['all', '100', '0'])
   assert.deepEqual(rows[2], ['default', '30', '70'])
@@ -36,14 +38,10 @@ test('cursors are listed with their lag without anybody else, moved and removed'
     '--remove',
     output
   ]
-  assert.equal((await world.read(['cursors', ...moved, writer.key]).ended).code, 0)
-  const after = await world.read(['cursors', '--json', writer.key]).ended
+  await ended(cursors(moved))
+  const after = await ended(cursors(['--json']))
   assert.deepEqual(
-    after.stdout
-      .toString()
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line) as unknown),
+    after.stdout.lines.map((line) => JSON.parse(line) as unknown),
     [
       { name: 'all', place: 0, lag: 100, file: null },
       { name: 'default', place: 95, lag: 5, file: null },
@@ -51,36 +49,71 @@ test('cursors are listed with their lag without anybody else, moved and removed'
       { name: 'none', place: 100, lag: 0, file: null }
     ]
   )
-  const stored = await world.read(['--raw', '--exit', writer.key]).ended
-  assert.equal(stored.stdout.toString(), linesOf(95, 100).join(''))
+  const stored = await ended(sandbox.reader(writer.key, { args: ['--raw', '--exit'] }))
+  assert.equal(stored.stdout.text, linesOf(95, 100).join(''))
   for (const args of [
     ['--remove', 'nobody'],
     ['--set', 'default'],
     ['--set', 'default=soon']
-  ]) {
-    assert.equal((await world.read(['cursors', ...args, writer.key]).ended).code, 2, args.join(' '))
-  }
+  ])
+    await ended(cursors(args), 2)
+})
+
+/** Stores what is no cursor under the name of one. */
+async function damageCursor(storage: string, key: string, name: string): Promise<void> {
+  const store = new Corestore(storage)
+  const bootstrap = store.get({ key: Buffer.from(key, 'hex') })
+  await bootstrap.ready()
+  await bootstrap.setUserData(`many-cores/cursor/${name}`, Buffer.from('{"place":-1'))
+  await store.close()
+}
+
+test('a damaged cursor is named with 8, listed beside the others, and removed', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const key = await sandbox.publish(numberedLines(0, 10))
+  const writer = await sandbox.writer()
+  const read = ['--raw', '--count', '4']
+  for (const args of [read, [...read, '--group', 'other']])
+    await (await sandbox.reader(key, { args })).ends(0)
+  await damageCursor(sandbox.path('reader'), key, 'default')
+
+  const refused = await sandbox.reader(key, { args: read })
+  await refused.ends(8)
+  assert.match(refused.stderr.text, /cursor default/)
+  assert.equal(refused.stdout.text, '')
+  const listed = await sandbox.reader(key, { command: 'cursors' })
+  await listed.ends(0)
+  assert.deepEqual(
+    listed.stdout.lines.slice(1).map((line) => line.split(/ +/)),
+    [
+      ['default', 'damaged', '-'],
+      ['other', '4', '6']
+    ]
+  )
+  await (await sandbox.reader(key, { command: 'cursors', args: ['--remove', 'default'] })).ends(0)
+  const again = await sandbox.reader(key, { args: read })
+  await again.ends(0)
+  assert.equal(again.stdout.text, numberedLines(0, 4))
+  writer.end()
 })
 
 test('verify prints what it has read', async (t) => {
-  const world = await createWorld(t)
-  const writer = await world.write()
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter()
   await writer.publish(linesOf(0, 100))
   const bytes = Buffer.byteLength(linesOf(0, 100).join(''))
-  const { code, stdout, stderr } = await world.read(['verify', writer.key]).ended
-  assert.equal(code, 0, stderr)
-  assert.equal(stdout.toString(), `verified 100 lines, ${bytes} bytes: 1 batches in 2 blocks of 2 cores\n`)
+  const { stdout } = await ended(sandbox.reader(writer.key, { command: 'verify' }))
+  assert.equal(stdout.text, `verified 100 lines, ${bytes} bytes: 1 batches in 2 blocks of 2 cores\n`)
 })
 
 test('each command has its own help', async (t) => {
-  const world = await createWorld(t)
-  const helps = [[], ['cursors'], ['verify']].map(async (command) => {
-    const { code, stdout } = await world.read([...command, '--help']).ended
-    assert.equal(code, 0)
-    assert.match(
-      stdout.toString(),
-      new RegExp(`^Usage: ${['reader', ...command].join(' ')} \\[options\\] KEY`)
+  const sandbox = await Sandbox.open(t)
+  const helps = [[], ['cursors'], ['verify']].map(async (words) => {
+    const [command] = words
+    const { stdout } = await ended(
+      sandbox.run('reader', { ...(command !== undefined && { command }), args: ['--help'] })
     )
+    assert.match(stdout.text, new RegExp(`^Usage: ${['reader', ...words].join(' ')} \\[options\\] KEY`))
   })
   await Promise.all(helps)
 })
