@@ -10,7 +10,7 @@ import { join } from 'node:path'
 const SOAKS = {
   'power-cuts': { in: 'packages/node', test: 'crash.test.js', env: { KILLS: '1', POWER_CUTS: '200' } },
   'writer-kills': { in: 'packages/node', test: 'crash.test.js', env: { KILLS: '1000', POWER_CUTS: '1' } },
-  'file-kills': { in: 'apps/writer', test: 'crash.test.js', env: { KILLS: '200' } },
+  'file-kills': { in: 'apps/e2e', test: 'file-kills.test.js', env: { KILLS: '200' } },
   'both-kills': { in: 'apps/e2e', test: 'kills.test.js', env: { KILLS: '200', POWER_CUTS: '1' } },
   'both-power-cuts': { in: 'apps/e2e', test: 'kills.test.js', env: { KILLS: '1', POWER_CUTS: '200' } },
   closes: { in: 'packages/node', test: 'closing.test.js', env: { CLOSES: '2000' } },

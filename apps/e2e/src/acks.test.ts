@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { numberedLines } from './samples.ts'
-import { keyOf, Sandbox } from './sandbox.ts'
+import { numberedLines } from './harness/samples.ts'
+import { keyOf, Sandbox } from './harness/sandbox.ts'
 
 const LINES = 5000
 

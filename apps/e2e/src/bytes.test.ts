@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import test from 'node:test'
-import { digest, digestFile, numberedLines, randomBytes, writeSeededLines } from './samples.ts'
-import { keyOf, Sandbox } from './sandbox.ts'
-import { readInput } from './stored-log.ts'
+import { digest, digestFile, numberedLines, randomBytes, writeSeededLines } from './harness/samples.ts'
+import { keyOf, Sandbox } from './harness/sandbox.ts'
+import { readInput } from './harness/stored-log.ts'
 
 const MAX_LINE_BYTES = 15 * 1024 * 1024
 const EVERYTHING = ['--raw', '--exit', '--from', 'start']

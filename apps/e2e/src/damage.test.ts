@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { open, readdir, readFile, rename, rm, stat, truncate, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
-import type { Program } from './program.ts'
-import { keyOf, Sandbox } from './sandbox.ts'
+import type { Program } from './harness/program.ts'
+import { keyOf, Sandbox } from './harness/sandbox.ts'
 
 /** Which damages each file gets. `DAMAGE=all` for all of them. */
 function kindsFor(name: string): string[] {

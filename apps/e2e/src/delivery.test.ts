@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { readdir } from 'node:fs/promises'
 import test from 'node:test'
-import { underLoad } from './patience.ts'
-import type { Program } from './program.ts'
-import { numberedLines } from './samples.ts'
-import { keyOf, Sandbox } from './sandbox.ts'
+import { underLoad } from './harness/patience.ts'
+import type { Program } from './harness/program.ts'
+import { numberedLines } from './harness/samples.ts'
+import { keyOf, Sandbox } from './harness/sandbox.ts'
 
 const RAW = ['--raw']
 /** For a line that is typed: far above what it takes, far below what would be an annoyance. */

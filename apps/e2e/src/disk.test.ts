@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { chmod, chown, mkdir, readFile, stat } from 'node:fs/promises'
 import test, { type TestContext } from 'node:test'
-import { cannotMount, mountReadOnly, SmallDisk } from './disk.ts'
-import { openLoopback } from './loopback.ts'
-import { underLoad } from './patience.ts'
-import type { Program } from './program.ts'
-import { numberedLines } from './samples.ts'
-import { keyOf, Sandbox } from './sandbox.ts'
-import { readInput } from './stored-log.ts'
+import { cannotMount, mountReadOnly, SmallDisk } from './harness/disk.ts'
+import { openLoopback } from './harness/loopback.ts'
+import { underLoad } from './harness/patience.ts'
+import type { Program } from './harness/program.ts'
+import { numberedLines } from './harness/samples.ts'
+import { keyOf, Sandbox } from './harness/sandbox.ts'
+import { readInput } from './harness/stored-log.ts'
 
 const skip = cannotMount
 const NOBODYS_KEY = '0123456789abcdef'.repeat(4)

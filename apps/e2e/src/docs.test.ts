@@ -16,7 +16,7 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { atEnd, deadline, temporary } from '@many-cores/testing'
-import { Output } from './output.ts'
+import { Output } from './harness/output.ts'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const BLOCK = /(?:<!-- (not run: .+?) -->\n)?```(\w+)(?: (\w+))?\n(.*?)```/gs

@@ -5,10 +5,10 @@ import { connect, createServer, type Socket } from 'node:net'
 import test from 'node:test'
 import { promisify } from 'node:util'
 import { atEnd } from '@many-cores/testing'
-import { underLoad } from './patience.ts'
-import { builtFile, Program, type Stream } from './program.ts'
-import { numberedLines } from './samples.ts'
-import { keyOf, Sandbox } from './sandbox.ts'
+import { underLoad } from './harness/patience.ts'
+import { builtFile, Program, type Stream } from './harness/program.ts'
+import { numberedLines } from './harness/samples.ts'
+import { keyOf, Sandbox } from './harness/sandbox.ts'
 
 const NOBODYS_KEY = '0123456789abcdef'.repeat(4)
 

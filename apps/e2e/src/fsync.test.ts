@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import test from 'node:test'
 import { cutPower, recordSyncs } from '@many-cores/testing'
-import type { Program } from './program.ts'
-import { keyOf, Sandbox } from './sandbox.ts'
+import type { Program } from './harness/program.ts'
+import { keyOf, Sandbox } from './harness/sandbox.ts'
 
 /** What was synced, and what could not be: the paths of files, and how it went. */
 async function syncs(record: string): Promise<(readonly [path: string, synced: unknown])[]> {

@@ -4,9 +4,10 @@ import { appendFile, readFile, stat, writeFile } from 'node:fs/promises'
 import test from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { cutPower, DEADLINE_MS, recordSyncs } from '@many-cores/testing'
-import { underLoad } from './patience.ts'
-import type { Program } from './program.ts'
-import { keyOf, Sandbox } from './sandbox.ts'
+import { underLoad } from './harness/patience.ts'
+import type { Program } from './harness/program.ts'
+import { linesOf } from './harness/samples.ts'
+import { keyOf, Sandbox } from './harness/sandbox.ts'
 
 /** How many times one of the two is killed. `KILLS=200` for the long run, of 1,000,000 lines. */
 const KILLS = Number(process.env.KILLS ?? 6)
@@ -31,7 +32,7 @@ for (const { what, count, isPowerCut } of [
     let reader = await read()
 
     for (let kill = 0; kill < count; kill++) {
-      await appendFile(source, linesFrom(kill * LINES_A_KILL))
+      await appendFile(source, linesOf(kill * LINES_A_KILL, (kill + 1) * LINES_A_KILL).join(''))
       // a random moment of start, catching up, or rest
       await setTimeout(randomInt(600))
       if (randomInt(2) === 0) {
@@ -53,12 +54,6 @@ for (const { what, count, isPowerCut } of [
     }
     assert.ok((await readFile(copy)).equals(await readFile(source)), 'the copy is not what was written')
   })
-}
-
-function linesFrom(first: number): string {
-  const lineAt = (line: number): string =>
-    line % 3 === 0 ? `${line % 100}` : `line ${line} ${'x'.repeat(line % 90)}`
-  return Array.from({ length: LINES_A_KILL }, (_, line) => `${lineAt(first + line)}\n`).join('')
 }
 
 /** Resolves when `file` has `size` bytes. */

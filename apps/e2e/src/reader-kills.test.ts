@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
 import test from 'node:test'
 import { setTimeout } from 'node:timers/promises'
-import { underLoad } from './patience.ts'
-import type { Program } from './program.ts'
-import { numberedLines } from './samples.ts'
-import { keyOf, Sandbox } from './sandbox.ts'
+import { underLoad } from './harness/patience.ts'
+import type { Program } from './harness/program.ts'
+import { numberedLines } from './harness/samples.ts'
+import { keyOf, Sandbox } from './harness/sandbox.ts'
 
 /** How many times the reader is killed. `KILLS=200` for the long run. */
 const KILLS = Number(process.env.KILLS ?? 4)

@@ -4,10 +4,10 @@ import test, { type TestContext } from 'node:test'
 import { atEnd } from '@many-cores/testing'
 import b4a from 'b4a'
 import Corestore from 'corestore'
-import { type Loopback, openLoopback } from './loopback.ts'
-import type { Program } from './program.ts'
-import { numberedLines } from './samples.ts'
-import { keyOf, Sandbox } from './sandbox.ts'
+import { type Loopback, openLoopback } from './harness/loopback.ts'
+import type { Program } from './harness/program.ts'
+import { numberedLines } from './harness/samples.ts'
+import { keyOf, Sandbox } from './harness/sandbox.ts'
 
 const HAD = numberedLines(0, 20)
 

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import test from 'node:test'
 import { createRouter, parseRule } from '@many-cores/protocol'
-import { randomBytes, seeded, seededLines } from './samples.ts'
-import { Sandbox } from './sandbox.ts'
-import { linesOfRecord, readStore, splitBlock } from './stored-log.ts'
+import { randomBytes, seeded, seededLines } from './harness/samples.ts'
+import { Sandbox } from './harness/sandbox.ts'
+import { linesOfRecord, readStore, splitBlock } from './harness/stored-log.ts'
 
 const RULES = [
   'byte-length:5',

@@ -4,11 +4,11 @@ import { read, write } from 'node:fs'
 import test from 'node:test'
 import { promisify } from 'node:util'
 import { atEnd } from '@many-cores/testing'
-import { underLoad } from './patience.ts'
-import type { Program } from './program.ts'
-import { numberedLines } from './samples.ts'
-import { keyOf, Sandbox } from './sandbox.ts'
-import { readInput } from './stored-log.ts'
+import { underLoad } from './harness/patience.ts'
+import type { Program } from './harness/program.ts'
+import { numberedLines } from './harness/samples.ts'
+import { keyOf, Sandbox } from './harness/sandbox.ts'
+import { readInput } from './harness/stored-log.ts'
 
 const SIGNALS = [
   ['SIGINT', 130],

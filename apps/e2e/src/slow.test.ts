@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { createReadStream } from 'node:fs'
 import test from 'node:test'
 import { setTimeout } from 'node:timers/promises'
-import { underLoad } from './patience.ts'
-import { digest, digestFile, writeSeededLines } from './samples.ts'
-import { keyOf, Sandbox } from './sandbox.ts'
+import { underLoad } from './harness/patience.ts'
+import { digest, digestFile, writeSeededLines } from './harness/samples.ts'
+import { keyOf, Sandbox } from './harness/sandbox.ts'
 
 /** The long run: `SLOW_LINES=1000000 SLOW_S=60`. */
 const LINES = Number(process.env.SLOW_LINES ?? 200_000)

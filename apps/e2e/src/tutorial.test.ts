@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
-import { type Loopback, openLoopback } from './loopback.ts'
-import { underLoad } from './patience.ts'
-import type { Program } from './program.ts'
-import { keyOf, Sandbox } from './sandbox.ts'
+import { type Loopback, openLoopback } from './harness/loopback.ts'
+import { underLoad } from './harness/patience.ts'
+import type { Program } from './harness/program.ts'
+import { keyOf, Sandbox } from './harness/sandbox.ts'
 
 const WRITER = new URL('fixtures/tutorial-writer.js', import.meta.url)
 const READER = new URL('fixtures/tutorial-reader.js', import.meta.url)

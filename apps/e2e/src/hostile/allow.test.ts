@@ -3,9 +3,9 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { chmod, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'node:test'
+import type { Program } from '../harness/program.ts'
+import { keyOf, Sandbox, type StartOptions } from '../harness/sandbox.ts'
 import { openLan, whyNoNamespaces } from '../network/namespaces.ts'
-import type { Program } from '../program.ts'
-import { keyOf, Sandbox, type StartOptions } from '../sandbox.ts'
 import { socketOf } from './neighbours.ts'
 
 /** Another user, who has nothing. */

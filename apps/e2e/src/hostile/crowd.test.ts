@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'node:test'
-import { underLoad } from '../patience.ts'
-import { numberedLines } from '../samples.ts'
-import { keyOf, Sandbox } from '../sandbox.ts'
+import { underLoad } from '../harness/patience.ts'
+import { numberedLines } from '../harness/samples.ts'
+import { keyOf, Sandbox } from '../harness/sandbox.ts'
 
 /** How many readers one writer has. `READERS=64` for what must hold on a laptop. */
 const READERS = Number(process.env.READERS ?? 16)

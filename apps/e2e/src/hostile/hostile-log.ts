@@ -5,8 +5,8 @@ import { atEnd } from '@many-cores/testing'
 import b4a from 'b4a'
 import Corestore from 'corestore'
 import type Hypercore from 'hypercore'
-import type { Program } from '../program.ts'
-import { Sandbox } from '../sandbox.ts'
+import type { Program } from '../harness/program.ts'
+import { Sandbox } from '../harness/sandbox.ts'
 import { serveAsWriter } from './neighbours.ts'
 
 export const MEGABYTE = 1024 * 1024

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
+import { underLoad } from '../harness/patience.ts'
+import type { Program } from '../harness/program.ts'
+import { keyOf, Sandbox, type StartOptions } from '../harness/sandbox.ts'
 import { type Lan, openLan, whyNoNamespaces } from '../network/namespaces.ts'
-import { underLoad } from '../patience.ts'
-import type { Program } from '../program.ts'
-import { keyOf, Sandbox, type StartOptions } from '../sandbox.ts'
 
 const MEGABYTE = 1024 * 1024
 const MEMORY = 400 * MEGABYTE

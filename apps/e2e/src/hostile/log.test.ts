@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import b4a from 'b4a'
-import { underLoad } from '../patience.ts'
+import { underLoad } from '../harness/patience.ts'
 import { assertOneFault, HostileLog, MEGABYTE, MEMORY } from './hostile-log.ts'
 
 const OWN = Symbol('the key of the log itself')

@@ -6,7 +6,7 @@ import { setImmediate } from 'node:timers/promises'
 import { atEnd } from '@many-cores/testing'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
-import type { Sandbox } from '../sandbox.ts'
+import type { Sandbox } from '../harness/sandbox.ts'
 
 /** Serves what is in `store` to the programs of a sandbox that look for `discoveryKey`, as its writer would. */
 export async function serveAsWriter(

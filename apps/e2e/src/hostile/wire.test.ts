@@ -5,9 +5,9 @@ import { atEnd } from '@many-cores/testing'
 import b4a from 'b4a'
 import Corestore from 'corestore'
 import type { Peer } from 'hypercore'
-import type { Program } from '../program.ts'
-import { randomBytes } from '../samples.ts'
-import { keyOf, Sandbox } from '../sandbox.ts'
+import type { Program } from '../harness/program.ts'
+import { randomBytes } from '../harness/samples.ts'
+import { keyOf, Sandbox } from '../harness/sandbox.ts'
 import { hungUp, intrude, replicate, socketOf } from './neighbours.ts'
 
 const MEGABYTE = 1024 * 1024

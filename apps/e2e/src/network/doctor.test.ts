@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { openLoopback } from '../loopback.ts'
-import { builtFile, Program } from '../program.ts'
-import { keyOf, Sandbox } from '../sandbox.ts'
+import { openLoopback } from '../harness/loopback.ts'
+import { builtFile, Program } from '../harness/program.ts'
+import { keyOf, Sandbox } from '../harness/sandbox.ts'
 
 const NOBODYS_KEY = '0123456789abcdef'.repeat(4)
 

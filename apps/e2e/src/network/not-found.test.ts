@@ -4,9 +4,9 @@ import { atEnd } from '@many-cores/testing'
 import b4a from 'b4a'
 import Corestore from 'corestore'
 import HyperDHT from 'hyperdht'
-import { openLoopback } from '../loopback.ts'
-import { underLoad } from '../patience.ts'
-import { keyOf, Sandbox, type StartOptions } from '../sandbox.ts'
+import { openLoopback } from '../harness/loopback.ts'
+import { underLoad } from '../harness/patience.ts'
+import { keyOf, Sandbox, type StartOptions } from '../harness/sandbox.ts'
 
 const NOBODYS_KEY = '0123456789abcdef'.repeat(4)
 

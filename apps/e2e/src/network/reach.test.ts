@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
-import { openLoopback } from '../loopback.ts'
-import { underLoad } from '../patience.ts'
-import type { Program } from '../program.ts'
-import { keyOf, Sandbox, type StartOptions } from '../sandbox.ts'
+import { openLoopback } from '../harness/loopback.ts'
+import { underLoad } from '../harness/patience.ts'
+import type { Program } from '../harness/program.ts'
+import { keyOf, Sandbox, type StartOptions } from '../harness/sandbox.ts'
 import { openAlone, openLan, whyNoNamespaces } from './namespaces.ts'
 
 /** How often each way is measured; NETWORK_RUNS=20 for what the README claims. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { keyOf, Sandbox, type StartOptions } from '../sandbox.ts'
+import { keyOf, Sandbox, type StartOptions } from '../harness/sandbox.ts'
 import { openNatted, whyNoNats } from './namespaces.ts'
 
 const RELAY = new URL('relay.js', import.meta.url)

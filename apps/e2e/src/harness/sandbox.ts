@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { close, constants, open } from 'node:fs'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { atEnd } from '@many-cores/testing'
+import { type Node, openNode, openWriter, type Writer, type WriterOptions } from '@many-cores/node'
+import { atEnd, temporary } from '@many-cores/testing'
 import { builtFile, Program, type Stream } from './program.ts'
 
 // bare descriptors: a FileHandle that is collected closes its own, under the child that was to have it
@@ -41,11 +41,11 @@ export interface StartOptions {
 export class Sandbox {
   readonly #root: string
   readonly #programs: Program[] = []
+  readonly #nodes: Node[] = []
   readonly #descriptors = new Set<number>()
 
   static async open(t: TestContext): Promise<Sandbox> {
-    // short: a socket's path has to fit into about 107 bytes
-    const sandbox = new Sandbox(await mkdtemp(join(tmpdir(), 'mc-')))
+    const sandbox = new Sandbox(await temporary(t))
     atEnd(t, () => sandbox.close())
     await mkdir(sandbox.path('run'), { mode: 0o700 })
     await mkdir(sandbox.path('home'))
@@ -89,6 +89,14 @@ export class Sandbox {
     return key
   }
 
+  /** A writer in this process: the test decides on its batches and has its times. */
+  async openWriter(options?: WriterOptions): Promise<Writer> {
+    const rendezvous = this.path('run/many-cores')
+    const node = await openNode({ storage: this.path('writer'), rendezvous, local: true })
+    this.#nodes.push(node)
+    return await openWriter(node, options)
+  }
+
   /** A pipe as a shell makes it; what Node calls a pipe between processes is a socket. */
   async pipe(): Promise<{ readEnd: number; writeEnd: number }> {
     const path = this.path('pipe')
@@ -117,8 +125,8 @@ export class Sandbox {
 
   async close(): Promise<void> {
     await Promise.all(this.#programs.map((program) => program.kill()))
+    await Promise.all(this.#nodes.map((node) => node.close()))
     await Promise.all([...this.#descriptors].map((descriptor) => this.closeDescriptor(descriptor)))
-    await rm(this.#root, { recursive: true, force: true })
   }
 
   async #start(name: string, main: string, options: StartOptions): Promise<Program> {
@@ -153,6 +161,13 @@ export class Sandbox {
   get #env(): Record<string, string> {
     return { PATH: process.env.PATH ?? '', HOME: this.path('home'), XDG_RUNTIME_DIR: this.path('run') }
   }
+}
+
+/** Resolves to a program that has ended with `code`, and has all that it printed. */
+export async function ended(starting: Promise<Program>, code: number = 0): Promise<Program> {
+  const program = await starting
+  await program.ends(code)
+  return program
 }
 
 /** The key that a writer prints as its first line. */

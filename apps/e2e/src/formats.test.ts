@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import { createWorld } from './testing/support.ts'
+import { ended, keyOf, Sandbox } from './harness/sandbox.ts'
 
 const LINES = [
   Buffer.from('hi\n'),
@@ -11,15 +11,12 @@ const LINES = [
 ]
 
 test('formats: text is safe for a terminal, raw and %s are the bytes', async (t) => {
-  const world = await createWorld(t)
-  const writer = await world.write()
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter()
   await writer.publish(LINES)
   const print = async (args: readonly string[], env: Record<string, string> = {}): Promise<Buffer> => {
-    const { stdout, code, stderr } = await world.read([...args, '--from=start', '--exit', writer.key], {
-      env
-    }).ended
-    assert.equal(code, 0, stderr)
-    return stdout
+    const all = ['--from=start', '--exit']
+    return (await ended(sandbox.reader(writer.key, { args: [...args, ...all], env }))).stdout.bytes
   }
   const [short = '', long = ''] = writer.manifest.cores.map((core) => core.key)
   const heads = [short, long, short, long].map((key, index) => `Block ${index >> 1} in Core ${key}: `)
@@ -44,6 +41,23 @@ test('formats: text is safe for a terminal, raw and %s are the bytes', async (t)
   assert.ok(times.length === 4 && times.every((time) => Math.abs(Date.now() - time) < 600_000))
 })
 
+test('the text form never sends a control character to the terminal', async (t) => {
+  const controls = Array.from({ length: 0x20 }, (_, code) => String.fromCharCode(code)).filter(
+    (c) => c !== '\n'
+  )
+  const input = `${controls.join('x')}\n\x7f\x9b31m \u2028 \u202e \u2066\n${'\x1b'.repeat(10)}\nCRLF\r\n`
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.writer()
+  writer.end(input)
+  await writer.stderr.says('standard input has ended')
+  const args = ['--exit', '--from', 'start']
+  const { text: output } = (await ended(sandbox.reader(await keyOf(writer), { args }))).stdout
+  assert.equal(output.split('\n').length, 5)
+  assert.doesNotMatch(output, /[^\P{Cc}\t\n]|[\u2028\u2029\u202a-\u202e\u2066-\u2069]/u)
+  assert.match(output, /\\x9b31m \\u2028 \\u202e \\u2066\n/)
+  assert.match(output, /: CRLF\n/)
+})
+
 interface Schema {
   readonly required: readonly string[]
   readonly additionalProperties: boolean
@@ -53,19 +67,24 @@ interface Schema {
   >
 }
 
-test('--json is what its schema says', async (t) => {
-  const world = await createWorld(t)
-  const writer = await world.write()
+test('--json is one object a line with all that is known of it, as its schema says', async (t) => {
+  const began = Date.now()
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter()
   await writer.publish(LINES)
-  const { stdout } = await world.read(['--json', '--from=start', '--exit', writer.key]).ended
+  const args = ['--json', '--from=start', '--exit']
+  const { stdout } = await ended(sandbox.reader(writer.key, { args }))
   const url = new URL('../../../docs/reader-json.schema.json', import.meta.url)
   const schema = JSON.parse(await readFile(url, 'utf8')) as Schema
-  const objects = stdout
-    .toString()
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Record<string, unknown>)
-  assert.equal(objects.length, LINES.length)
+  const objects = stdout.lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+  const keys = writer.manifest.cores.map(({ key }) => key)
+  assert.deepEqual(
+    objects.map(({ position, core, key, index }) => ({ position, core, key, index })),
+    LINES.map((_, position) => {
+      const [core, name] = position % 2 === 0 ? [0, 'short'] : [1, 'long']
+      return { position, core: name, key: keys[core], index: 0 }
+    })
+  )
   for (const [position, object] of objects.entries()) {
     for (const name of schema.required) assert.ok(name in object, name)
     assert.equal(schema.oneOf.filter(({ required }) => required.every((name) => name in object)).length, 1)
@@ -75,9 +94,13 @@ test('--json is what its schema says', async (t) => {
       assert.ok([type].flat().includes(kind), `${name} is ${kind}`)
       if (pattern !== undefined) assert.match(String(value), new RegExp(pattern))
     }
-    const { text, base64 } = object
+    const { text, base64, time } = object
+    assert.ok(Number(time) >= began && Number(time) <= Date.now(), String(time))
     const bytes = typeof text === 'string' ? Buffer.from(text) : Buffer.from(String(base64), 'base64')
     assert.ok(bytes.equals(LINES[position] ?? Buffer.of()))
   }
-  assert.equal(typeof objects[2]?.base64, 'string')
+  assert.deepEqual(
+    objects.map((object) => 'base64' in object),
+    [false, false, true, false]
+  )
 })

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { isIP } from 'node:net'
 import { Readable, type Writable } from 'node:stream'
-import { DEADLINE_MS } from '@many-cores/testing'
+import { DEADLINE_MS, deadline } from '@many-cores/testing'
 import { Output } from './output.ts'
 
 /** How a program is started. */
@@ -122,31 +122,21 @@ export class Program {
 
   /**
    * Resolves when it has ended with `expected`, an exit code or the signal that killed it, to the ms since the last
-   * `signal`. Throws with what it said when it ends otherwise, or not.
+   * `signal`. Throws with its standard error when it ends otherwise, or not.
    */
-  async ends(expected: number | NodeJS.Signals, deadline: number = DEADLINE_MS): Promise<number> {
-    let timer: NodeJS.Timeout | undefined
-    const tooLate = new Promise<string>((resolve) => {
-      timer = setTimeout(resolve, deadline, `still running after ${deadline} ms`)
-    })
-    const actual = await Promise.race([this.#closed, tooLate])
+  async ends(expected: number | NodeJS.Signals, ms: number = DEADLINE_MS): Promise<number> {
+    const actual = await this.leaves(`its end with ${expected}`, ms)
     const milliseconds = performance.now() - this.#signalledAt
-    clearTimeout(timer)
     assert.equal(actual, expected, `${this.name} ended with ${actual}, not ${expected}; ${this.#said()}`)
     return milliseconds
   }
 
   /** Resolves to its exit code, whichever it is, or the signal that killed it; `what` is for the message where it does not end. */
-  async leaves(what: string, deadline: number = DEADLINE_MS): Promise<number | string> {
-    let timer: NodeJS.Timeout | undefined
-    const tooLate = new Promise<never>((_resolve, reject) => {
-      const fault = (): void => reject(new Error(`${what}: ${this.name} still runs; ${this.#said()}`))
-      timer = setTimeout(fault, deadline)
-    })
+  async leaves(what: string, ms: number = DEADLINE_MS): Promise<number | string> {
     try {
-      return await Promise.race([this.#closed, tooLate])
-    } finally {
-      clearTimeout(timer)
+      return await deadline(what, this.#closed, ms)
+    } catch (cause) {
+      throw new Error(`${what}: ${this.name} has not ended; ${this.#said()}`, { cause })
     }
   }
 

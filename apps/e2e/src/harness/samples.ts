@@ -64,6 +64,15 @@ export function numberedLines(from: number, count: number): string {
   ).join('')
 }
 
+/** Lines `from` to `to`, exclusive, of a log that tests know by heart: two in three are long. */
+export function linesOf(from: number, to: number): string[] {
+  return Array.from({ length: to - from }, (_, index) => lineAt(from + index))
+}
+
+function lineAt(position: number): string {
+  return position % 3 === 0 ? `${position % 1000}\n` : `line ${position} ${'.'.repeat(position % 97)}\n`
+}
+
 export interface Digest {
   readonly bytes: number
   readonly sha256: string

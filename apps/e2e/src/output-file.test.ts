@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
 import { appendFile, readFile, stat, truncate, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Writer } from '@many-cores/node'
 import { deadline } from '@many-cores/testing'
-import { createWorld, linesOf, type World } from './testing/support.ts'
+import { linesOf } from './harness/samples.ts'
+import { ended, Sandbox } from './harness/sandbox.ts'
 
 /** How many times the reader is killed. `KILLS=200` for the long run. */
 const KILLS = Number(process.env.KILLS ?? 8)
@@ -38,30 +38,28 @@ async function sizeOf(path: string): Promise<number> {
 }
 
 /** Kills a reader at a random moment: while it starts, or once it has written some more. */
-async function killOnce(world: World, key: string, path: string): Promise<void> {
+async function killOnce(sandbox: Sandbox, key: string, path: string): Promise<void> {
   const before = await sizeOf(path)
-  const { child, ended } = world.read(['--output', path, key])
+  const reader = await sandbox.reader(key, { args: ['--output', path] })
   const grows = async (): Promise<void> => {
-    while ((await sizeOf(path)) <= before && child.exitCode === null) await new Promise(setImmediate)
+    while ((await sizeOf(path)) <= before && reader.isRunning) await new Promise(setImmediate)
   }
   if (randomInt(4) > 0) await deadline('the file to grow', grows())
   await new Promise((resolve) => setTimeout(resolve, randomInt(0, 250)))
-  assert.equal(child.exitCode, null, 'the reader was alive')
-  child.kill('SIGKILL')
-  await ended
+  assert.ok(reader.isRunning, 'the reader was alive')
+  await reader.kill()
 }
 
 test(`a file is byte for byte the log after its reader was killed ${KILLS} times`, async (t) => {
-  const world = await createWorld(t)
-  const writer = await world.write()
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter()
   await writer.publish(linesOf(0, 1000))
-  const path = join(world.directory, 'copy')
+  const path = sandbox.path('copy')
   const stop = publishOn(writer, path)
-  for (let kill = 0; kill < KILLS; kill++) await killOnce(world, writer.key, path)
+  for (let kill = 0; kill < KILLS; kill++) await killOnce(sandbox, writer.key, path)
   await stop()
-  const { code, stderr, stdout } = await world.read(['--output', path, '--exit', writer.key]).ended
-  assert.equal(code, 0, stderr)
-  assert.equal(stdout.byteLength, 0)
+  const { stdout } = await ended(sandbox.reader(writer.key, { args: ['--output', path, '--exit'] }))
+  assert.equal(stdout.length, 0)
   const expected = Buffer.from(linesOf(0, writer.length).join(''))
   const found = await readFile(path)
   t.diagnostic(`${writer.length} lines, ${found.byteLength} bytes, ${KILLS} kills`)
@@ -69,72 +67,68 @@ test(`a file is byte for byte the log after its reader was killed ${KILLS} times
 })
 
 test('a file begins where it was told the first time, whatever it is told later', async (t) => {
-  const world = await createWorld(t)
-  const writer = await world.write()
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter()
   await writer.publish(linesOf(0, 100))
-  const path = join(world.directory, 'copy')
-  await world.read(['--output', path, '--tail', '10', '--count', '4', writer.key]).ended
+  const path = sandbox.path('copy')
+  await ended(sandbox.reader(writer.key, { args: ['--output', path, '--tail', '10', '--count', '4'] }))
   assert.equal(await readFile(path, 'utf8'), linesOf(90, 94).join(''))
-  await world.read(['--output', path, '--tail', '2', '--exit', writer.key]).ended
+  await ended(sandbox.reader(writer.key, { args: ['--output', path, '--tail', '2', '--exit'] }))
   assert.equal(await readFile(path, 'utf8'), linesOf(90, 100).join(''))
-  const { stdout } = await world.read(['--raw', '--exit', writer.key]).ended
-  assert.equal(stdout.toString(), linesOf(0, 100).join(''), 'the cursor of the group is another one')
+  const { stdout } = await ended(sandbox.reader(writer.key, { args: ['--raw', '--exit'] }))
+  assert.equal(stdout.text, linesOf(0, 100).join(''), 'the cursor of the group is another one')
 })
 
 test('a file that begins with none of the last lines gets what comes later', async (t) => {
-  const world = await createWorld(t)
-  const writer = await world.write()
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter()
   await writer.publish(linesOf(0, 100))
   for (const [name, beginning] of [
     ['a', ['--tail', '0']],
     ['b', ['--from', '-0']]
   ] as const) {
-    const args = ['--output', join(world.directory, name), '--exit', writer.key]
-    const { code, stderr } = await world.read([...beginning, ...args]).ended
-    assert.equal(code, 0, stderr)
+    const args = ['--output', sandbox.path(name), '--exit']
+    await ended(sandbox.reader(writer.key, { args: [...beginning, ...args] }))
     await writer.publish(['later\n'])
-    await world.read(args).ended
-    assert.equal(await readFile(join(world.directory, name), 'utf8'), 'later\n')
+    await ended(sandbox.reader(writer.key, { args }))
+    assert.equal(await readFile(sandbox.path(name), 'utf8'), 'later\n')
   }
 })
 
 test('what stands behind the committed length is cut off; another format can be asked for', async (t) => {
-  const world = await createWorld(t)
-  const writer = await world.write()
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter()
   await writer.publish(['a\n', 'b\n'])
-  const path = join(world.directory, 'copy')
-  const args = ['--output', path, '--format', '%o:%s;', '--exit', writer.key]
-  await world.read(args).ended
+  const path = sandbox.path('copy')
+  const args = ['--output', path, '--format', '%o:%s;', '--exit']
+  await ended(sandbox.reader(writer.key, { args }))
   await appendFile(path, 'written and not committed')
   await writer.publish(['c\n'])
-  const { code, stderr } = await world.read(args).ended
-  assert.equal(code, 0, stderr)
+  await ended(sandbox.reader(writer.key, { args }))
   assert.equal(await readFile(path, 'utf8'), '0:a;1:b;2:c;')
 })
 
 test('a file that is not its own is refused with 8 and stays as it was', async (t) => {
-  const world = await createWorld(t)
-  const writer = await world.write()
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter()
   await writer.publish(['a\n', 'b\n'])
-  const own = join(world.directory, 'own')
-  const foreign = join(world.directory, 'foreign')
+  const own = sandbox.path('own')
+  const foreign = sandbox.path('foreign')
   await writeFile(foreign, 'dear reader')
-  await world.read(['--output', own, '--exit', writer.key]).ended
+  await ended(sandbox.reader(writer.key, { args: ['--output', own, '--exit'] }))
   const refusals: [readonly string[], RegExp][] = [
     [['--output', foreign], /foreign: it has 11 bytes that this reader did not write/],
     [['--output', own, '--group', 'other'], /own: it has 4 bytes that this reader did not write/],
-    [['--output', world.directory], /cannot be written/],
+    [['--output', sandbox.path('.')], /cannot be written/],
     [['--output', '/dev/null'], /it is no plain file/],
-    [['--output', join(world.directory, 'no', 'where')], /cannot be written/]
+    [['--output', sandbox.path('no/where')], /cannot be written/]
   ]
   for (const [args, message] of refusals) {
-    const { code, stderr } = await world.read([...args, '--exit', writer.key]).ended
-    assert.equal(code, 8, stderr)
-    assert.match(stderr, message)
+    const { stderr } = await ended(sandbox.reader(writer.key, { args: [...args, '--exit'] }), 8)
+    assert.match(stderr.text, message)
   }
   assert.equal(await readFile(foreign, 'utf8'), 'dear reader')
   await truncate(own, 3)
-  const { code, stderr } = await world.read(['--output', own, '--exit', writer.key]).ended
-  assert.equal(code, 8)
-  assert.match(stderr, /it has 3 bytes, fewer than the 4 that were committed/)
+  const { stderr } = await ended(sandbox.reader(writer.key, { args: ['--output', own, '--exit'] }), 8)
+  assert.match(stderr.text, /it has 3 bytes, fewer than the 4 that were committed/)
 })

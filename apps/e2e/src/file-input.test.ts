@@ -1,0 +1,255 @@
+import assert from 'node:assert/strict'
+import { appendFile, copyFile, mkdir, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises'
+import { test } from 'node:test'
+import { MAX_LINE_BYTES } from '@many-cores/protocol'
+import type { Program } from './harness/program.ts'
+import { ended, keyOf, Sandbox } from './harness/sandbox.ts'
+import { readInput } from './harness/stored-log.ts'
+
+/** What follows a file, and what comes out of it. */
+interface Followed {
+  readonly writer: Program
+  /** Resolves once a reader has printed `text`, and nothing else. */
+  readonly until: (text: string) => Promise<void>
+}
+
+/** A followed file: its writer, and a reader of what comes out of it. */
+async function follow(sandbox: Sandbox, file: string): Promise<Followed> {
+  const writer = await sandbox.writer({ args: ['--input', file] })
+  const { stdout } = await sandbox.reader(await keyOf(writer), { args: ['--raw'] })
+  const until = async (text: string): Promise<void> => {
+    await stdout.until(JSON.stringify(text), () => stdout.length >= Buffer.byteLength(text))
+    assert.equal(stdout.text, text)
+  }
+  return { writer, until }
+}
+
+/** All that a run with `--exit` leaves in the log. */
+async function published(sandbox: Sandbox, file: string): Promise<string> {
+  await ended(sandbox.writer({ args: ['--input', file, '--exit'] }))
+  return String(await readInput(sandbox.path('writer')))
+}
+
+test('with --exit a file is published to its end, and at the next start only what has come', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const file = sandbox.path('in')
+  await writeFile(file, 'one\r\n\n\0three')
+  assert.equal(await published(sandbox, file), 'one\r\n\n\0three')
+  assert.equal(await published(sandbox, file), 'one\r\n\n\0three')
+  await appendFile(file, ' and more\nfour\n')
+  assert.equal(await published(sandbox, file), 'one\r\n\n\0three and more\nfour\n')
+})
+
+test('a growing file is followed, each line as soon as its newline has come', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const file = sandbox.path('in')
+  await writeFile(file, 'one\n')
+  const { until } = await follow(sandbox, file)
+  await until('one\n')
+  await appendFile(file, 'two\nth')
+  await until('one\ntwo\n')
+  await appendFile(file, 'ree')
+  await appendFile(file, '\n')
+  await until('one\ntwo\nthree\n')
+  const began = performance.now()
+  let text = 'one\ntwo\nthree\n'
+  for (let line = 0; line < 100; line++) {
+    await appendFile(file, `${line}\n`)
+    text += `${line}\n`
+    await until(text)
+  }
+  const each = (performance.now() - began) / 100
+  t.diagnostic(`${each.toFixed(1)} ms from a write to the reader`)
+  assert.ok(each < 250, `${each} ms a line: it is polled`)
+})
+
+test('a line without newline is not published at a signal, and once when it is complete', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const file = sandbox.path('in')
+  await writeFile(file, 'whole\nha')
+  const { writer, until } = await follow(sandbox, file)
+  await until('whole\n')
+  writer.signal('SIGTERM')
+  await writer.ends(143)
+  assert.equal(String(await readInput(sandbox.path('writer'))), 'whole\n')
+  await appendFile(file, 'lf\n')
+  assert.equal(await published(sandbox, file), 'whole\nhalf\n')
+})
+
+test('a file that does not exist yet is waited for, and so is its directory', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const file = sandbox.path('later/in')
+  const { writer, until } = await follow(sandbox, file)
+  await writer.stderr.says('does not exist yet')
+  await mkdir(sandbox.path('later'))
+  await writeFile(file, 'here\n')
+  await until('here\n')
+})
+
+test('with --exit a missing file and a directory are usage errors', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const missing = await ended(sandbox.writer({ args: ['--input', sandbox.path('in'), '--exit'] }), 2)
+  assert.match(missing.stderr.text, /does not exist/)
+  const directory = await ended(sandbox.writer({ args: ['--input', sandbox.path('.')] }), 2)
+  assert.match(directory.stderr.text, /no regular file/)
+})
+
+test('--input - is standard input', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await ended(sandbox.writer({ args: ['--input', '-', '--exit'], stdin: '/dev/null' }))
+  assert.match(writer.stderr.text, /0 lines published, 0 in all/)
+})
+
+test('a renamed file is read to its end, then the new one from its start', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const file = sandbox.path('in')
+  await writeFile(file, 'a1\n')
+  const { until } = await follow(sandbox, file)
+  await until('a1\n')
+  await rename(file, `${file}.1`)
+  await appendFile(`${file}.1`, 'a2\n')
+  await until('a1\na2\n')
+  // as logrotate does it: the new file is there before its program has let go of the old one
+  await writeFile(file, '')
+  await appendFile(`${file}.1`, 'a3\nthe end')
+  await appendFile(file, 'b1\n')
+  await until('a1\na2\na3\nthe endb1\n')
+  await rename(`${file}.1`, `${file}.2`)
+  await rename(file, `${file}.1`)
+  await appendFile(file, 'c1\n')
+  await until('a1\na2\na3\nthe endb1\nc1\n')
+})
+
+test('files that were rotated while nobody looked are read in their order', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const file = sandbox.path('in')
+  await writeFile(file, 'a1\na2\n')
+  assert.equal(await published(sandbox, file), 'a1\na2\n')
+  await appendFile(file, 'a3\n')
+  await rename(file, `${file}.4`)
+  await writeFile(`${file}.3`, 'b1\n')
+  await writeFile(`${file}.2`, '')
+  await writeFile(`${file}.1`, 'c1\n')
+  await writeFile(`${file}.5`, 'older\n')
+  await writeFile(file, 'd1\n')
+  assert.equal(await published(sandbox, file), 'a1\na2\na3\nb1\nc1\nd1\n')
+  assert.equal(await published(sandbox, file), 'a1\na2\na3\nb1\nc1\nd1\n')
+})
+
+test('a file that is copied and truncated is read to its end in the copy, then from its start', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const file = sandbox.path('in')
+  await writeFile(file, 'a1\n')
+  const { writer, until } = await follow(sandbox, file)
+  await until('a1\n')
+  await appendFile(file, 'a2\n')
+  await copyFile(file, `${file}.1`)
+  await truncate(file)
+  await until('a1\na2\n')
+  await appendFile(file, 'b1\n')
+  await until('a1\na2\nb1\n')
+  // longer than before at once
+  await rename(`${file}.1`, `${file}.2`)
+  await copyFile(file, `${file}.1`)
+  await writeFile(file, 'c1 that is longer than what was there\n')
+  await until('a1\na2\nb1\nc1 that is longer than what was there\n')
+  writer.signal('SIGINT')
+  await writer.ends(130)
+
+  await appendFile(file, 'c2\n')
+  await rename(`${file}.1`, `${file}.3`)
+  await copyFile(file, `${file}.2`)
+  await writeFile(`${file}.1`, 'd1\n')
+  await writeFile(file, 'e1\n')
+  assert.equal(
+    await published(sandbox, file),
+    'a1\na2\nb1\nc1 that is longer than what was there\nc2\nd1\ne1\n'
+  )
+})
+
+test('a copy that is still being made is not read twice', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const file = sandbox.path('in')
+  await writeFile(file, 'a1\n')
+  assert.equal(await published(sandbox, file), 'a1\n')
+  await rename(file, `${file}.2`)
+  await writeFile(file, 'b1\nb2\nb3\n')
+  await writeFile(`${file}.1`, 'b1\nb2\n')
+  assert.equal(await published(sandbox, file), 'a1\nb1\nb2\nb3\n')
+})
+
+test('a truncated file without a copy is read from its start, and what was lost is said', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const file = sandbox.path('in')
+  await writeFile(file, 'a1\n')
+  const { writer, until } = await follow(sandbox, file)
+  await until('a1\n')
+  await truncate(file)
+  await writer.stderr.says('was truncated; reading it from its start')
+  await appendFile(file, 'b1\n')
+  await until('a1\nb1\n')
+})
+
+test('a file that was replaced while nobody looked is read from its start, and that is said', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const file = sandbox.path('in')
+  await writeFile(file, 'a1\nhalf')
+  const { writer, until } = await follow(sandbox, file)
+  await until('a1\n')
+  writer.signal('SIGTERM')
+  await writer.ends(143)
+  // in place: the inode stays
+  await writeFile(file, 'b1 of the new file\n')
+  const again = await ended(sandbox.writer({ args: ['--input', file, '--exit'] }))
+  assert.match(again.stderr.text, /published up to byte 3 is gone, and with it 4 bytes or more/)
+  await rm(file)
+  await writeFile(file, 'c1\n')
+  assert.equal(await published(sandbox, file), 'a1\nb1 of the new file\nc1\n')
+})
+
+test('several files go into one log one after another, each from its own place', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const a = sandbox.path('a')
+  const b = sandbox.path('b')
+  await writeFile(a, 'a1\n')
+  await writeFile(b, 'b1\n')
+  await published(sandbox, a)
+  await published(sandbox, b)
+  await appendFile(a, 'a2\n')
+  await appendFile(b, 'b2\n')
+  await published(sandbox, a)
+  assert.equal(await published(sandbox, b), 'a1\nb1\na2\nb2\n')
+})
+
+test('a file behind a symbolic link is followed', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const [file, link] = [sandbox.path('real/in'), sandbox.path('link')]
+  await mkdir(sandbox.path('real'))
+  await writeFile(file, 'one\n')
+  await symlink(file, link)
+  const { writer, until } = await follow(sandbox, link)
+  await until('one\n')
+  await appendFile(file, 'two\n')
+  await until('one\ntwo\n')
+  // rotated twice where it is
+  writer.signal('SIGTERM')
+  await writer.ends(143)
+  await appendFile(file, 'three\n')
+  await rename(file, `${file}.2`)
+  await writeFile(`${file}.1`, 'four\n')
+  await writeFile(file, 'five\n')
+  assert.equal(await published(sandbox, link), 'one\ntwo\nthree\nfour\nfive\n')
+})
+
+test('a line over the limit exits 9 with file and byte; what stands before it is durable', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const file = sandbox.path('in')
+  await writeFile(file, Buffer.concat([Buffer.from('one\ntwo\n'), Buffer.alloc(MAX_LINE_BYTES + 1, 0x62)]))
+  for (let start = 0; start < 2; start++) {
+    const { stderr } = await ended(sandbox.writer({ args: ['--input', file, '--exit'] }), 9)
+    const message = `${file}: the line at byte 8 is longer than ${MAX_LINE_BYTES} bytes`
+    assert.ok(stderr.text.includes(message), stderr.text)
+  }
+  await writeFile(file, 'one\ntwo\nthree\n')
+  assert.equal(await published(sandbox, file), 'one\ntwo\nthree\n')
+})

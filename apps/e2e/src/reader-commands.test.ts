@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import Corestore from 'corestore'
+import type { Program } from './harness/program.ts'
+import { linesOf, numberedLines } from './harness/samples.ts'
+import { ended, Sandbox } from './harness/sandbox.ts'
+
+test('cursors are listed with their lag without anybody else, moved and removed', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter()
+  await writer.publish(linesOf(0, 100))
+  const path = sandbox.path('copy')
+  for (const args of [
+    ['--raw', '--count', '30'],
+    ['--raw', '--group', 'all', '--exit'],
+    ['--output', path, '--count', '1']
+  ])
+    await ended(sandbox.reader(writer.key, { args }))
+  const cursors = (args: readonly string[], env: Record<string, string> = {}): Promise<Program> =>
+    sandbox.reader(writer.key, { command: 'cursors', args, env })
+  const listed = await ended(cursors([], { XDG_RUNTIME_DIR: '' }))
+  const rows = listed.stdout.lines.map((line) => line.split(/ +/))
+  assert.deepEqual(rows[0], ['NAME', 'PLACE', 'LAG', 'FILE'])
+  assert.deepEqual(rows[1], ['all', '100', '0'])
+  assert.deepEqual(rows[2], ['default', '30', '70'])
+  assert.deepEqual(rows[3]?.slice(1), ['1', '99', path])
+  const output = rows[3]?.[0] ?? ''
+
+  const moved = [
+    '--set',
+    'all=start',
+    '--set',
+    'default=-5',
+    '--set',
+    'new=42',
+    '--set',
+    'none=-0',
+    '--remove',
+    output
+  ]
+  await ended(cursors(moved))
+  const after = await ended(cursors(['--json']))
+  assert.deepEqual(
+    after.stdout.lines.map((line) => JSON.parse(line) as unknown),
+    [
+      { name: 'all', place: 0, lag: 100, file: null },
+      { name: 'default', place: 95, lag: 5, file: null },
+      { name: 'new', place: 42, lag: 58, file: null },
+      { name: 'none', place: 100, lag: 0, file: null }
+    ]
+  )
+  const stored = await ended(sandbox.reader(writer.key, { args: ['--raw', '--exit'] }))
+  assert.equal(stored.stdout.text, linesOf(95, 100).join(''))
+  for (const args of [
+    ['--remove', 'nobody'],
+    ['--set', 'default'],
+    ['--set', 'default=soon']
+  ])
+    await ended(cursors(args), 2)
+})
+
+/** Stores what is no cursor under the name of one. */
+async function damageCursor(storage: string, key: string, name: string): Promise<void> {
+  const store = new Corestore(storage)
+  const bootstrap = store.get({ key: Buffer.from(key, 'hex') })
+  await bootstrap.ready()
+  await bootstrap.setUserData(`many-cores/cursor/${name}`, Buffer.from('{"place":-1'))
+  await store.close()
+}
+
+test('a damaged cursor is named with 8, listed beside the others, and removed', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const key = await sandbox.publish(numberedLines(0, 10))
+  const writer = await sandbox.writer()
+  const read = ['--raw', '--count', '4']
+  for (const args of [read, [...read, '--group', 'other']])
+    await (await sandbox.reader(key, { args })).ends(0)
+  await damageCursor(sandbox.path('reader'), key, 'default')
+
+  const refused = await sandbox.reader(key, { args: read })
+  await refused.ends(8)
+  assert.match(refused.stderr.text, /cursor default/)
+  assert.equal(refused.stdout.text, '')
+  const listed = await sandbox.reader(key, { command: 'cursors' })
+  await listed.ends(0)
+  assert.deepEqual(
+    listed.stdout.lines.slice(1).map((line) => line.split(/ +/)),
+    [
+      ['default', 'damaged', '-'],
+      ['other', '4', '6']
+    ]
+  )
+  await (await sandbox.reader(key, { command: 'cursors', args: ['--remove', 'default'] })).ends(0)
+  const again = await sandbox.reader(key, { args: read })
+  await again.ends(0)
+  assert.equal(again.stdout.text, numberedLines(0, 4))
+  writer.end()
+})
+
+test('verify prints what it has read', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter()
+  await writer.publish(linesOf(0, 100))
+  const bytes = Buffer.byteLength(linesOf(0, 100).join(''))
+  const { stdout } = await ended(sandbox.reader(writer.key, { command: 'verify' }))
+  assert.equal(stdout.text, `verified 100 lines, ${bytes} bytes: 1 batches in 2 blocks of 2 cores\n`)
+})
+
+test('each command has its own help', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const helps = [[], ['cursors'], ['verify']].map(async (words) => {
+    const [command] = words
+    const { stdout } = await ended(
+      sandbox.run('reader', { ...(command !== undefined && { command }), args: ['--help'] })
+    )
+    assert.match(stdout.text, new RegExp(`^Usage: ${['reader', ...words].join(' ')} \\[options\\] KEY`))
+  })
+  await Promise.all(helps)
+})

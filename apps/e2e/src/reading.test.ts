@@ -1,0 +1,229 @@
+import assert from 'node:assert/strict'
+import { randomInt } from 'node:crypto'
+import { test } from 'node:test'
+import { setTimeout as elapse } from 'node:timers/promises'
+import type { Writer } from '@many-cores/node'
+import type { Program } from './harness/program.ts'
+import { linesOf } from './harness/samples.ts'
+import { ended, keyOf, Sandbox } from './harness/sandbox.ts'
+
+/** Lines 0 to 1000 in ten batches, no two in the same ms; when each was durable. */
+async function publishTimed(writer: Writer): Promise<number[]> {
+  const times: number[] = []
+  for (let from = 0; from < 1000; from += 100) {
+    while (Date.now() <= (times.at(-1) ?? 0)) await new Promise(setImmediate)
+    await writer.publish(linesOf(from, from + 100))
+    times.push(Date.now())
+  }
+  return times
+}
+
+test('the reader begins and ends where it is told', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter()
+  const [first = 0, , third = 0] = await publishTimed(writer)
+  const iso = new Date(first + 1).toISOString()
+  const runs: [readonly string[], number, number][] = [
+    [['--from', 'start', '--exit'], 0, 1000],
+    [['--from', '150', '--until', '1000'], 150, 1000],
+    [['--from', '2', '--exit'], 2, 1000],
+    [['--from', '1000', '--exit'], 1000, 1000],
+    [['--from', '-3', '--count', '2'], 997, 999],
+    [['--from', '-9999', '--exit'], 0, 1000],
+    [['--from', '-10', '--until', '-2'], 990, 998],
+    [['--from', '990', '--until', 'end'], 990, 1000],
+    [['--from', '0', '--until', `@${third + 1}`], 0, 300],
+    [['--from', `@${iso}`, '--until', '205'], 100, 205],
+    [['--since', String(third + 1), '--exit'], 300, 1000],
+    [['--since', '1h', '--count', '5'], 0, 5],
+    [['--tail', '10', '--count', '3'], 990, 993],
+    [['--tail', '10', '--exit'], 990, 1000],
+    [['--tail', '0', '--exit'], 0, 0],
+    [['--from', '-0', '--exit'], 0, 0],
+    [['--from', '990', '--until', '-0'], 990, 1000],
+    [['--from', 'start', '--count', '0'], 0, 0]
+  ]
+  for (const [index, [args, from, to]] of runs.entries()) {
+    const reader = sandbox.reader(writer.key, { args: [...args, '--raw'], storage: `r${index}` })
+    const { stdout } = await ended(reader)
+    assert.equal(stdout.text, linesOf(from, to).join(''), args.join(' '))
+  }
+})
+
+test('without --from the reader goes on where it stopped, in each --group, and --tail goes on live', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter()
+  await writer.publish(linesOf(0, 2000))
+  const read = async (...args: readonly string[]): Promise<string> =>
+    (await ended(sandbox.reader(writer.key, { args: ['--raw', ...args] }))).stdout.text
+  // more than are printed in one go: the cursor has to keep up
+  assert.equal(await read('--count', '1500'), linesOf(0, 1500).join(''))
+  assert.equal(await read('--group', 'other', '--count', '10'), linesOf(0, 10).join(''))
+  assert.equal(await read('--count', '1'), linesOf(1500, 1501).join(''))
+  assert.equal(await read('--exit'), linesOf(1501, 2000).join(''))
+  assert.equal(await read('--group', 'other', '--exit'), linesOf(10, 2000).join(''))
+  const live = await sandbox.reader(writer.key, { args: ['--raw', '--tail', '2', '--count', '5'] })
+  // it has found the end before anything new comes
+  await live.stdout.firstLines(1)
+  for (let position = 2000; position < 2003; position++) await writer.publish(linesOf(position, position + 1))
+  await live.ends(0)
+  assert.equal(live.stdout.text, linesOf(1998, 2003).join(''))
+})
+
+test('positions go on over starts of the writer', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  for (const line of ['zero\n', 'one\n']) await sandbox.publish(line)
+  const writer = await sandbox.writer()
+  const reader = await sandbox.reader(await keyOf(writer), { args: ['--json', '--count', '3'] })
+  await writer.write('two\n')
+  await reader.ends(0)
+  assert.deepEqual(
+    reader.stdout.lines.map((line) => {
+      const { position, text } = JSON.parse(line) as { position: number; text: string }
+      return [position, text]
+    }),
+    [
+      [0, 'zero\n'],
+      [1, 'one\n'],
+      [2, 'two\n']
+    ]
+  )
+})
+
+test('--from -1 and --from end mean the log’s end, not that of a reader’s store that has been away', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.writer()
+  const key = await keyOf(writer)
+  await writer.write('old\n')
+  for (const storage of ['last', 'end']) {
+    const early = await sandbox.reader(key, { args: ['--raw', '--count', '1'], storage })
+    await early.ends(0)
+  }
+  await writer.write('newer\nnewest\n')
+  const witness = await sandbox.reader(key, { args: ['--raw', '--count', '3'], storage: 'witness' })
+  await witness.ends(0)
+
+  const last = await sandbox.reader(key, { args: ['--raw', '--from', '-1', '--count', '1'], storage: 'last' })
+  await last.ends(0)
+  assert.equal(last.stdout.text, 'newest\n')
+  for (const storage of ['end', 'fresh']) {
+    const reader = await sandbox.reader(key, { args: ['--raw', '--from', 'end'], storage })
+    assert.match(await firstOf(reader, writer), /^later \d+$/)
+  }
+})
+
+/** The first line that `reader` prints while `writer` has ever new ones: that it has found its place cannot be seen otherwise. */
+async function firstOf(reader: Program, writer: Program): Promise<string> {
+  let count = 0
+  const typing = setInterval(() => void writer.write(`later ${count++}\n`), 20)
+  try {
+    const [first = ''] = await reader.stdout.firstLines(1)
+    return first
+  } finally {
+    clearInterval(typing)
+  }
+}
+
+test('what contradicts itself or cannot be read is refused in one sentence', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const key = 'ab'.repeat(32)
+  const refusals: [readonly string[], RegExp][] = [
+    [['--from', '3', '--tail', '3'], /--from and --tail exclude each other/],
+    [['--tail', '3', '--since', '1h'], /--tail and --since exclude each other/],
+    [['--raw', '--json'], /--raw and --json exclude each other/],
+    [['--raw', '--format', '%s'], /--raw and --format exclude each other/],
+    [['--since', 'yesterday'], /'yesterday' is no time/],
+    [['--from', '@2026-13-01'], /is no time/],
+    [['--until', 'stored'], /--until: 'stored' is no place; end, a position/],
+    [['--format', '%z'], /%z means nothing; these do: %s/],
+    [['--format', '\\q'], /\\q means nothing/]
+  ]
+  const runs = refusals.map(async ([args, message]) => {
+    const { stderr, stdout } = await ended(sandbox.reader(key, { args }), 2)
+    assert.match(stderr.text, message)
+    assert.equal(stdout.length, 0)
+  })
+  await Promise.all(runs)
+})
+
+test('--only and --except take names and patterns', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter({ routing: { rule: 'prefix', prefixes: ['error', 'warn'] } })
+  await writer.publish(['error 1\n', 'hello\n', 'warn 1\n', 'error 2\n', 'hi\n'])
+  assert.deepEqual(
+    writer.manifest.cores.map((core) => core.name),
+    ['error', 'warn', 'rest']
+  )
+  const print = async (...args: readonly string[]): Promise<string> => {
+    const all = ['--from=start', '--exit', '--format', '%o %s\\n']
+    return (await ended(sandbox.reader(writer.key, { args: [...args, ...all] }))).stdout.text
+  }
+  assert.equal(await print('--only', 'rest'), '1 hello\n4 hi\n')
+  assert.equal(await print('--only', 'w*'), '2 warn 1\n')
+  assert.equal(await print('--only', 'error', '--only', 'war?'), '0 error 1\n2 warn 1\n3 error 2\n')
+  assert.equal(await print('--except', '*r*t'), '0 error 1\n2 warn 1\n3 error 2\n')
+  assert.equal(await print('--only', '*r*', '--except', 'rest', '--except', 'error'), '2 warn 1\n')
+  for (const args of [
+    ['--only', 'wran'],
+    ['--only', 'nobody*'],
+    ['--except', '*']
+  ]) {
+    const { stderr } = await ended(sandbox.reader(writer.key, { args }), 2)
+    assert.match(
+      stderr.text,
+      args[0] === '--only' ? /no such core; it has error, warn, rest/ : /leave no core/
+    )
+  }
+})
+
+test('five readers that join at random moments print the same bytes', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter()
+  const total = 20_000
+  await writer.publish(linesOf(0, 100))
+  const joined: Promise<Program>[] = Array.from({ length: 5 }, async (_, index) => {
+    await elapse(randomInt(0, 500))
+    const args = ['--raw', '--from', '50', '--until', String(total)]
+    return await sandbox.reader(writer.key, { args, storage: `r${index}` })
+  })
+  while (writer.length < total) {
+    const count = Math.min(total - writer.length, randomInt(1, 300))
+    await writer.publish(linesOf(writer.length, writer.length + count))
+  }
+  const expected = Buffer.from(linesOf(50, total).join(''))
+  for (const reader of await Promise.all(joined)) {
+    await reader.ends(0)
+    const { bytes } = reader.stdout
+    assert.ok(bytes.equals(expected), `${bytes.byteLength} bytes, not the ${expected.byteLength} expected`)
+  }
+})
+
+test('the key may be z-base-32, upper case, and with pear://', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter()
+  await writer.publish(['found\n'])
+  for (const spelling of [`pear://${writer.key.toUpperCase()}`, z32Of(writer.key)]) {
+    const args = ['--raw', '--exit', '--from', 'start']
+    const { stdout } = await ended(sandbox.reader(spelling, { args }))
+    assert.equal(stdout.text, 'found\n')
+  }
+})
+
+test('--quiet says nothing, and options come from the environment', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter()
+  await writer.publish(['one\n', 'two\n'])
+  const env = { MANY_CORES_RAW: '1', MANY_CORES_FROM: 'start', MANY_CORES_COUNT: '1' }
+  const reader = await ended(sandbox.reader(writer.key, { args: ['--quiet'], env }))
+  assert.equal(reader.stdout.text, 'one\n')
+  assert.equal(reader.stderr.text, '')
+})
+
+/** Hex as z-base-32, five bits a character. */
+function z32Of(hex: string): string {
+  const bits = Array.from(Buffer.from(hex, 'hex'), (byte) => byte.toString(2).padStart(8, '0')).join('')
+  const fives = bits.match(/.{1,5}/g) ?? []
+  return fives
+    .map((five) => 'ybndrfg8ejkmcpqxot1uwisza345h769'[Number.parseInt(five.padEnd(5, '0'), 2)])
+    .join('')
+}
