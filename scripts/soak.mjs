@@ -13,6 +13,7 @@ const SOAKS = {
   'file-kills': { in: 'apps/e2e', test: 'file-kills.test.js', env: { KILLS: '200' } },
   'both-kills': { in: 'apps/e2e', test: 'kills.test.js', env: { KILLS: '200', POWER_CUTS: '1' } },
   'both-power-cuts': { in: 'apps/e2e', test: 'kills.test.js', env: { KILLS: '1', POWER_CUTS: '200' } },
+  'output-kills': { in: 'apps/e2e', test: 'output-file.test.js', env: { KILLS: '200' } },
   closes: { in: 'packages/node', test: 'closing.test.js', env: { CLOSES: '2000' } },
   'reader-kills': { in: 'apps/e2e', test: 'reader-kills.test.js', env: { KILLS: '200' } },
   damage: { in: 'apps/e2e', test: 'damage.test.js', env: { DAMAGE: 'all' } },
