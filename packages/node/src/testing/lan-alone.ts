@@ -12,8 +12,7 @@ import { setImmediate } from 'node:timers/promises'
 import { deadline } from '@many-cores/testing'
 import HyperDHT from 'hyperdht'
 import { type Node, openNode, openReader, type Status } from '../index.ts'
-import { createLan } from '../network/lan.ts'
-import type { Network } from '../network/network.ts'
+import { LanNetwork } from '../network/lan.ts'
 
 const MULTICAST_PORT = 5353
 
@@ -42,9 +41,9 @@ async function until(what: string, condition: () => boolean): Promise<void> {
 }
 
 /** The network alone, and what it has said. */
-function openLan(): { lan: Network; heard: Status[] } {
+function openLan(): { lan: LanNetwork; heard: Status[] } {
   const heard: Status[] = []
-  const lan = createLan({
+  const lan = new LanNetwork({
     keyPair: HyperDHT.keyPair(),
     add: ({ stream }) => stream.destroy(),
     onStatus: (status) => void heard.push(status),
@@ -88,10 +87,10 @@ const SCENARIOS: Readonly<Record<string, () => Promise<void>>> = {
     connect('10.77.0.1/24')
     const { lan } = openLan()
     for (const log of [randomBytes(32), randomBytes(32)]) {
-      assert.equal(lan.isLooking(log), false)
-      await lan.join(log, false)
-      assert.equal(lan.isLooking(log), true)
-      await until('the end of the first look', () => !lan.isLooking(log))
+      assert.equal(lan.isSearching(log), false)
+      await lan.join(log)
+      assert.equal(lan.isSearching(log), true)
+      await until('the end of the first look', () => !lan.isSearching(log))
     }
     await lan.close()
   },
@@ -102,14 +101,14 @@ const SCENARIOS: Readonly<Record<string, () => Promise<void>>> = {
     const other = createSocket('udp4').bind(MULTICAST_PORT)
     await once(other, 'listening')
     const { lan, heard } = openLan()
-    await lan.join(randomBytes(32), false)
+    await lan.join(randomBytes(32))
     await until('a fault', () => heard.length > 0)
     // asks again
-    for (let count = 0; count < 5; count++) lan.lose('')
-    await lan.join(randomBytes(32), false)
+    for (let count = 0; count < 5; count++) lan.onDisconnected()
+    await lan.join(randomBytes(32))
     other.close()
     await once(other, 'close')
-    lan.lose('')
+    lan.onDisconnected()
     await until('its end', () => states(heard).includes('reachable'))
     assert.deepEqual(states(heard), ['unreachable', 'reachable'])
     await lan.close()
@@ -135,8 +134,8 @@ const SCENARIOS: Readonly<Record<string, () => Promise<void>>> = {
   v6: async () => {
     connect('fd77::1/64')
     const { lan, heard } = openLan()
-    await lan.join(randomBytes(32), false)
-    const { reason } = lan.search()
+    await lan.join(randomBytes(32))
+    const { reason } = lan.searchResult()
     assert.match(reason, /IPv4/)
     assert.deepEqual(heard, [{ state: 'unreachable', via: 'lan', reason }])
     ip('addr add 10.77.0.1/24 dev eth0')

@@ -2,19 +2,18 @@ import type SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import Protomux from 'protomux'
 
-/** Why a peer is not let in. */
+/** Why a peer is refused. */
 export type Refusal = 'not-allowed' | 'full'
 
-/** Opened, with the reason as its id, by who refuses. Peers that do not know it see the connection end. */
+/** A channel with the reason as its id tells the peer. A peer that does not know the protocol sees the connection end. */
 const PROTOCOL = 'many-cores/refusal'
 
-/** Whoever has not taken the reason by then goes without. */
+/** If sending the reason takes longer than this, the connection is cut. */
 const GOODBYE_MS = 1000
 
-/** Tells the other end why, and ends the connection. */
+/** Sends the reason to the peer and ends the connection. */
 export function refuse(stream: SecretStream, reason: Refusal): void {
-  const timer = setTimeout(() => stream.destroy(), GOODBYE_MS)
-  timer.unref()
+  const timer = setTimeout(() => stream.destroy(), GOODBYE_MS).unref()
   stream.once('close', () => clearTimeout(timer))
   Protomux.from(stream)
     .createChannel({ protocol: PROTOCOL, id: b4a.from(reason) })
@@ -22,7 +21,7 @@ export function refuse(stream: SecretStream, reason: Refusal): void {
   stream.end()
 }
 
-/** Hears why the other end refuses us, should it do so. */
+/** Calls `listener` if the peer refuses this node. */
 export function onRefusal(stream: SecretStream, listener: (reason: Refusal) => void): void {
   Protomux.from(stream).pair({ protocol: PROTOCOL }, (id) => {
     const reason = id === null ? '' : b4a.toString(id)

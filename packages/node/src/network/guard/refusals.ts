@@ -1,7 +1,7 @@
 import type { Via } from '../../status.ts'
 import type { Refusal } from './refusal.ts'
 
-/** One side did not let the other in. */
+/** One side has refused the other. */
 export interface Refused {
   readonly peer: string
   readonly by: 'us' | 'them'
@@ -9,13 +9,13 @@ export interface Refused {
   readonly via: Via
 }
 
-/** A peer that is refused is met again within so long, unless it has gone or is let in by now. */
-const TRUE_FOR_MS: Readonly<Record<Via, number>> = { local: 10_000, lan: 40_000, dht: 40_000, relay: 40_000 }
+/** A refused peer is called again within this time, unless it has gone or is accepted by then. */
+const VALID_MS: Readonly<Record<Via, number>> = { local: 10_000, lan: 40_000, dht: 40_000, relay: 40_000 }
 
-/** Anybody can come under any number of keys: of more, the oldest are forgotten. */
+/** A host can connect with any number of keys, so the oldest refusals beyond this number are forgotten. */
 const MAX_REFUSALS = 64
 
-/** Who was refused of late, by whom and why: the newest of each peer. */
+/** The newest refusal of each peer. */
 export class Refusals {
   readonly #byPeer = new Map<string, Refused & { readonly at: number }>()
 
@@ -26,19 +26,19 @@ export class Refusals {
     if (this.#byPeer.size > MAX_REFUSALS && oldest !== undefined) this.#byPeer.delete(oldest)
   }
 
-  /** The peer has let us in. */
+  /** The peer has accepted this node. */
   delete(peer: string): void {
     this.#byPeer.delete(peer)
   }
 
-  /** Whether this peer has refused us in the last so many ms. */
+  /** Whether the peer has refused this node within the last `milliseconds`. */
   isRefusing(peer: string, milliseconds: number, now: number): boolean {
     const refused = this.#byPeer.get(peer)
     return refused?.by === 'them' && now - refused.at < milliseconds
   }
 
-  /** What is likely to be so still. */
+  /** The refusals that are likely to still hold. */
   current(now: number): readonly Refused[] {
-    return [...this.#byPeer.values()].filter(({ via, at }) => now - at < TRUE_FOR_MS[via])
+    return [...this.#byPeer.values()].filter(({ via, at }) => now - at < VALID_MS[via])
   }
 }
