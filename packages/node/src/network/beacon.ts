@@ -33,19 +33,15 @@ const TYPE = `${LABEL}._tcp.local`
 /** How long other hosts may cache a record. */
 const TTL_S = 120
 
-/** Packets get lost, so a query is repeated this many seconds after the first one, … */
+/** Packets get lost, so queries repeat after these seconds, then rarely: a new peer announces itself. */
 const EAGER_SECONDS: ReadonlySet<number> = new Set([1, 2, 4, 8, 16])
-
-/** … and then at this interval: a new peer announces itself. */
 const IDLE_SECONDS = 30
 
 /** A service takes some 350 bytes. This many fit into one packet, and no message is dropped as too long. */
 const SERVICES_PER_MESSAGE = 3
 
-/** An answer reaches all hosts of the network, so there is one in this time for all queries, … */
+/** An answer reaches all hosts: one is enough for all queries of an interval, longer for many messages. */
 const ANSWER_INTERVAL_MS = 100
-
-/** … or longer, if an answer takes many messages. */
 const MESSAGE_INTERVAL_MS = 10
 
 /** If sending takes longer than this, a beacon closes without a goodbye. */
@@ -64,9 +60,9 @@ interface Endpoint {
 }
 
 /**
- * DNS service discovery over multicast DNS (RFC 6763, 6762): announces the services of this process and finds those of
- * others. There is a socket for each IPv4 address, because the system itself would choose an interface by its routes: none
- * if there is no gateway.
+ * DNS service discovery over multicast DNS (RFC 6763, 6762): announces the services of this process and finds
+ * others. There is a socket for each IPv4 address: the system itself would need a route to a gateway to
+ * choose one.
  */
 export class Beacon {
   readonly #events: BeaconEvents
@@ -109,7 +105,6 @@ export class Beacon {
   }
 
   async close(): Promise<void> {
-    if (this.#isClosed) return
     this.#isClosed = true
     clearInterval(this.#timer)
     clearTimeout(this.#resting)
@@ -263,7 +258,7 @@ function whyNoAddress(): string {
     : 'this machine has no IPv4 address, which LAN discovery needs'
 }
 
-/** Whether another interface has the address now: the system has dropped the socket's membership with the old interface. */
+/** Whether another interface has the address now, so that the socket's membership was dropped. */
 function isReplaced({ udp }: Endpoint, address: string): boolean {
   try {
     // adding a membership to an unbound socket would bind it to any port

@@ -1,29 +1,27 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer, connect as dial, type Server, type Socket } from 'node:net'
+import { type AddressInfo, createServer, connect as dial, type Socket } from 'node:net'
 import SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import { ignore } from '../errors.ts'
 import { Beacon, type FoundService } from './beacon.ts'
 import {
-  announcedBy,
   MAX_FOUND,
   type Network,
   type NetworkOptions,
   reachability,
-  type SearchResult
+  type SearchResult,
+  unanswered
 } from './network.ts'
 
 /** On a LAN, a handshake takes milliseconds. */
 const HANDSHAKE_TIMEOUT_MS = 5000
 
-/** Two peers that discover each other would call each other at once; the one with the smaller key waits this long. */
+/** Two peers that find each other would call at once: the one with the smaller key waits this long. */
 const CALL_DELAY_MS = 300
 
-/** Keep-alives show whether a peer whose cable was pulled is still there … */
+/** A peer whose cable was pulled sends no more keep-alives; after this timeout it is gone. */
 const KEEP_ALIVE_MS = 5000
-
-/** … and without one for this long, it is gone. */
 const SILENCE_TIMEOUT_MS = 15_000
 
 /** Peers that are online answer the first query, and are called, within this time. */
@@ -33,8 +31,8 @@ const FIRST_SEARCH_MS = 1000
 const MAX_CALLS = 64
 
 /**
- * The name of a log on the LAN. Peers that know the log recognize it; it tells other listeners nothing. The discovery key
- * itself would let a listener find the log's peers all over the world.
+ * The name of a log on the LAN. Peers that know the log recognize it; it tells other listeners nothing. The
+ * discovery key itself would let a listener find the log's peers all over the world.
  */
 export function lanName(discoveryKey: Uint8Array): string {
   return createHash('sha256').update('many-cores/lan').update(discoveryKey).digest('hex').slice(0, 32)
@@ -50,10 +48,10 @@ export class LanNetwork implements Network {
   readonly #calling = new Set<string>()
   readonly #found = new Set<string>()
   readonly #beacon: Beacon
-  readonly #server: Server = createServer((socket) => this.#openStream(this.#track(socket), false))
+  readonly #server = createServer((socket) => this.#openStream(this.#track(socket), false))
   #listening: Promise<number> | null = null
   #fault: string | null = null
-  #closing: Promise<void> | null = null
+  #isClosed = false
 
   constructor(options: NetworkOptions) {
     this.#options = options
@@ -66,11 +64,11 @@ export class LanNetwork implements Network {
 
   isSearching(discoveryKey: Uint8Array): boolean {
     const until = this.#logs.get(lanName(discoveryKey)) ?? 0
-    return this.#closing === null && (performance.now() < until || this.#calling.size > 0)
+    return !this.#isClosed && (performance.now() < until || this.#calling.size > 0)
   }
 
   async join(discoveryKey: Uint8Array): Promise<void> {
-    if (this.#closing !== null) return
+    if (this.#isClosed) return
     const log = lanName(discoveryKey)
     this.#logs.set(log, Number.POSITIVE_INFINITY)
     try {
@@ -83,26 +81,17 @@ export class LanNetwork implements Network {
   }
 
   onDisconnected(): void {
-    if (this.#closing === null) this.#beacon.query()
+    if (!this.#isClosed) this.#beacon.query()
   }
 
   searchResult(): SearchResult {
     const found = this.#found.size
-    const fault = this.#fault
-    if (found === 0) {
-      const reason = this.#beacon.fault ?? fault ?? 'no peer announces it on the local network'
-      return { found, reason }
-    }
-    const why = fault === null ? '' : `: ${fault}`
-    return { found, reason: `${announcedBy(found)} on the local network but did not answer${why}` }
+    if (found > 0) return unanswered(found, 'the local network', this.#fault)
+    return { found, reason: this.#beacon.fault ?? this.#fault ?? 'no peer announces it on the local network' }
   }
 
-  close(): Promise<void> {
-    this.#closing ??= this.#end()
-    return this.#closing
-  }
-
-  async #end(): Promise<void> {
+  async close(): Promise<void> {
+    this.#isClosed = true
     // a server that is about to listen cannot be closed yet
     await this.#listening?.catch(ignore)
     await this.#beacon.close()
@@ -115,15 +104,14 @@ export class LanNetwork implements Network {
     this.#server.listen(0, '0.0.0.0')
     await once(this.#server, 'listening')
     this.#server.on('error', (error) => this.#report(error.message))
-    const address = this.#server.address()
-    return typeof address === 'object' && address !== null ? address.port : 0
+    return (this.#server.address() as AddressInfo).port
   }
 
   #onFound(service: FoundService): void {
     const { log, peer } = service
     const { isReached, isAllowed, isRefusing, isFull } = this.#options
     if (peer === this.#peer || !this.#logs.has(log) || this.#calling.has(peer)) return
-    if (this.#closing !== null || isReached(peer, 'lan') || !isAllowed(peer) || isFull()) return
+    if (this.#isClosed || isReached(peer, 'lan') || !isAllowed(peer) || isFull()) return
     if (isRefusing(peer) || this.#calling.size >= MAX_CALLS) return
     if (this.#found.size < MAX_FOUND) this.#found.add(peer)
     this.#calling.add(peer)
@@ -132,7 +120,7 @@ export class LanNetwork implements Network {
   }
 
   async #call({ peer, host, port }: FoundService): Promise<void> {
-    if (this.#closing === null && !this.#options.isReached(peer, 'lan')) {
+    if (!this.#isClosed && !this.#options.isReached(peer, 'lan')) {
       this.#options.onStatus({ state: 'connecting', via: 'lan', peer })
       const socket = this.#track(dial({ host, port, timeout: HANDSHAKE_TIMEOUT_MS }))
       socket.once('timeout', () => socket.destroy(new Error(`${host}:${port} did not answer`)))

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { lstat, mkdir, readdir, rename, unlink } from 'node:fs/promises'
-import { createServer, connect as dial, type Server, type Socket } from 'node:net'
+import { createServer, connect as dial, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, isAbsolute, join } from 'node:path'
 import SecretStream from '@hyperswarm/secret-stream'
@@ -10,33 +10,31 @@ import b4a from 'b4a'
 import { ignore, NodeError } from '../errors.ts'
 import { type Network, type NetworkOptions, reachability, type SearchResult } from './network.ts'
 
-/** A process calls the others when it starts; scanning again finds those that it could not reach, for example because of a full backlog. */
+/** Scans find processes that a call at the start could not reach, for example because of a full backlog. */
 const SCAN_INTERVAL_MS = 3000
 
 /**
- * Node truncates longer paths silently: a `sockaddr_un` has room for 103 bytes on macOS, for 107 on Linux. Below the
- * root, a socket's path takes 40: `/<16 digits>/.<16 digits>.main`.
+ * Node truncates longer paths silently: a `sockaddr_un` has room for 103 bytes on macOS, for 107 on Linux.
+ * Below the root, a socket's path takes 40: `/<16 digits>/.<16 digits>.main`.
  */
 const MAX_ROOT_BYTES = 103 - 40
 
 /** Both suffixes have the same length. The writer's tells readers which process to call first. */
-const SOCKET = /^[0-9a-f]{16}\.(?:sock|main)$/
+const SOCKET = /^([0-9a-f]{16})(\.sock|\.main)$/
 const WRITER_SUFFIX = '.main'
 
 /**
- * A reader calls the writer, and this many other readers, so that lines keep coming if the writer exits. If all called all,
- * dozens of readers would have thousands of connections.
+ * A reader calls the writer and this many readers, so that lines keep coming if the writer exits. If all
+ * called all, dozens of readers would have thousands of connections.
  */
 const READERS_BESIDE_WRITER = 3
 const READERS_WITHOUT_WRITER = 8
 
-/** Node's default is 16 KiB. With this buffer, blocks follow each other without a pause: history arrives a seventh faster. */
+/** Node's default is 16 KiB. This size avoids pauses between blocks: history arrives a seventh faster. */
 const SOCKET_BUFFER = { highWaterMark: 256 * 1024 } as const
 
-/** If a connection closes this soon after a call, the process refused it or is not one of ours: … */
+/** A process that closes a call this soon has refused it, and is not called again for a while. */
 const REFUSED_MS = 1000
-
-/** … it is not called again for this long. */
 const REST_MS = 5000
 
 export interface LocalOptions extends NetworkOptions {
@@ -45,22 +43,22 @@ export interface LocalOptions extends NetworkOptions {
 }
 
 /**
- * Local discovery: finds the processes of this user on this machine. Each log has a rendezvous directory, in which each
- * process has a unix socket. A process first listens, then calls those that listen already, so of any two processes the
- * later one finds the earlier one.
+ * Local discovery: finds the processes of this user on this machine. Each log has a rendezvous directory with
+ * a unix socket for each process. A process first listens, then calls those that listen already, so of any
+ * two the later one finds the earlier one.
  */
 export class LocalNetwork implements Network {
   readonly #options: LocalOptions
   /** By the logs' discovery keys, in hex. */
   readonly #rendezvous = new Map<string, Rendezvous>()
-  #closing: Promise<void> | null = null
+  #isClosed = false
 
   constructor(options: LocalOptions) {
     this.#options = options
   }
 
   async join(discoveryKey: Uint8Array, isWriter: boolean): Promise<void> {
-    if (this.#closing !== null) return
+    if (this.#isClosed) return
     const rendezvous = new Rendezvous(this.#options, discoveryKey, isWriter)
     this.#rendezvous.set(b4a.toString(discoveryKey, 'hex'), rendezvous)
     await rendezvous.open()
@@ -75,18 +73,18 @@ export class LocalNetwork implements Network {
   }
 
   isSearching(discoveryKey: Uint8Array): boolean {
-    return this.#rendezvous.get(b4a.toString(discoveryKey, 'hex'))?.isCalling ?? false
+    return (this.#rendezvous.get(b4a.toString(discoveryKey, 'hex'))?.calls.size ?? 0) > 0
   }
 
-  close(): Promise<void> {
-    this.#closing ??= Promise.all([...this.#rendezvous.values()].map((each) => each.close())).then(ignore)
-    return this.#closing
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await Promise.all([...this.#rendezvous.values()].map((rendezvous) => rendezvous.close()))
   }
 }
 
 /**
- * This user's directory for rendezvous directories: `$XDG_RUNTIME_DIR/many-cores`, or one in the temporary directory if
- * that variable is unset, relative or too long.
+ * This user's directory for rendezvous directories: `$XDG_RUNTIME_DIR/many-cores`, or one in the temporary
+ * directory if that is unset, relative or too long.
  */
 export function rendezvousRoot(env: NodeJS.ProcessEnv = process.env): string {
   const { XDG_RUNTIME_DIR: runtime = '' } = env
@@ -115,7 +113,7 @@ export async function checkRendezvous(root: string): Promise<void> {
   await new Promise<void>((resolve) => server.close(() => resolve()))
 }
 
-/** A store has one process and one key pair, so the key names the socket: a restarted process reuses its name. */
+/** A store has one process and one key pair, so its key names the socket, also after a restart. */
 function idOf(publicKey: Uint8Array): string {
   return b4a.toString(publicKey.subarray(0, 8), 'hex')
 }
@@ -138,10 +136,11 @@ class Rendezvous {
   readonly #sockets = new Map<Socket, string | null>()
   /** The ids that are not called, and until when. */
   readonly #resting = new Map<string, number>()
-  readonly #calls = new Set<Socket>()
-  readonly #server: Server
+  readonly #server = createServer(SOCKET_BUFFER, (socket) => this.#openStream(socket, null))
   #timer: NodeJS.Timeout | undefined
   #scanning: Promise<void> | null = null
+  /** Calls that have been neither answered nor refused yet. */
+  readonly calls = new Set<Socket>()
   /** Why other processes cannot find this one. */
   fault: string | null = null
 
@@ -151,12 +150,7 @@ class Rendezvous {
     this.#directory = join(options.root, b4a.toString(discoveryKey.subarray(0, 8), 'hex'))
     this.#id = idOf(options.keyPair.publicKey)
     this.#path = join(this.#directory, `${this.#id}${isWriter ? WRITER_SUFFIX : '.sock'}`)
-    this.#server = createServer(SOCKET_BUFFER, (socket) => this.#openStream(socket, null)).on('error', ignore)
-  }
-
-  /** Whether a process was called that has neither answered nor refused. */
-  get isCalling(): boolean {
-    return this.#calls.size > 0
+    this.#server.on('error', ignore)
   }
 
   open(): Promise<void> {
@@ -173,8 +167,8 @@ class Rendezvous {
     await new Promise<void>((resolve) => this.#server.close(() => resolve()))
   }
 
-  // Bound under another name and renamed: a call between bind and listen would be refused, and the caller would take this
-  // process for dead.
+  // Bound under another name and renamed: a call between bind and listen would be refused, and the caller
+  // would take this process for dead.
   async #listen(): Promise<void> {
     await makePrivate(this.#options.root)
     await makePrivate(this.#directory)
@@ -189,33 +183,33 @@ class Rendezvous {
 
   /** Never rejects: a fault is reported, and the next scan tries again. */
   #scan(): Promise<void> {
-    const end = (fault: string | null): void => {
-      this.#scanning = null
-      if (fault === this.fault) return
-      this.fault = fault
-      this.#options.onStatus(reachability('local', fault))
-    }
-    this.#scanning ??= this.#callNeighbours().then(
-      () => end(null),
-      (error: unknown) => end(error instanceof Error ? error.message : String(error))
-    )
+    this.#scanning ??= this.#callNeighbours()
+      .then(
+        () => null,
+        (error: unknown) => (error instanceof Error ? error.message : String(error))
+      )
+      .then((fault) => {
+        this.#scanning = null
+        if (fault === this.fault) return
+        this.fault = fault
+        this.#options.onStatus(reachability('local', fault))
+      })
     return this.#scanning
   }
 
   async #callNeighbours(): Promise<void> {
-    // a process that found a dead one under this name may have removed the name after this process took it over
+    // another process may have taken this socket for that of a dead process, and removed it
     if (!this.#server.listening || !existsSync(this.#path)) await this.#listen()
-    const names = (await readdir(this.#directory)).filter((name) => SOCKET.test(name))
-    const neighbours = names.map((name) => ({
-      id: name.slice(0, 16),
-      isWriter: name.endsWith(WRITER_SUFFIX),
-      path: join(this.#directory, name)
-    }))
-    for (const neighbour of this.#toCall(neighbours.filter(({ id }) => id !== this.#id)))
-      this.#call(neighbour)
+    const names = await readdir(this.#directory)
+    const neighbours = names.flatMap((name) => {
+      const [, id, suffix] = SOCKET.exec(name) ?? []
+      if (id === undefined || id === this.#id) return []
+      return { id, isWriter: suffix === WRITER_SUFFIX, path: join(this.#directory, name) }
+    })
+    for (const neighbour of this.#toCall(neighbours)) this.#call(neighbour)
   }
 
-  /** A writer calls all processes. A reader calls the writer and some readers, at random, so that all are connected indirectly. */
+  /** A writer calls all processes; a reader calls the writer and random readers, so all are connected. */
   #toCall(neighbours: readonly Neighbour[]): Neighbour[] {
     const now = performance.now()
     const connected = new Set(this.#sockets.values())
@@ -237,8 +231,8 @@ class Rendezvous {
     const { id, path } = neighbour
     const socket = dial({ path, ...SOCKET_BUFFER })
     this.#sockets.set(socket, id)
-    this.#calls.add(socket)
-    socket.once('close', () => this.#calls.delete(socket))
+    this.calls.add(socket)
+    socket.once('close', () => this.calls.delete(socket))
     socket.once('error', (error: NodeJS.ErrnoException) => {
       this.#sockets.delete(socket)
       // the process that listened there has died: any caller removes its name
@@ -260,7 +254,7 @@ class Rendezvous {
     const stream = new SecretStream(called !== null, socket, { keyPair: this.#options.keyPair })
     this.#options.add({ stream, via: 'local', isWriter: called?.isWriter ?? false })
     stream.opened.then((isOpen) => {
-      this.#calls.delete(socket)
+      this.calls.delete(socket)
       // a called process keeps the id that it was called by
       if (isOpen && called === null && this.#sockets.has(socket))
         this.#sockets.set(socket, idOf(stream.remotePublicKey))
@@ -275,12 +269,11 @@ function shuffled<T>(items: readonly T[]): T[] {
     .map(({ item }) => item)
 }
 
-/** Makes a directory that only this user can enter. Throws if it is another user's, or others can enter it. */
+/** Makes a directory that only this user can enter. Throws if it exists and is not one. */
 async function makePrivate(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 })
   const stat = await lstat(directory)
   const user = process.getuid?.() ?? stat.uid
-  if (!stat.isDirectory() || stat.uid !== user || (stat.mode & 0o077) !== 0) {
+  if (!stat.isDirectory() || stat.uid !== user || (stat.mode & 0o077) !== 0)
     throw new Error(`${directory} must be a directory of this user with mode 0700`)
-  }
 }

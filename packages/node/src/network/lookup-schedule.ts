@@ -4,7 +4,7 @@ export const EAGER_INTERVAL_MS = 2000
 /** How long lookups stay eager after a change. A peer's record stays on the DHT at least as long. */
 const EAGER_PERIOD_MS = 120_000
 
-/** The interval of lookups after that. New peers look this node up themselves, and the DHT is a shared resource. */
+/** The interval after that. New peers look this node up themselves, and the DHT is a shared resource. */
 const IDLE_INTERVAL_MS = 30_000
 
 /** If a timer of `EAGER_INTERVAL_MS` is later than this, the machine was asleep. */
@@ -20,11 +20,11 @@ export interface NetworkState {
 }
 
 /**
- * Decides when to look up peers again. Hyperswarm does it every ten minutes and drops a peer after four failures, so a
- * process that starts offline, or whose peer is away for a minute, would wait that long.
+ * Decides when to look up peers again. Hyperswarm does it every ten minutes and drops a peer after four
+ * failures, so a process that starts offline, or whose peer is away for a minute, would wait that long.
  *
- * While the network does not answer, every call is due: the requests reach no one. Once it answers, lookups are eager
- * for two minutes after a change, and rare after that.
+ * While the network does not answer, every call is due: the requests reach no one. Once it answers, lookups
+ * are eager for two minutes after a change, and rare after that.
  */
 export class LookupSchedule {
   #eagerUntil: number

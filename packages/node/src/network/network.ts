@@ -21,16 +21,16 @@ export interface SearchResult {
 /** One way of finding the peers of a log. */
 export interface Network {
   /**
-   * Announces this node for the discovery key, and connects it to peers, until `close`; `isWriter` if this process writes
+   * Announces this node and connects it to the log's peers until `close`; `isWriter` if this process writes
    * the log. Resolves when peers can find this node. Never rejects: faults are reported to `onStatus`.
    */
   join(discoveryKey: Uint8Array, isWriter: boolean): Promise<void>
   /** The last connection to a peer has closed, over any network: it may be worth a lookup. */
   onDisconnected(peer: string): void
   searchResult(): SearchResult
-  /** Whether the first search for this log, which `join` starts, is still running: a peer may connect at any moment. */
+  /** Whether the first search for this log, which `join` starts, is running: a peer may still connect. */
   isSearching(discoveryKey: Uint8Array): boolean
-  /** Ends everything that `join` started, in bounded time. Idempotent. */
+  /** Ends everything that `join` started, in bounded time. To be called once. */
   close(): Promise<void>
 }
 
@@ -39,7 +39,8 @@ export function reachability(via: Via, fault: string | null): Status {
   return fault === null ? { state: 'reachable', via } : { state: 'unreachable', via, reason: fault }
 }
 
-/** The first words of a message about peers that were found but did not answer. */
-export function announcedBy(found: number): string {
-  return found === 1 ? 'a peer announces it' : `${found} peers announce it`
+/** The result of a search that found peers, none of which answered. */
+export function unanswered(found: number, where: string, why: string | null): SearchResult {
+  const peers = found === 1 ? 'a peer announces it' : `${found} peers announce it`
+  return { found, reason: `${peers} on ${where} but did not answer${why === null ? '' : `: ${why}`}` }
 }

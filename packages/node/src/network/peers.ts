@@ -5,12 +5,10 @@ import type Corestore from 'corestore'
 import { ignore } from '../errors.ts'
 import type { OnStatus, Via } from '../status.ts'
 import { within } from '../waiting.ts'
-import { onFsyncPromise, promiseFsync } from './guard/fsync-promise.ts'
 import { Handshakes } from './guard/handshakes.ts'
 import { Probation } from './guard/probation.ts'
-import { onRefusal, type Refusal, refuse } from './guard/refusal.ts'
-import { Refusals, type Refused } from './guard/refusals.ts'
-import { limitRequests, type ServingOptions } from './guard/serving.ts'
+import { onRefusal, type Refusal, Refusals, type Refused, refuse } from './guard/refusals.ts'
+import { LimitedMux, type ServingOptions } from './guard/serving.ts'
 
 /** An encrypted, authenticated stream to a peer, over any network. */
 export interface Connection {
@@ -24,7 +22,7 @@ export interface Connection {
 export interface Peers {
   readonly add: (connection: Connection) => void
   readonly count: () => number
-  /** Whether this peer is connected over the same network or a better one, so that another connection is of no use. */
+  /** Whether this peer is connected over this network or a better one: another connection is of no use. */
   readonly isReached: (peer: string, via: Via) => boolean
   /** Whether this peer may connect; if not, it need not be called either. */
   readonly isAllowed: (peer: string) => boolean
@@ -34,7 +32,7 @@ export interface Peers {
   readonly hasFsync: (peer: string) => boolean
   /** Whether no more peers need be called. */
   readonly isFull: () => boolean
-  /** The refusal that explains why no peer is connected; null if there is none. */
+  /** The refusal that explains best why no peer is connected; null if there is none. */
   readonly whyRefused: () => WhyRefused | null
   /** Resolves once all stored blocks have been announced to every peer. */
   readonly announced: () => Promise<void>
@@ -43,8 +41,7 @@ export interface Peers {
   readonly close: () => Promise<void>
 }
 
-export interface WhyRefused {
-  readonly reason: Refusal
+export interface WhyRefused extends Refused {
   /** A clause for a message. */
   readonly text: string
 }
@@ -65,7 +62,7 @@ interface Peer {
   readonly stream: SecretStream
   readonly via: Via
   readonly probation: Probation
-  readonly announced: () => Promise<void>
+  readonly mux: LimitedMux
   hasFsync: boolean
 }
 
@@ -87,6 +84,9 @@ const END_MS = 500
 /** This many refused peers are told the reason at once; others are disconnected without it. */
 const MAX_REFUSING = 32
 
+/** A channel of this protocol promises an fsync before announcements. Its id is the sender's public key. */
+const FSYNC = 'many-cores/synced'
+
 const REASONS: Readonly<Record<Refusal, string>> = {
   'not-allowed': 'its id is not on the --allow list',
   full: 'the limit of --max-peers is reached'
@@ -104,16 +104,17 @@ export function createPeers(store: Corestore, options: PeersOptions): Peers {
 
   const add = (connection: Connection): void => {
     connection.stream.on('error', ignore)
-    handshakes.await(connection.stream).then((opened) => {
+    void handshakes.await(connection.stream).then((opened) => {
       if (opened) admit(connection)
-    }, ignore)
+    })
   }
 
   const admit = (connection: Connection): void => {
     const { stream, via } = connection
     const id = b4a.toString(stream.remotePublicKey, 'hex')
-    if (!isAllowed(id)) {
-      turnAway(connection, id, 'not-allowed')
+    const refusal = whyNot(connection, id)
+    if (refusal !== null) {
+      turnAway(connection, id, refusal)
       return
     }
     const existing = open.get(id)
@@ -122,16 +123,12 @@ export function createPeers(store: Corestore, options: PeersOptions): Peers {
       stream.destroy()
       return
     }
-    if (existing === undefined && !makeRoom(connection)) {
-      turnAway(connection, id, 'full')
-      return
-    }
     keep(connection, id)
     existing?.stream.destroy()
   }
 
   const keep = ({ stream, via }: Connection, id: string): void => {
-    const announced = limitRequests(stream, serving)
+    const mux = new LimitedMux(stream, serving)
     // Hypercore does this only if it makes the multiplexer
     if (stream.keepAlive === 0) stream.setKeepAlive(KEEP_ALIVE_MS)
     store.replicate(stream)
@@ -141,11 +138,11 @@ export function createPeers(store: Corestore, options: PeersOptions): Peers {
       refusals.add({ peer: id, by: 'them', reason, via }, performance.now())
       onStatus({ state: 'refused', via, peer: id, by: 'them', reason: REASONS[reason] })
     })
-    if (serving.wal.isOn) promiseFsync(stream)
-    onFsyncPromise(stream, () => {
+    if (serving.wal.isOn) mux.createChannel({ protocol: FSYNC, id: stream.publicKey })?.open()
+    mux.pair({ protocol: FSYNC }, () => {
       peer.hasFsync = true
     })
-    const peer: Peer = { stream, via, probation: new Probation(stream), announced, hasFsync: false }
+    const peer: Peer = { stream, via, probation: new Probation(stream), mux, hasFsync: false }
     open.set(id, peer)
     onStatus({ state: 'connected', via, peer: id, peers: open.size })
     let reason = 'the connection was closed'
@@ -174,35 +171,33 @@ export function createPeers(store: Corestore, options: PeersOptions): Peers {
     refuse(stream, reason)
   }
 
-  /** Whether one more peer can be accepted; a peer that shares no log, or one that is further away, may be dropped for it. */
-  const makeRoom = ({ via, isWriter = false }: Connection): boolean => {
-    if (open.size < maxPeers || isWriter) return true
+  /** Why a peer is refused. On a full node, one that shares no log, or a remote one, may be dropped. */
+  const whyNot = ({ via, isWriter = false }: Connection, id: string): Refusal | null => {
+    if (!isAllowed(id)) return 'not-allowed'
+    if (open.has(id) || open.size < maxPeers || isWriter) return null
     const isIdle = ({ probation }: Peer): boolean =>
       !probation.isOver && performance.now() - probation.since > GRACE_MS
     const peers = [...open.values()]
-    const victim =
-      peers.find(isIdle) ?? (via === 'local' ? peers.find((peer) => peer.via !== 'local') : undefined)
+    const victim = peers.find(isIdle) ?? peers.find((peer) => via === 'local' && peer.via !== 'local')
     victim?.stream.destroy(new Error('replaced by another peer: the limit of --max-peers is reached'))
-    return victim !== undefined
+    return victim === undefined ? 'full' : null
   }
 
   const whyRefused = (): WhyRefused | null => {
     const current = refusals.current(performance.now())
-    const find = (by: Refused['by'], reason: Refusal): Refused | undefined =>
-      current.find((refused) => refused.by === by && refused.reason === reason)
-    if (find('them', 'not-allowed'))
-      return {
-        reason: 'not-allowed',
-        text: `refused by a peer: this reader's id is not on its --allow list: ${self}`
-      }
-    if (find('them', 'full'))
-      return { reason: 'full', text: 'refused by a peer: its limit of --max-peers is reached' }
-    const stranger = find('us', 'not-allowed')
-    if (stranger === undefined) return null
-    return {
-      reason: 'not-allowed',
-      text: `a peer was refused: its id is not on this reader's --allow list: ${stranger.peer}`
+    const find = (by: Refused['by'], reason: Refusal, text: string): WhyRefused | null => {
+      const refused = current.find((each) => each.by === by && each.reason === reason)
+      return refused === undefined ? null : { ...refused, text: `${text}${by === 'us' ? refused.peer : ''}` }
     }
+    return (
+      find(
+        'them',
+        'not-allowed',
+        `refused by a peer: this reader's id is not on its --allow list: ${self}`
+      ) ??
+      find('them', 'full', 'refused by a peer: its limit of --max-peers is reached') ??
+      find('us', 'not-allowed', "a peer was refused: its id is not on this reader's --allow list: ")
+    )
   }
 
   return {
@@ -217,18 +212,19 @@ export function createPeers(store: Corestore, options: PeersOptions): Peers {
     hasFsync: (peer) => open.get(peer)?.hasFsync === true,
     isFull: () => open.size >= maxPeers,
     whyRefused,
-    announced: async () => void (await Promise.all([...open.values()].map((peer) => peer.announced()))),
+    announced: async () => void (await Promise.all([...open.values()].map(({ mux }) => mux.announced()))),
     end: async () => void (await Promise.all([...open.values()].map(({ stream }) => ended(stream)))),
     close: async () => {
-      const streams = [...handshakes, ...refusing, ...[...open.values()].map((peer) => peer.stream)]
+      const streams = [...handshakes.streams, ...refusing, ...[...open.values()].map((peer) => peer.stream)]
       await Promise.all(streams.map(closed))
     }
   }
 }
 
 /**
- * Two peers that call each other at once, over the same network, get two connections: both keep the one whose caller has the
- * greater key. A second one from the same caller is newer, and its caller knows that the first one is dead.
+ * Two peers that call each other at once over one network get two connections: both keep the one whose caller
+ * has the greater key. A second one from the same caller is newer, and its caller knows that the first is
+ * dead.
  */
 function isBetter({ stream, via }: Connection, existing: Peer): boolean {
   if (RANK[via] !== RANK[existing.via]) return RANK[via] > RANK[existing.via]

@@ -161,7 +161,7 @@ test('after the first search for each of a node’s logs, the peers that announc
   const testnet = await openTestnet(t)
   const port = testnet.bootstrap[0]?.port
   const machine = await createMachine(t)
-  const look = async (node: Node, key: string): Promise<void> => {
+  const search = async (node: Node, key: string): Promise<void> => {
     const { store, join: find, looked } = internalsOf(node)
     const core = store.get({ key: b4a.from(key, 'hex') })
     await core.ready()
@@ -170,8 +170,8 @@ test('after the first search for each of a node’s logs, the peers that announc
   }
   const node = await openApart(machine, 'a', port)
   for (const [index, key] of [UNKNOWN_KEY, 'cd'.repeat(32)].entries()) {
-    await look(await openApart(machine, `announcing${index}`, port), key)
-    await look(node, key)
+    await search(await openApart(machine, `announcing${index}`, port), key)
+    await search(node, key)
     assert.equal(node.peers, index + 1)
   }
 })

@@ -9,18 +9,16 @@ import { dhtOptions } from './dht-options.ts'
 import { filterDht } from './guard/dht-filter.ts'
 import { EAGER_INTERVAL_MS, LookupSchedule } from './lookup-schedule.ts'
 import {
-  announcedBy,
   MAX_FOUND,
   type Network,
   type NetworkOptions,
   reachability,
-  type SearchResult
+  type SearchResult,
+  unanswered
 } from './network.ts'
 
-/** Unannouncing takes less than this if the DHT answers; if it does not, its sockets are closed at once … */
+/** Timeouts for unannouncing, if the DHT answers, and for closing its sockets. */
 const UNANNOUNCE_MS = 800
-
-/** … within this time. */
 const DESTROY_MS = 500
 
 /** A DHT that can be reached answers in well under a second. */
@@ -30,8 +28,8 @@ const UNREACHABLE_MS = 5000
 const MAX_CALLED = 64
 
 /**
- * A node can be asked to delay an answer, by up to 10 s by default, and keeps the request until then: 300,000 requests of
- * 1,200 bytes, sent within 6 s, took 600 MB. No peer of ours asks for a delay.
+ * A node can be asked to delay an answer, by up to 10 s by default, and keeps the request until then: 300,000
+ * requests of 1,200 bytes, sent within 6 s, took 600 MB. many-cores never asks for a delay.
  */
 const MAX_PING_DELAY_MS = 1
 
@@ -65,9 +63,10 @@ export class SwarmNetwork implements Network {
   #responses = 0
   #isReachable = false
   #answeredAt = Date.now()
+  /** Whether the last status reported that the DHT does not answer. */
   #isReported = false
   #isRestoring = false
-  #closing: Promise<void> | null = null
+  #isClosed = false
 
   constructor(options: SwarmOptions) {
     this.#options = options
@@ -75,14 +74,14 @@ export class SwarmNetwork implements Network {
   }
 
   async join(discoveryKey: Uint8Array): Promise<void> {
-    if (this.#closing !== null) return
+    if (this.#isClosed) return
     const topic = b4a.toString(discoveryKey, 'hex')
     this.#searching.add(topic)
     const onSearched = (): void => void this.#searching.delete(topic)
     try {
       this.#opening ??= this.#open()
       const swarm = await this.#opening
-      if (this.#closing !== null) return
+      if (this.#isClosed) return
       // not awaited: without a network it takes 12 s, and must not delay local discovery
       swarm.join(discoveryKey, { server: true, client: true })
       swarm.flush().then(onSearched, onSearched)
@@ -93,32 +92,27 @@ export class SwarmNetwork implements Network {
   }
 
   isSearching(discoveryKey: Uint8Array): boolean {
-    return this.#closing === null && this.#searching.has(b4a.toString(discoveryKey, 'hex'))
+    return !this.#isClosed && this.#searching.has(b4a.toString(discoveryKey, 'hex'))
   }
 
   onDisconnected(peer: string): void {
-    // a peer that refuses this node is online: lookups would announce this node, and get it refused, every two seconds
+    // a peer that refuses this node is online: looking it up would get this node refused every two seconds
     if (!this.#options.isRefusing(peer)) this.#schedule.onDisconnected(peer, Date.now())
-    // the firewall refused it while a better connection was open, and Hyperswarm bans what the firewall refuses
+    // the firewall refused it while a better connection was open, and Hyperswarm bans refused peers
     this.#swarm?.peers.get(peer)?.ban(false)
   }
 
   searchResult(): SearchResult {
     const found = this.#found.size
-    if (found > 0)
-      return { found, reason: `${announcedBy(found)} on the DHT but did not answer: ${this.#whyNoAnswer}` }
+    if (found > 0) return unanswered(found, 'the DHT', this.#whyNoAnswer)
     // a search may end before the first tick
     this.#updateReachability(Date.now())
     if (!this.#isReachable && this.#responses === 0) return { found, reason: this.#whyUnreachable }
     return { found, reason: 'no peer announces it on the DHT' }
   }
 
-  close(): Promise<void> {
-    this.#closing ??= this.#end()
-    return this.#closing
-  }
-
-  async #end(): Promise<void> {
+  async close(): Promise<void> {
+    this.#isClosed = true
     const swarm = await this.#opening?.catch(() => null)
     clearInterval(this.#timer)
     if (!swarm) return
@@ -151,7 +145,7 @@ export class SwarmNetwork implements Network {
       maxPeers: Math.min(maxPeers, MAX_CALLED),
       firewall: (publicKey) => {
         const peer = b4a.toString(publicKey, 'hex')
-        // a peer that is not allowed learns nothing, not even an address; a local or LAN connection makes this one redundant
+        // a peer that is not allowed learns nothing, not even an address; local or LAN connections are better
         return !isAllowed(peer) || isReached(peer, 'lan')
       },
       ...(relay !== null && { relayThrough: relay })
@@ -208,26 +202,20 @@ export class SwarmNetwork implements Network {
     }
   }
 
-  /** Whether the DHT has answered the latest requests. */
+  /** Reports when the DHT stops or starts to answer. */
   #updateReachability(now: number): void {
     if (this.#swarm === null) return
-    const { requests } = this.#swarm.dht.stats
-    if (requests.responses > this.#responses) {
-      this.#isReachable = true
-      this.#answeredAt = now
-      if (this.#isReported) this.#options.onStatus(reachability('dht', null))
-      this.#isReported = false
-    } else if (requests.total > this.#requests) {
-      this.#isReachable = false
-    } else if (this.#isReachable) {
-      // no request was sent
-      this.#answeredAt = now
-    }
-    this.#responses = requests.responses
-    this.#requests = requests.total
-    if (this.#isReported || now - this.#answeredAt < UNREACHABLE_MS) return
-    this.#isReported = true
-    this.#options.onStatus(reachability('dht', this.#whyUnreachable))
+    const { total, responses } = this.#swarm.dht.stats.requests
+    if (responses > this.#responses) this.#isReachable = true
+    else if (total > this.#requests) this.#isReachable = false
+    this.#responses = responses
+    this.#requests = total
+    // while no request is sent, the last answer still counts
+    if (this.#isReachable) this.#answeredAt = now
+    const isUnreachable = now - this.#answeredAt >= UNREACHABLE_MS
+    if (isUnreachable === this.#isReported) return
+    this.#isReported = isUnreachable
+    this.#options.onStatus(reachability('dht', isUnreachable ? this.#whyUnreachable : null))
   }
 
   get #whyUnreachable(): string {

@@ -21,13 +21,13 @@ const ANNOUNCE = 4
 const UNANNOUNCE = 5
 const HAS_PEER = 1
 
-/** A length that starts with this byte or a higher one takes more bytes. Honest lists have up to 20 entries. */
+/** A length that starts with this byte or more takes more bytes. Honest lists have up to 20 entries. */
 const LONG = 0xfd
 
 /**
- * From now on, `dht` drops messages that announce a long list. compact-encoding 3.5.2 allocates a million entries before it
- * checks whether there are any: 15 bytes from any host cost 8 ms, even if they answer no request. To be called right after
- * `dht` is made, which binds `onmessage` a tick later.
+ * From now on, `dht` drops messages that announce a long list. compact-encoding 3.5.2 allocates a million
+ * entries before it checks whether there are any: 15 bytes from any host cost 8 ms, even if they answer no
+ * request. To be called right after `dht` is made, which binds `onmessage` a tick later.
  */
 export function filterDht({ io }: HyperDHT): void {
   const onmessage = io.onmessage.bind(io)

@@ -3,27 +3,25 @@ import type SecretStream from '@hyperswarm/secret-stream'
 /** In a flood, the oldest are dropped; an honest handshake takes milliseconds. */
 const MAX_HANDSHAKES = 128
 
-/** A very busy machine takes some seconds. */
-const HANDSHAKE_TIMEOUT_MS = 10_000
-
 /**
- * A handshake has less than 300 bytes, and one chunk of what follows may arrive with its last part. Its first three bytes can
- * announce a message of 16 MiB, which secret-stream 6.9 would buffer.
+ * A handshake takes seconds on a very busy machine, and less than 300 bytes; one chunk of later data may
+ * follow. Its first three bytes can announce 16 MiB, which secret-stream 6.9 would buffer.
  */
+const HANDSHAKE_TIMEOUT_MS = 10_000
 const HANDSHAKE_BYTES = 128 * 1024
 
 /** Connections to peers that are not authenticated yet: a limited number, for a limited time. */
 export class Handshakes {
-  readonly #streams = new Set<SecretStream>()
+  readonly streams: Set<SecretStream> = new Set()
 
   /** Resolves to whether the handshake succeeded. Never rejects. */
   async await(stream: SecretStream): Promise<boolean> {
-    const [oldest] = this.#streams
-    if (oldest !== undefined && this.#streams.size >= MAX_HANDSHAKES) {
+    const [oldest] = this.streams
+    if (oldest !== undefined && this.streams.size >= MAX_HANDSHAKES) {
       oldest.destroy(new Error('too many handshakes at once'))
-      this.#streams.delete(oldest)
+      this.streams.delete(oldest)
     }
-    this.#streams.add(stream)
+    this.streams.add(stream)
     const fail = (): void => stream.destroy(new Error('the peer sent no handshake'))
     const raw = stream.rawStream
     let bytes = 0
@@ -36,11 +34,7 @@ export class Handshakes {
     const opened = await stream.opened
     clearTimeout(timer)
     raw?.off('data', count)
-    this.#streams.delete(stream)
+    this.streams.delete(stream)
     return opened
-  }
-
-  [Symbol.iterator](): Iterator<SecretStream> {
-    return this.#streams.values()
   }
 }

@@ -169,7 +169,7 @@ test('without a writer, a reader calls eight others on its machine, not all', as
     nodes.push(node)
   }
   const connections = (): number => nodes.reduce((sum, node) => sum + node.peers, 0) / 2
-  // the first nine are all connected, and each of the others calls eight; if all called all, there would be 91
+  // the first nine are all connected, each of the others calls eight; if all called all, there would be 91
   const expected = 36 + 8 * (count - 9)
   await until('all connections', () => connections() >= expected)
   assert.equal(connections(), expected)

@@ -7,22 +7,20 @@ const MAX_BYTES = 9000
 const COUNTS_AT = 4
 const HEADER_BYTES = 12
 
-/** A name of one byte, a type and a class; … */
+/** A name of one byte, a type and a class; for a record, also a TTL and a length. */
 const MIN_QUESTION_BYTES = 5
-
-/** … and for a record, a TTL and a length. */
 const MIN_RECORD_BYTES = 11
 
 /** In a name, a byte of this value or higher begins a pointer to another name. */
 const POINTER = 0xc0
 
-/** The limit on pointers times records, which is the cost of decoding: half a millisecond. An honest message takes a few hundred. */
+/** The limit on pointers times records: half a millisecond. Honest messages take a few hundred. */
 const MAX_STEPS = 65_536
 
 /**
- * From now on, the message listeners of `socket` get only datagrams that contain `label` and are cheap to decode. dns-packet
- * 5.6.1 takes 3 ms for 12 bytes that announce 262,140 records, and 600 ms for 64 KB of pointers to pointers: a few such
- * datagrams a second, from any host in the network, would keep a processor busy.
+ * From now on, the message listeners of `socket` get only datagrams that contain `label` and are cheap to
+ * decode. dns-packet 5.6.1 takes 3 ms for 12 bytes that announce 262,140 records, and 600 ms for 64 KB of
+ * pointers to pointers: a few of them a second, from any host, would keep a processor busy.
  */
 export function filterMdns(socket: Socket, label: string): void {
   const listeners = socket.listeners('message')

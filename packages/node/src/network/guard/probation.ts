@@ -1,17 +1,14 @@
 import type SecretStream from '@hyperswarm/secret-stream'
 import Protomux from 'protomux'
+import { HYPERCORE } from './serving.ts'
 
-/** Both peers name their cores at once; on a very busy machine that takes some seconds. */
+/** Peers name their cores at once: in some seconds on a very busy machine, and 1.6 MB for 16,384 cores. */
 const PROBATION_MS = 30_000
-
-/** Naming 16,384 cores takes 1.6 MB. */
 const PROBATION_BYTES = 2 * 1024 * 1024
 
-const HYPERCORE = 'hypercore/alpha'
-
 /**
- * Any peer can connect. One that shares a log shows it by opening one of the log's cores, which takes the core's key. A peer that
- * does not is disconnected after a while, and costs little until then.
+ * Any peer can connect. One that shares a log shows it by opening one of the log's cores, which takes the
+ * core's key. A peer that does not is disconnected after a while, and costs little until then.
  */
 export class Probation {
   readonly since: number = performance.now()
@@ -31,8 +28,7 @@ export class Probation {
       if (bytes > PROBATION_BYTES) fail()
       if (this.isOver) end()
     }
-    const timer = setTimeout(fail, PROBATION_MS)
-    timer.unref()
+    const timer = setTimeout(fail, PROBATION_MS).unref()
     const end = (): void => {
       clearTimeout(timer)
       raw?.off('data', count)
@@ -41,7 +37,7 @@ export class Probation {
     stream.once('close', end)
   }
 
-  /** Whether the peer has shown that it knows one of our cores. Stays true: idle cores are closed again. */
+  /** Whether the peer has shown that it knows a core of this node. Stays true: idle cores are closed. */
   get isOver(): boolean {
     this.#isOver ||= [...Protomux.from(this.#stream)].some(
       ({ protocol, opened }) => protocol === HYPERCORE && opened

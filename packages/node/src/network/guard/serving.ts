@@ -7,47 +7,44 @@ import type { Heads } from '../../integrity/heads.ts'
 import type { WalSync } from '../../store/wal-sync.ts'
 
 /**
- * One is read while the other is sent. Each is a block of up to 1 MiB, or of one line of up to 15 MiB, and all of them may
- * end up in one write. With 16, a writer used 640 MB for 64 readers; with two, 300 MB, and no reader waited longer.
+ * One is read while the other is sent. Each is a block of up to 1 MiB, or one line of up to 15 MiB, and all
+ * may be in one write. With 16, a writer used 640 MB for 64 readers; with two, 300 MB, and no reader waited
+ * longer.
  */
 const MAX_ANSWERS = 2
 
-/** The size of a batch of messages. Protomux's own limit is 8 MiB, which with 64 slow readers takes gigabytes. */
+/** Protomux's own limit on a batch of messages is 8 MiB, which takes gigabytes with 64 slow readers. */
 const MAX_BATCH_BYTES = 256 * 1024
 
 /** Hypercore 11 sends at most 512 requests before it waits for answers. */
 const MAX_REQUESTS = 4096
 
-/** The protocol of Hypercore's channels … */
-const HYPERCORE = 'hypercore/alpha'
+/** The protocol of Hypercore's channels. */
+export const HYPERCORE = 'hypercore/alpha'
 
-/** … and types of its messages: the length of the sender's core, a request, … */
+/** Types of its messages: the sender's length, a request, and stored blocks as a bitfield and as a range. */
 const SYNC = 0
 const REQUEST = 1
-
-/** … and announcements of stored blocks: a bitfield, a range. */
 const ANNOUNCEMENTS = [7, 8] as const
 
 /**
- * Hypercore 11.37 answers all requests at once while the stream is drained, and queues any number while it is not: a peer that
- * requests a block of 1 MiB 20,000 times, in 300 kB, and reads no answer costs gigabytes. With this multiplexer, a stream does
- * not count as drained while a few answers are in progress, and a peer that queues thousands of requests is disconnected.
+ * Hypercore 11.37 answers all requests at once while the stream is drained, and queues any number while it is
+ * not: a peer that requests a block of 1 MiB 20,000 times, in 300 kB, and reads no answer costs gigabytes.
+ * With this multiplexer, a stream does not count as drained while a few answers are in progress, and a peer
+ * that queues thousands of requests is disconnected. Blocks are announced only once they are synced.
  */
-class LimitedMux extends Protomux {
+export class LimitedMux extends Protomux {
   declare private isStreamDrained: boolean
-  readonly #wal: WalSync
-  readonly #heads: Heads
-  readonly #damage: Damage
+  readonly #options: ServingOptions
   /** Resolves when the last of the announcements that wait for the disk was sent; null if there are none. */
   #announcing: Promise<void> | null = null
   #answers = 0
   readonly #waiting = new Set<Channel>()
 
-  constructor(stream: SecretStream, { wal, heads, damage }: ServingOptions) {
+  /** To be made before `stream` is replicated: it becomes what `Protomux.from(stream)` returns. */
+  constructor(stream: SecretStream, options: ServingOptions) {
     super(stream)
-    this.#wal = wal
-    this.#heads = heads
-    this.#damage = damage
+    this.#options = options
   }
 
   /** Resolves once the announcements that wait for the disk now have been sent, or have failed. */
@@ -68,8 +65,9 @@ class LimitedMux extends Protomux {
     return this._batch !== null && (this._batchState?.end ?? 0) > MAX_BATCH_BYTES
   }
 
-  // Protomux 3.12 checks only the size of the batch so far. With a block of 15 MiB after one of 1 MiB, the batch is longer than
-  // the 16 MiB that a SecretStream takes in one write, which ends this connection, and the next one in the same way.
+  // Protomux 3.12 checks only the size of the batch so far. With a block of 15 MiB after one of 1 MiB, the
+  // batch is longer than the 16 MiB that a SecretStream takes in one write, which ends this connection, and
+  // the next one in the same way.
   protected override _pushBatch(localId: number, message: Uint8Array): void {
     const { _batch: batch, _batchState: state } = this
     if (batch !== null && state !== null && state.end + message.byteLength > MAX_BATCH_BYTES) {
@@ -97,8 +95,9 @@ class LimitedMux extends Protomux {
     if (message === undefined) return
     const send = message.send.bind(message)
     message.send = (announcement, channel) => {
-      if (this.#announcing === null && !this.#wal.isPending) return send(announcement, channel)
-      const announcing = Promise.all([this.#wal.sync(), this.#announcing]).then(() => {
+      const { wal } = this.#options
+      if (this.#announcing === null && !wal.isPending) return send(announcement, channel)
+      const announcing = Promise.all([wal.sync(), this.#announcing]).then(() => {
         send(announcement, channel)
         if (this.#announcing === announcing) this.#announcing = null
       })
@@ -112,7 +111,7 @@ class LimitedMux extends Protomux {
   #withHeads(onmessage: OnMessage | undefined): OnMessage {
     return async (message, channel) => {
       await onmessage?.(message, channel)
-      this.#heads.hear(channel.userData as Peer)
+      this.#options.heads.hear(channel.userData as Peer)
     }
   }
 
@@ -124,7 +123,7 @@ class LimitedMux extends Protomux {
         this.destroy(new Error(`the peer sent more than ${MAX_REQUESTS} requests at once`))
         return
       }
-      this.#damage.guard(peer)
+      this.#options.damage.guard(peer)
       // Hypercore then queues the request
       if (this.#answers >= MAX_ANSWERS) this.#waiting.add(channel)
       const answered = onmessage?.(message, channel)
@@ -156,14 +155,4 @@ export interface ServingOptions {
   readonly heads: Heads
   /** Watches for blocks that cannot be read. */
   readonly damage: Damage
-}
-
-/**
- * From now on, requests over `stream` are limited, stored blocks are announced once `wal` has synced them, and heads are compared.
- * To be called before `stream` is replicated. The returned function resolves when all stored blocks have been announced.
- */
-export function limitRequests(stream: SecretStream, options: ServingOptions): () => Promise<void> {
-  // registers itself as the stream's multiplexer, which Protomux.from then returns
-  const mux = new LimitedMux(stream, options)
-  return () => mux.announced()
 }
