@@ -21,7 +21,7 @@ declare module 'hyperdht' {
     readonly ephemeral?: boolean
     readonly firewalled?: boolean
     readonly keyPair?: KeyPair
-    /** The longest delay of an answer to a ping that a node may ask for, in ms. Default 10,000, also for 0. */
+    /** The longest delay of a ping that another node may ask for, in ms. Default 10,000, also for 0. */
     readonly maxPingDelay?: number
   }
 

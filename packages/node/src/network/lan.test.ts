@@ -9,7 +9,7 @@ const ALONE = new URL('../testing/lan-alone.js', import.meta.url)
 
 for (const [scenario, fact] of [
   ['many', 'two nodes with thirty logs each find each other by their only shared log'],
-  ['looks', 'the first search for a log takes its time, even if another log was searched for before'],
+  ['searches', 'the first search for a log takes its time, even if another log was searched for before'],
   ['taken', 'a port that another process uses is reported once, and its recovery once'],
   ['nowhere', 'local, LAN and DHT discovery report separately that they do not work'],
   ['v6', 'a network without IPv4 is reported as such, and used once it has an address']
