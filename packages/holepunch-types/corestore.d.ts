@@ -7,17 +7,12 @@ declare module 'corestore' {
   import type RocksDB from 'rocksdb-native'
 
   interface CorestoreOptions {
-    readonly primaryKey?: Uint8Array
-    /** Must be true where `primaryKey` is given. */
-    readonly unsafe?: boolean
-    readonly readOnly?: boolean
     readonly writable?: boolean
-    readonly active?: boolean
-    /** Opens a store that was copied from elsewhere, and takes no lock. */
+    /** Opens a store that was copied from elsewhere, without a lock. */
     readonly allowBackup?: boolean
   }
 
-  /** What is appended through sessions with one atom becomes durable at its flush, together. */
+  /** Appends through all sessions of one atom become durable together, at its flush. */
   interface Atom {
     flush(): Promise<void>
   }
@@ -25,10 +20,10 @@ declare module 'corestore' {
   interface CorestoreStorage {
     readonly path: string
     readonly rocks: RocksDB
-    /** Called when the database could not be opened: deletes its write-ahead logs where that is what recovery needs. */
+    /** Called if the database cannot be opened: deletes its write-ahead logs after one kind of error. */
     _maybeRecoverLater: (error: Error) => void
     createAtom(): Atom
-    /** Of each core, whether it is open or not; null where there is none. `head` is null where nothing was appended. */
+    /** Works for cores that are not open, too; null for a missing core. `head` is null for an empty one. */
     getInfos(
       discoveryKeys: readonly Uint8Array[],
       options: { readonly auth: false; readonly hints: false }
@@ -42,14 +37,12 @@ declare module 'corestore' {
     readonly key?: Uint8Array | string
     readonly keyPair?: KeyPair
     readonly discoveryKey?: Uint8Array
-    readonly active?: boolean
     readonly writable?: boolean
     readonly exclusive?: boolean
-    readonly encryptionKey?: Uint8Array
     readonly timeout?: number
   }
 
-  /** The plain side of a replication made from a boolean, for piping. */
+  /** The result of a replication made from a boolean: a stream to be piped. */
   interface ProtocolStream {
     readonly noiseStream: SecretStream
     pipe<Destination>(destination: Destination): Destination
@@ -57,11 +50,10 @@ declare module 'corestore' {
   }
 
   class Corestore extends EventEmitter {
-    /** Takes the directory's lock as it is constructed: throws at once where another process owns it. */
+    /** Takes the directory's lock. Throws at once if another process has it. */
     constructor(storage: string | CorestoreStorage, options?: CorestoreOptions)
 
     readonly storage: CorestoreStorage
-    readonly primaryKey: Uint8Array | null
     readonly opened: boolean
     readonly closing: Promise<void> | null
     readonly closed: boolean
@@ -72,7 +64,7 @@ declare module 'corestore' {
     get(options: CoreOptions): Hypercore
     createKeyPair(name: string): Promise<KeyPair>
     findingPeers(): () => void
-    /** Calls `listener` with each core that is opened from now on, before it is. */
+    /** From now on, calls `listener` with each core before it is opened. */
     watch(listener: (core: SharedCore) => void): void
     replicate(stream: SecretStream): SecretStream
     replicate(isInitiator: boolean): ProtocolStream

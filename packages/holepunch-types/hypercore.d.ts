@@ -5,7 +5,7 @@ declare module 'hypercore' {
   import type RocksDB from 'rocksdb-native'
 
   interface HypercoreEvents {
-    /** A wake-up: one event may stand for many blocks, or for history. */
+    /** One event may stand for many blocks, or for history. */
     append: []
     /** A block came from a peer. */
     download: [index: number, byteLength: number, from: Peer]
@@ -13,7 +13,6 @@ declare module 'hypercore' {
     'peer-add': [peer: Peer]
     'peer-remove': [peer: Peer]
     conflict: [length: number, fork: number]
-    'verification-error': [error: Error]
     close: []
   }
 
@@ -27,30 +26,30 @@ declare module 'hypercore' {
     readonly remoteLength: number
     readonly remoteContiguousLength: number
     readonly remoteFork: number
-    /** Whether it has said how long the core is that it holds. */
+    /** Whether it has announced the length of its core. */
     readonly remoteSynced: boolean
     readonly stream: SecretStream
     readonly core: SharedCore
     /** Whether its channel is closed. */
     readonly removed: boolean
-    /** Asks it; it answers with data of the same `id`. */
+    /** Sends a request, which it answers with data of the same `id`. */
     readonly wireRequest: { send(request: PeerRequest): unknown }
-    /** Answers that it does not have what was asked for. */
+    /** Sends the answer that this side does not have the requested data. */
     readonly wireNoData: { send(answer: { readonly request: number; readonly reason: number }): unknown }
-    /** Requests that wait, those included that were cancelled meanwhile. */
+    /** Waiting requests, including cancelled ones. */
     readonly receiverQueue: {
       readonly length: number
       readonly queue: { readonly length: number }
       readonly priority: { readonly length: number }
     }
-    /** Answers a request now. */
+    /** Answers a request at once. */
     _handleRequest: (request: PeerRequest) => Promise<void>
-    /** Forgets a request of the other end. */
+    /** Cancels a request of the peer. */
     oncancel(message: { readonly request: number }): void
   }
 
   interface PeerRequest {
-    /** 0: for a comparison of histories. */
+    /** 0 for a comparison of histories. */
     readonly id: number
     readonly fork: number
     readonly block: { readonly index: number } | null
@@ -65,11 +64,11 @@ declare module 'hypercore' {
     readonly hash: Uint8Array
   }
 
-  /** What a peer has that was signed, and does not fit to what is here. */
+  /** Signed data of a peer that contradicts local data. */
   interface ConflictProof {
     readonly fork: number
     readonly upgrade: {
-      /** Up to where the nodes reach; the additional ones reach up to what is signed. */
+      /** Where the nodes end; the additional nodes end at the signed length. */
       readonly length: number
       readonly nodes: readonly TreeNode[]
       readonly additionalNodes: readonly TreeNode[]
@@ -80,7 +79,6 @@ declare module 'hypercore' {
   interface SessionOptions {
     readonly atom?: Atom
     readonly writable?: boolean
-    readonly active?: boolean
     readonly timeout?: number
   }
 
@@ -99,9 +97,9 @@ declare module 'hypercore' {
       readonly gte: string
       readonly lt: string
     }): AsyncIterable<{ readonly key: string; readonly value: Uint8Array }>
-    /** Compares what is stored with its hashes; with `dryRun` nothing is changed. */
+    /** Compares stored blocks with their hashes; with `dryRun`, nothing is changed. */
     audit(options: { readonly dryRun: true }): Promise<Audit | null>
-    /** Null until ready, where the core was asked for by its discovery key. */
+    /** Null until ready, if the core was opened by its discovery key. */
     readonly key: Uint8Array | null
     readonly replicator: Replicator
     /** Null until ready; so is `storage`. */
@@ -112,7 +110,7 @@ declare module 'hypercore' {
       readonly roots: readonly TreeNode[]
       readonly signature: Uint8Array | null
     }
-    /** Which blocks are here. */
+    /** Which blocks are stored. */
     readonly bitfield: { get(index: number): boolean }
     _setBitfieldRanges(start: number, end: number, isSet: boolean): void
     updateContiguousLength(change: {
@@ -120,15 +118,15 @@ declare module 'hypercore' {
       readonly length: number
       readonly drop: boolean
     }): void
-    /** Its session of the database. */
+    /** The core's session of the database. */
     readonly storage: { readonly db: RocksDB }
     ready(): Promise<void>
     readonly closing: Promise<void> | null
-    /** Stores how far the core is complete, here and at its peers, where that has changed. */
+    /** Stores the contiguous lengths of this core and its peers, if they have changed. */
     flushHints(): Promise<void>
-    /** Verifies what a peer sent, and stores it. */
+    /** Verifies data from a peer and stores it. */
     verify(proof: unknown, from: unknown): Promise<boolean>
-    /** Takes over a verified history of another fork, and truncates to what it has in common with the one that is here. */
+    /** Adopts a verified history of another fork, and truncates this core to what both have in common. */
     reorg(batch: {
       readonly ancestors: number
       readonly fork: number
@@ -136,20 +134,20 @@ declare module 'hypercore' {
       readonly roots: readonly TreeNode[]
       readonly signature: Uint8Array | null
     }): Promise<boolean>
-    /** Closes everything once two signatures of one length were found and verified. */
+    /** Closes all sessions once two verified signatures of one length contradict each other. */
     _onconflict(proof: ConflictProof): Promise<void>
   }
 
   interface Replicator {
-    /** Whether histories of other forks are asked for. */
+    /** Whether histories of other forks are requested. */
     allowFork: boolean
-    /** Whether a longer history is asked for as soon as a peer has one. */
+    /** Whether a longer history is requested as soon as a peer has one. */
     eagerUpgrade: boolean
-    /** Gives blocks that are here now to whoever waits for them. */
+    /** Resolves requests for blocks that are stored by now. */
     _resolveBlocksLocally: () => Promise<void>
-    /** Asks the peers for a block, until it comes or the session closes whose requests these are. */
+    /** Requests a block from peers, until it arrives or the session of `requests` closes. */
     addBlock(requests: unknown[], index: number, isForced: boolean): { readonly promise: Promise<Uint8Array> }
-    /** Tells the peers that blocks are here, or not any more. */
+    /** Announces to peers that blocks are stored, or no longer stored. */
     onhave(start: number, length: number, isDropped: boolean): void
   }
 
@@ -159,12 +157,12 @@ declare module 'hypercore' {
     readonly corrupt: boolean
   }
 
-  /** `Value` is what the session's valueEncoding makes of a block: bytes without one, anything for 'json'. */
+  /** `Value` is a block, decoded by the session's valueEncoding: bytes without one, anything for 'json'. */
   class Hypercore<Value = Uint8Array> extends EventEmitter<HypercoreEvents> {
-    /** The key of a core whose manifest this is. */
+    /** The key of the core with this manifest. */
     static key(manifest: Manifest): Uint8Array
     static discoveryKey(key: Uint8Array): Uint8Array
-    /** The storage that a Corestore makes by itself, with options that it does not hand on. */
+    /** The storage that a Corestore makes itself, with options that it does not pass on. */
     static defaultStorage(directory: string, options: { readonly writeBufferSize: number }): CorestoreStorage
 
     readonly key: Uint8Array | null
@@ -174,7 +172,7 @@ declare module 'hypercore' {
     readonly fork: number
     readonly writable: boolean
     readonly contiguousLength: number
-    /** The most that a peer has told us it holds without a gap. */
+    /** The longest contiguous length that a peer has announced. */
     readonly remoteContiguousLength: number
     readonly peers: readonly Peer[]
     readonly opened: boolean
@@ -184,7 +182,7 @@ declare module 'hypercore' {
     ready(): Promise<void>
     close(): Promise<void>
 
-    /** Null only where `wait` is false and the block is not here. `raw` skips valueEncoding and decryption. */
+    /** Null only if `wait` is false and the block is not stored. `raw` skips valueEncoding and decryption. */
     get(index: number, options?: GetOptions & { readonly wait?: true }): Promise<Value>
     get(
       index: number,
@@ -199,24 +197,24 @@ declare module 'hypercore' {
     append(
       blocks: Value | readonly Value[]
     ): Promise<{ readonly length: number; readonly byteLength: number }>
-    /** Throws away what lies behind `length`, and begins another fork. */
+    /** Drops all blocks from `length` on, and begins another fork. */
     truncate(length: number): Promise<void>
     clear(start: number, end?: number): Promise<unknown>
     download(range: { readonly start?: number; readonly end?: number; readonly linear?: boolean }): Download
 
-    /** Whether the length grew. Waits for a peer while `findingPeers` is pending, or where `wait` is true. */
+    /** Whether the length grew. Waits for a peer if `findingPeers` is pending or `wait` is true. */
     update(options?: { readonly wait?: boolean; readonly force?: boolean }): Promise<boolean>
     findingPeers(): () => void
 
-    /** valueEncoding is not inherited. */
+    /** A session does not inherit valueEncoding. */
     session(options: SessionOptions & { readonly valueEncoding: 'json' }): Hypercore<unknown>
     session(options?: SessionOptions): Hypercore
     snapshot(options: SessionOptions & { readonly valueEncoding: 'json' }): Hypercore<unknown>
     snapshot(options?: SessionOptions): Hypercore
 
-    /** What this session has asked peers for. */
+    /** The pending requests of this session. */
     readonly activeRequests: unknown[]
-    /** What all sessions share; its public part is undocumented. */
+    /** Shared by all sessions; undocumented upstream. */
     readonly core: SharedCore
 
     getUserData(key: string): Promise<Uint8Array | null>

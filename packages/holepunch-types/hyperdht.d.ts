@@ -12,49 +12,39 @@ declare module 'hyperdht' {
     readonly port: number
   }
 
-  interface HyperDHTEvents {
-    'network-change': [interfaces: unknown]
-    'network-update': []
-    persistent: []
-  }
-
   interface HyperDHTOptions {
-    /** The public nodes where it is left out. A string is `host:port`. */
+    /** Default: the public nodes. A string is `host:port`. */
     readonly bootstrap?: readonly (string | Address)[]
-    /** What to bind to. A node bound to 0.0.0.0 cannot be reached over loopback on some hosts. */
+    /** The address to bind. On some hosts, a node at 0.0.0.0 cannot be reached over loopback. */
     readonly host?: string
     readonly port?: number
     readonly ephemeral?: boolean
     readonly firewalled?: boolean
     readonly keyPair?: KeyPair
-    /** How much later another node may have its ping answered, in ms. Default 10,000, also where it is 0. */
+    /** The longest delay of a ping that another node may ask for, in ms. Default 10,000, also for 0. */
     readonly maxPingDelay?: number
   }
 
-  /** Who announces a target, as those nodes answer that know of any. */
+  /** The peers that announce a target, from each node that knows some. */
   interface Lookup extends AsyncIterable<{ readonly peers: readonly { readonly publicKey: Uint8Array }[] }> {
-    /** What the closest nodes answered, whether they know of any or not. */
+    /** The answers of the closest nodes, including those that know no peer. */
     readonly closestReplies: readonly unknown[]
   }
 
-  class HyperDHT extends EventEmitter<HyperDHTEvents> {
+  class HyperDHT extends EventEmitter {
     constructor(options?: HyperDHTOptions)
     static keyPair(seed?: Uint8Array): KeyPair
 
-    readonly defaultKeyPair: KeyPair
     readonly bootstrapped: boolean
-    readonly online: boolean
     readonly firewalled: boolean
-    /** Behind a NAT that gives each peer another port: two such peers need a relay. */
+    /** Whether it is behind a NAT that uses another port for each peer: two such peers need a relay. */
     readonly randomized: boolean
     readonly destroyed: boolean
 
-    /** Takes 12 s without a network. */
-    fullyBootstrapped(): Promise<void>
-    /** Of dht-rpc. Its sockets hand everything to `onmessage` as it is a tick after the node is made. */
+    /** Of dht-rpc. Its sockets call the `onmessage` that is set a tick after the node is made. */
     readonly io: { onmessage(socket: unknown, message: Uint8Array, from: Address): void }
     readonly stats: { readonly requests: { readonly total: number; readonly responses: number } }
-    /** The address that others see; null until known. Port 0 where each of them sees another. */
+    /** The address that other nodes see; null until known. The port is 0 if they see different ones. */
     readonly host: string | null
     readonly port: number
 
@@ -66,7 +56,7 @@ declare module 'hyperdht' {
     destroy(options?: { readonly force?: boolean }): Promise<void>
   }
 
-  export type { Address, HyperDHTEvents, HyperDHTOptions, KeyPair, Lookup }
+  export type { Address, HyperDHTOptions, KeyPair, Lookup }
   export default HyperDHT
 }
 

@@ -13,27 +13,27 @@ declare module 'hyperswarm' {
     readonly publicKey: Uint8Array
     /** Whether this side opened the connection. */
     readonly client: boolean
-    /** Empty on the side that was called. */
+    /** Empty on the called side. */
     readonly topics: readonly Uint8Array[]
-    /** True: is called no more, and refused when it calls. What `firewall` refuses is banned until this lifts it. */
+    /** A banned peer is not called, and refused if it calls. A peer that `firewall` refuses gets banned. */
     ban(banned: boolean): void
   }
 
   interface HyperswarmOptions {
     readonly keyPair?: KeyPair
-    /** Destroyed with the swarm all the same. */
+    /** Destroyed with the swarm, although the caller made it. */
     readonly dht?: HyperDHT
     readonly bootstrap?: readonly (string | Address)[]
     /** True refuses the peer. */
     readonly firewall?: (remotePublicKey: Uint8Array) => boolean
     readonly maxPeers?: number
-    /** Public key of a relay; used where a direct connection cannot be had. */
+    /** The public key of a relay for peers that cannot be connected directly. */
     readonly relayThrough?: Uint8Array | ((force: boolean) => Uint8Array | null)
   }
 
   interface Discovery {
     readonly topic: Uint8Array
-    /** Whether the first announce and lookup went through. */
+    /** Whether the first announcement and lookup succeeded. */
     flushed(): Promise<boolean>
     refresh(options?: { readonly server?: boolean; readonly client?: boolean }): Promise<boolean>
     destroy(): Promise<void>
@@ -50,17 +50,13 @@ declare module 'hyperswarm' {
     readonly keyPair: KeyPair
     readonly dht: HyperDHT
     readonly server: Server
-    /** All that were found or have called, by public key in hex. */
+    /** All peers that were found or have called, by public key in hex. */
     readonly peers: ReadonlyMap<string, PeerInfo>
     readonly connections: ReadonlySet<SecretStream>
-    /** Connections under way. */
-    readonly connecting: number
     readonly destroyed: boolean
 
     join(topic: Uint8Array, options?: { readonly server?: boolean; readonly client?: boolean }): Discovery
-    leave(topic: Uint8Array): Promise<void>
     topics(): Iterable<Discovery>
-    listen(): Promise<void>
     flush(): Promise<boolean>
     /** Takes 6 to 9 s without a network, unless `force`. */
     destroy(options?: { readonly force?: boolean }): Promise<void>

@@ -1,5 +1,5 @@
-// What many-cores calls of packages that ship no types: used members only, with what we rely on.
-// Private, so that no published .d.ts may lean on it. upstream.test.ts checks each member against the real thing.
+// Types for packages that have none: only the members that many-cores uses, with the behaviour it relies on.
+// Private: no published .d.ts may depend on it. upstream.test.ts checks that each member exists.
 
 /// <reference path="./corestore.d.ts" />
 /// <reference path="./graceful-goodbye.d.ts" />

@@ -3,13 +3,13 @@ declare module 'protomux' {
 
   interface Channel {
     readonly protocol: string
-    /** What the channel's maker put there. */
+    /** Set by the code that made the channel. */
     readonly userData: unknown
-    /** After both sides have opened it, and its `onopen` has found nothing wrong. */
+    /** Whether both sides have opened it, and its `onopen` has not failed. */
     readonly opened: boolean
-    /** Called when the stream takes more again. */
+    /** Called when the stream has drained. */
     readonly ondrain: (channel: Channel) => unknown
-    /** By their types' numbers. */
+    /** By type. */
     readonly messages: readonly SentMessage[]
     open(handshake?: unknown): void
   }
@@ -18,7 +18,7 @@ declare module 'protomux' {
     readonly onmessage?: (message: unknown, channel: Channel) => unknown
   }
 
-  /** A type of messages of a channel; it has more than one where several share it. */
+  /** A type of messages of a channel, or of several channels that share it. */
   interface SentMessage {
     send: (message: unknown, channel?: Channel) => boolean
   }
@@ -26,11 +26,11 @@ declare module 'protomux' {
   interface ChannelOptions {
     readonly protocol: string
     readonly id?: Uint8Array | null
-    /** By their types' numbers. */
+    /** By type. */
     readonly messages?: readonly Message[]
   }
 
-  /** Where the bytes of a write go. */
+  /** The encoded bytes of a batch. */
   interface BatchState {
     readonly buffer: Uint8Array | null
     readonly start: number
@@ -39,23 +39,23 @@ declare module 'protomux' {
 
   class Protomux {
     constructor(stream: SecretStream)
-    /** The one that speaks on this stream already, or a new one. */
+    /** The stream's multiplexer, or a new one. */
     static from(stream: SecretStream): Protomux
 
     readonly stream: SecretStream
-    /** What is gathered while it is corked, and its length; null while it is not. */
+    /** The messages of the current batch, and their length; null unless corked. */
     protected _batch: readonly unknown[] | null
     protected _batchState: BatchState | null
-    /** Adds a message to what is gathered. */
+    /** Adds a message to the batch. */
     protected _pushBatch(localId: number, message: Uint8Array): void
-    /** Writes what was gathered. */
+    /** Writes the batch. */
     protected _sendBatch(batch: readonly unknown[], state: BatchState): void
-    /** Whether the stream takes more; Hypercore answers requests while it does. */
+    /** Whether the stream has drained; Hypercore answers requests while it has. */
     get drained(): boolean
     set drained(value: boolean)
-    /** Null where the stream is destroyed, or this side has opened such a channel. */
+    /** Null if the stream is destroyed, or this side has such a channel already. */
     createChannel(options: ChannelOptions): Channel | null
-    /** Called when the other side opens such a channel; without an `id`, for all that nobody pairs with by theirs. */
+    /** Calls `notify` when the peer opens such a channel; without `id`, for all ids that have no listener. */
     pair(options: ChannelOptions, notify: (id: Uint8Array | null) => unknown): void
     destroy(error?: Error): void
     [Symbol.iterator](): Iterator<Channel>

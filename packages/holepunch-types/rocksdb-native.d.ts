@@ -12,7 +12,7 @@ declare module 'rocksdb-native' {
 
   interface WriteBatch {
     tryPut(key: Uint8Array, value: Uint8Array): void
-    /** Resolves when the operating system has it; there is no fsync. */
+    /** Resolves when the operating system has the data; there is no fsync. */
     flush: () => Promise<void>
     destroy(): void
   }
@@ -22,9 +22,9 @@ declare module 'rocksdb-native' {
     readonly autoDestroy?: boolean
   }
 
-  /** What all sessions of a database share. */
+  /** Shared by all sessions of a database. */
   interface State {
-    /** Batches are taken from a pool: one that was used before may come again. */
+    /** Batches are pooled: it may return one that was used before. */
     createWriteBatch: (db: RocksDB, options?: WriteOptions) => WriteBatch
   }
 
@@ -33,14 +33,14 @@ declare module 'rocksdb-native' {
     constructor(path: string)
 
     readonly _state: State
-    /** What was asked of it since it was opened. */
+    /** Operations since the database was opened. */
     readonly stats: { readonly gets: number }
 
     ready(): Promise<void>
     close(options?: { readonly force?: boolean }): Promise<void>
     columnFamily(family: ColumnFamily): RocksDB
     write(options?: WriteOptions): WriteBatch
-    /** The write-ahead log that takes what is written next, as `number` in its file's name. */
+    /** The write-ahead log of the next write; `number` is in its file's name. */
     currentWalFile(): Promise<{ readonly number: number }>
   }
 

@@ -30,20 +30,20 @@ declare module '@hyperswarm/secret-stream' {
 
     readonly isInitiator: boolean
     readonly rawStream: RawStream | null
-    /** True after the handshake, false where the stream ended before it; never rejects. */
+    /** True after the handshake, false if the stream ended before it. Never rejects. */
     readonly opened: Promise<boolean>
     readonly publicKey: Uint8Array
-    /** Null until `opened`: not typed so, since nobody but the one who makes a stream meets it unopened. */
+    /** Null until `opened`: not typed so, because only code that makes a stream has it before. */
     readonly remotePublicKey: Uint8Array
     /** 0: none. */
     readonly keepAlive: number
     readonly destroying: boolean
     readonly destroyed: boolean
 
-    /** Ends the stream after so long without a byte; keep-alives are bytes. */
+    /** Destroys the stream after this time without a byte; keep-alives are bytes. */
     setTimeout(milliseconds: number): void
     setKeepAlive(milliseconds: number): void
-    /** False where `drain` should be waited for. */
+    /** False if the caller should wait for `drain`. */
     write(chunk: Uint8Array): boolean
     end(): void
     destroy(error?: Error): void

@@ -10,11 +10,11 @@ import { History } from './integrity/history.ts'
 import { dropInternals, setInternals } from './internals.ts'
 import { parseAddress } from './network/address.ts'
 import { PEER_KEY_NAME, type PeerKeyPair } from './network/identity.ts'
-import { createLan } from './network/lan.ts'
-import { checkRootLength, createLocalNetwork, rendezvousRoot } from './network/local.ts'
+import { LanNetwork } from './network/lan.ts'
+import { checkRootLength, LocalNetwork, rendezvousRoot } from './network/local.ts'
 import type { Network, NetworkOptions } from './network/network.ts'
 import { createPeers } from './network/peers.ts'
-import { createSwarm } from './network/swarm.ts'
+import { SwarmNetwork } from './network/swarm.ts'
 import type { OnStatus } from './status.ts'
 import { CleanEnd } from './store/clean-end.ts'
 import { StorageFaults } from './store/storage-faults.ts'
@@ -138,8 +138,8 @@ function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: P
     maxPeers,
     serving: { wal, heads, damage },
     onStatus: report,
-    onlost: (peer) => {
-      for (const network of networks) network.lose(peer)
+    ondisconnected: (peer) => {
+      for (const network of networks) network.onDisconnected(peer)
     }
   })
   const networks = createNetworks({ ...peers, keyPair, onStatus: report }, settled)
@@ -196,8 +196,8 @@ function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: P
       return joining
     },
     looked: async ({ discoveryKey }, milliseconds, stop) => {
-      const isLooking = (network: Network): boolean => network.isLooking(discoveryKey as Uint8Array)
-      await comesTrue(() => !networks.some(isLooking), milliseconds, stop)
+      const isSearching = (network: Network): boolean => network.isSearching(discoveryKey as Uint8Array)
+      await comesTrue(() => !networks.some(isSearching), milliseconds, stop)
     },
     end,
     heads,
@@ -229,16 +229,16 @@ function createNetworks(
   options: NetworkOptions,
   { bootstrap, local, lan, rendezvous = rendezvousRoot(), relayKey: relay, maxPeers }: Settled
 ): readonly Network[] {
-  const here = createLocalNetwork({ ...options, root: rendezvous })
+  const here = new LocalNetwork({ ...options, root: rendezvous })
   if (local) return [here]
-  const world = createSwarm({ ...options, bootstrap, maxPeers, relay })
-  return lan ? [here, createLan(options), world] : [here, world]
+  const world = new SwarmNetwork({ ...options, bootstrap, maxPeers, relay })
+  return lan ? [here, new LanNetwork(options), world] : [here, world]
 }
 
-/** Peers that were found and did not answer say more than networks where nobody was. */
+/** Networks that found peers explain more than those that found none. */
 function whyAlone(networks: readonly Network[], local: boolean): string {
-  const searches = networks.map((network) => network.search())
-  const found = searches.filter((search) => search.found > 0)
-  const reasons = (found.length > 0 ? found : searches).map((search) => search.reason)
-  return `${reasons.join(', and ')}${local ? ', and with local nobody else is asked' : ''}`
+  const results = networks.map((network) => network.searchResult())
+  const found = results.filter((result) => result.found > 0)
+  const reasons = (found.length > 0 ? found : results).map(({ reason }) => reason)
+  return `${reasons.join('; ')}${local ? ' (--local: nothing else was searched)' : ''}`
 }

@@ -50,7 +50,10 @@ test('a reader that the writer does not allow gets 3 and the reason; the writer 
   const stranger = await sandbox.reader(key, { storage: 'stranger', args: ['--timeout', '2'] })
   await stranger.ends(3)
   const id = await idOf(sandbox, 'reader', 'stranger')
-  assert.match(stranger.stderr.text, new RegExp(`a peer refuses this one, because it does not allow ${id}`))
+  assert.match(
+    stranger.stderr.text,
+    new RegExp(`refused by a peer: this reader's id is not on its --allow list: ${id}`)
+  )
   assert.equal(stranger.stdout.text, '')
   await writer.stderr.says(`peer ${id} is refused, by local`)
   // nothing of the log has come to its store: offline, it knows no line
@@ -106,7 +109,7 @@ test('in a network, too, only those who are allowed are let in', { skip: whyNoNa
     })
   )
   await stranger.ends(3)
-  assert.match(stranger.stderr.text, /a peer refuses this one, because it does not allow/)
+  assert.match(stranger.stderr.text, /refused by a peer: this reader's id is not on its --allow list/)
   // the reader itself allows somebody else than the writer
   assert.equal(reader.stdout.text, '')
   await reader.kill()

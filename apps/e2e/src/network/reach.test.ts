@@ -84,7 +84,7 @@ test('with --no-lan the network is not asked: 3, and without a word of multicast
   )
   await reader.ends(3)
   assert.match(reader.stderr.text, /Could not connect to the writer peer: .*the DHT does not answer/)
-  assert.doesNotMatch(reader.stderr.text, /network announces|multicast/)
+  assert.doesNotMatch(reader.stderr.text, /local network|multicast/)
 })
 
 test('without any network, both end within two seconds of SIGTERM, and nothing is lost', {

@@ -1,13 +1,13 @@
 import { createSocket, type Socket } from 'node:dgram'
-import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
+import { networkInterfaces } from 'node:os'
 import type { Answer, Packet } from 'dns-packet'
 import type multicast from 'multicast-dns'
 import type { MulticastDNS } from 'multicast-dns'
 import { ignore } from '../errors.ts'
 import { within } from '../waiting.ts'
-import { siftMessages } from './guard/sift.ts'
+import { filterMdns } from './guard/mdns-filter.ts'
 
-/** What a process offers in its network: a log, under a name that does not betray its key, at a port. */
+/** A log that a process serves at a port, under a name that does not reveal its key. */
 export interface Service {
   /** Lower-case hex. */
   readonly log: string
@@ -16,67 +16,65 @@ export interface Service {
   readonly port: number
 }
 
-/** A service of somebody else. */
+/** The service of another process. */
 export interface FoundService extends Service {
   readonly host: string
 }
 
 export interface BeaconEvents {
   readonly onfound: (service: FoundService) => void
-  /** Why multicast cannot be used, or not everywhere; null once it can. Said once, until it changes. */
+  /** Why multicast does not work, or not on each interface; null once it does. Reported when it changes. */
   readonly onfault: (reason: string | null) => void
 }
 
 const LABEL = '_many-cores'
 const TYPE = `${LABEL}._tcp.local`
 
-/** Others may keep a record for so long. */
+/** How long other hosts may cache a record. */
 const TTL_S = 120
 
-/** Asked in these seconds after the first time, since packets get lost, … */
+/** Packets get lost, so queries repeat after these seconds, then rarely: a new peer announces itself. */
 const EAGER_SECONDS: ReadonlySet<number> = new Set([1, 2, 4, 8, 16])
+const IDLE_SECONDS = 30
 
-/** … and then so often: whoever comes announces itself. */
-const PATIENT_SECONDS = 30
-
-/** A service takes some 350 bytes: so many fit into one packet, and no message is dropped as too long. */
+/** A service takes some 350 bytes. This many fit into one packet, and no message is dropped as too long. */
 const SERVICES_PER_MESSAGE = 3
 
-/** Everybody in the network hears an answer: however many ask, there is one in so long … */
-const ANSWER_EVERY_MS = 100
+/** An answer reaches all hosts: one is enough for all queries of an interval, longer for many messages. */
+const ANSWER_INTERVAL_MS = 100
+const MESSAGE_INTERVAL_MS = 10
 
-/** … and so long for each message, where one answer takes many. */
-const MESSAGE_EVERY_MS = 10
-
-/** Where sending takes longer, nobody is told that we go. */
+/** If sending takes longer than this, a beacon closes without a goodbye. */
 const GOODBYE_MS = 200
 
 /** Of multicast DNS. */
 const GROUP = '224.0.0.251'
 const PORT = 5353
 
-/** One interface with an address. */
-interface Place {
+/** An address of this machine, and what listens and sends there. */
+interface Endpoint {
   readonly udp: Socket
   readonly socket: MulticastDNS
-  /** What does not work, by system call. */
+  /** By failed system call. */
   readonly faults: Map<string, string>
 }
 
 /**
- * DNS service discovery over multicast DNS (RFC 6763, 6762): says what this process offers, and hears what others do. A
- * socket for each interface with an IPv4 address: where there is no route, the system itself would choose none.
+ * DNS service discovery over multicast DNS (RFC 6763, 6762): announces the services of this process and finds
+ * others. There is a socket for each IPv4 address: the system itself would need a route to a gateway to
+ * choose one.
  */
 export class Beacon {
   readonly #events: BeaconEvents
   readonly #services = new Map<string, Service>()
   /** By address. */
-  readonly #places = new Map<string, Place>()
-  /** Why there are none. */
-  #whyNowhere: string | null = null
-  #timer: NodeJS.Timeout | null = null
+  readonly #endpoints = new Map<string, Endpoint>()
+  #whyNoEndpoint: string | null = null
+  #timer: NodeJS.Timeout | undefined
+  /** Since the last `query`. */
   #seconds = 0
-  #resting: NodeJS.Timeout | null = null
+  /** Runs while answers are held back. */
+  #resting: NodeJS.Timeout | undefined
   #isAsked = false
   #isClosed = false
 
@@ -84,135 +82,134 @@ export class Beacon {
     this.#events = events
   }
 
-  /** Offers `service` from now on, and asks who else does. */
+  /** Announces `service` from now on, and queries for others. */
   async offer(service: Service): Promise<void> {
     this.#services.set(service.log, service)
-    await this.#openSockets()
+    await this.#updateEndpoints()
     if (this.#isClosed) return
     this.#announce(TTL_S, [service])
-    this.look()
+    this.query()
     this.#timer ??= setInterval(() => this.#tick(), 1000).unref()
   }
 
-  /** Asks now, and again soon. */
-  look(): void {
+  /** Queries now, and repeats it soon. */
+  query(): void {
     this.#seconds = 0
-    this.#ask()
+    this.#sendQuery()
   }
 
-  /** Why multicast cannot be used, or not everywhere. */
+  /** Why multicast does not work, or not on each interface. */
   get fault(): string | null {
-    const [fault] = [...this.#places.values()].flatMap(({ faults }) => [...faults.values()])
-    return this.#whyNowhere ?? fault ?? null
+    const [fault] = [...this.#endpoints.values()].flatMap(({ faults }) => [...faults.values()])
+    return this.#whyNoEndpoint ?? fault ?? null
   }
 
   async close(): Promise<void> {
-    if (this.#isClosed) return
     this.#isClosed = true
-    if (this.#timer !== null) clearInterval(this.#timer)
-    if (this.#resting !== null) clearTimeout(this.#resting)
+    clearInterval(this.#timer)
+    clearTimeout(this.#resting)
     this.#announce(0)
-    await Promise.all([...this.#places.values()].map(({ socket }) => destroyed(socket)))
+    const ends = [...this.#endpoints.values()].map(
+      ({ socket }) => new Promise<void>((resolve) => socket.destroy(() => resolve()))
+    )
+    await within(Promise.all(ends), { timeout: GOODBYE_MS })
   }
 
   #tick(): void {
     this.#seconds++
     // a cable may have been plugged in
-    this.#openSockets().then((isElsewhere) => {
-      if (isElsewhere) this.look()
-      else if (EAGER_SECONDS.has(this.#seconds) || this.#seconds % PATIENT_SECONDS === 0) this.#ask()
+    this.#updateEndpoints().then((isElsewhere) => {
+      if (isElsewhere) this.query()
+      else if (EAGER_SECONDS.has(this.#seconds) || this.#seconds % IDLE_SECONDS === 0) this.#sendQuery()
     }, ignore)
   }
 
-  #ask(): void {
-    for (const [address, { socket }] of this.#places)
+  #sendQuery(): void {
+    for (const [address, { socket }] of this.#endpoints)
       socket.query([{ name: TYPE, type: 'PTR' }], this.#onsent(address))
   }
 
-  /** Whether there is an interface now that was not there before. */
-  async #openSockets(): Promise<boolean> {
-    // loaded here: a program without a network does not pay for it
+  /** Whether an address was added. */
+  async #updateEndpoints(): Promise<boolean> {
+    // imported here: a program without a network does not load it
     const { default: openMulticast } = await import('multicast-dns')
     if (this.#isClosed) return false
-    const addresses = ownAddresses()
-    for (const [address, place] of this.#places) {
-      if (addresses.includes(address) && !isReplaced(place, address)) continue
-      this.#places.delete(address)
-      place.socket.destroy()
+    const addresses = ownAddresses('IPv4')
+    for (const [address, endpoint] of this.#endpoints) {
+      if (addresses.has(address) && !isReplaced(endpoint, address)) continue
+      this.#endpoints.delete(address)
+      endpoint.socket.destroy()
     }
-    const added = addresses.filter((address) => !this.#places.has(address))
+    const added = [...addresses].filter((address) => !this.#endpoints.has(address))
     for (const address of added) this.#open(address, openMulticast)
-    const why = addresses.length === 0 ? whyNowhere() : null
-    if (why !== this.#whyNowhere) {
-      this.#whyNowhere = why
+    const why = addresses.size === 0 ? whyNoAddress() : null
+    if (why !== this.#whyNoEndpoint) {
+      this.#whyNoEndpoint = why
       this.#events.onfault(this.fault)
     }
     return added.length > 0
   }
 
   #open(address: string, openMulticast: typeof multicast): void {
-    // multicast-dns 7.2.5 would bind to the interface's address, where no multicast arrives on Linux
+    // multicast-dns 7.2.5 would bind to the interface's address, at which no multicast arrives on Linux
     const udp = createSocket({ type: 'udp4', reuseAddr: true })
     const socket = openMulticast({ interface: address, bind: '0.0.0.0', socket: udp })
-    siftMessages(udp, LABEL)
-    this.#places.set(address, { udp, socket, faults: new Map() })
-    const onfault = (error: Error): void => this.#note(address, error)
-    socket.on('error', onfault)
-    socket.on('warning', onfault)
+    filterMdns(udp, LABEL)
+    this.#endpoints.set(address, { udp, socket, faults: new Map() })
+    const onerror = (error: Error): void => this.#onError(address, error)
+    socket.on('error', onerror)
+    socket.on('warning', onerror)
     socket.on('query', ({ questions = [] }) => {
       if (questions.some(({ name }) => name.toLowerCase() === TYPE)) this.#answer()
     })
-    socket.on('response', (packet, { address: host }) => this.#hear(packet, host))
+    socket.on('response', (packet, { address: host }) => this.#onResponse(packet, host))
   }
 
-  #note(address: string, error: NodeJS.ErrnoException): void {
+  #onError(address: string, error: NodeJS.ErrnoException): void {
     const text = `multicast DNS on ${address}: ${error.message}`
-    const faults = this.#places.get(address)?.faults
-    // what others send and nobody can decode is a warning, too, and no fault of the network
+    const faults = this.#endpoints.get(address)?.faults
+    // a packet that cannot be decoded is a warning, too, but not a fault of the network
     if (error.syscall === undefined || faults === undefined || faults.get(error.syscall) === text) return
     faults.set(error.syscall, text)
     this.#events.onfault(text)
   }
 
-  /** Now, or at the end of the rest that the last answer began. */
+  #onsent(address: string): (error: Error | null) => void {
+    return (error) => {
+      if (error) return this.#onError(address, error)
+      const faults = this.#endpoints.get(address)?.faults
+      const isMended = [faults?.delete('bind'), faults?.delete('send')].includes(true)
+      if (isMended) this.#events.onfault(this.fault)
+    }
+  }
+
+  /** Answers now, or when the pause after the last answer ends. */
   #answer(): void {
-    this.#isAsked = this.#resting !== null
+    this.#isAsked = this.#resting !== undefined
     if (this.#isAsked || this.#isClosed) return
     const messages = this.#announce(TTL_S)
     this.#resting = setTimeout(
       () => {
-        this.#resting = null
+        this.#resting = undefined
         if (this.#isAsked) this.#answer()
       },
-      Math.max(ANSWER_EVERY_MS, messages * MESSAGE_EVERY_MS)
+      Math.max(ANSWER_INTERVAL_MS, messages * MESSAGE_INTERVAL_MS)
     ).unref()
   }
 
-  /** In so many messages. */
+  /** Returns the number of messages that it took. */
   #announce(ttl: number, services: readonly Service[] = [...this.#services.values()]): number {
-    let messages = 0
     for (let first = 0; first < services.length; first += SERVICES_PER_MESSAGE) {
-      const answers = services
-        .slice(first, first + SERVICES_PER_MESSAGE)
-        .flatMap((service) => recordsOf(service, ttl))
-      for (const [address, { socket }] of this.#places) socket.respond({ answers }, this.#onsent(address))
-      messages++
+      const some = services.slice(first, first + SERVICES_PER_MESSAGE)
+      const answers = some.flatMap((service) => recordsOf(service, ttl))
+      for (const [address, { socket }] of this.#endpoints) socket.respond({ answers }, this.#onsent(address))
     }
-    return messages
+    return Math.ceil(services.length / SERVICES_PER_MESSAGE)
   }
 
-  #hear({ answers = [], additionals = [] }: Packet, host: string): void {
+  #onResponse({ answers = [], additionals = [] }: Packet, host: string): void {
     for (const service of readServices([...answers, ...additionals]))
       this.#events.onfound({ ...service, host })
-  }
-
-  #onsent(address: string): (error: Error | null) => void {
-    return (error) => {
-      if (error) return this.#note(address, error)
-      const faults = this.#places.get(address)?.faults
-      const isMended = [faults?.delete('bind'), faults?.delete('send')].includes(true)
-      if (isMended) this.#events.onfault(this.fault)
-    }
   }
 }
 
@@ -226,7 +223,7 @@ function recordsOf({ log, peer, port }: Service, ttl: number): Answer[] {
   ]
 }
 
-/** The services that `records` say all of. */
+/** The services that `records` describe completely. */
 function readServices(records: readonly Answer[]): Service[] {
   const names = new Set<string>()
   const ports = new Map<string, number>()
@@ -248,36 +245,28 @@ function readServices(records: readonly Answer[]): Service[] {
   })
 }
 
-function outerAddresses(): NetworkInterfaceInfo[] {
-  return Object.values(networkInterfaces())
-    .flatMap((addresses) => addresses ?? [])
-    .filter(({ internal }) => !internal)
+/** This machine's addresses without loopback. */
+function ownAddresses(version: 'IPv4' | 'IPv6'): ReadonlySet<string> {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
+  const own = all.filter(({ internal, family }) => !internal && family === version)
+  return new Set(own.map(({ address }) => address))
 }
 
-function ownAddresses(): string[] {
-  const own = outerAddresses().filter(({ family }) => family === 'IPv4')
-  return [...new Set(own.map(({ address }) => address))]
+function whyNoAddress(): string {
+  return ownAddresses('IPv6').size === 0
+    ? 'this machine is not connected to a network'
+    : 'this machine has no IPv4 address, which LAN discovery needs'
 }
 
-function whyNowhere(): string {
-  return outerAddresses().length === 0
-    ? 'this machine is in no network'
-    : 'this machine has no IPv4 address in its network, which multicast DNS needs here'
-}
-
-/** Whether another interface has the address now: with the one before, the system has dropped the socket's membership. */
-function isReplaced({ udp }: Place, address: string): boolean {
+/** Whether another interface has the address now, so that the socket's membership was dropped. */
+function isReplaced({ udp }: Endpoint, address: string): boolean {
   try {
-    // adding a membership would bind a socket that is not bound yet, anywhere
+    // adding a membership to an unbound socket would bind it to any port
     if (udp.address().port !== PORT) return false
     udp.addMembership(GROUP, address)
     return true
   } catch {
-    // it is a member still, or not bound at all
+    // it is still a member, or not bound
     return false
   }
-}
-
-function destroyed(socket: MulticastDNS): Promise<unknown> {
-  return within(new Promise<void>((resolve) => socket.destroy(() => resolve())), { timeout: GOODBYE_MS })
 }

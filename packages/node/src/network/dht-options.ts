@@ -1,19 +1,12 @@
+import type { HyperDHTOptions } from 'hyperdht'
 import { type Address, isLoopback, isPrivate } from './address.ts'
 
-/** What a DHT node is made with, so that it can be reached wherever these nodes can. */
-export interface DhtOptions {
-  readonly bootstrap?: readonly Address[]
-  readonly host?: string
-  readonly firewalled?: boolean
-}
-
-/** Options for a node of the DHT that `nodes` belong to; of the public one if there are none. */
-export function dhtOptions(nodes: readonly Address[]): DhtOptions {
+/** Options for a DHT node that peers can reach; without `nodes`, a node of the public DHT. */
+export function dhtOptions(nodes: readonly Address[]): HyperDHTOptions {
   if (nodes.length === 0) return {}
-  const bootstrap = nodes.map(({ host, port }) => ({ host, port }))
-  // bound to 0.0.0.0, a node is not to be reached over loopback on some hosts; firewalled, its first connection often aborts
-  if (nodes.every(({ host }) => isLoopback(host))) return { bootstrap, host: '127.0.0.1', firewalled: false }
-  // where no NAT is between, two firewalled nodes of hyperdht 6.32.0 come to be half connected: docs/upstream.md
-  if (nodes.every(({ host }) => isPrivate(host))) return { bootstrap, firewalled: false }
-  return { bootstrap }
+  const options = { bootstrap: nodes, firewalled: false }
+  // on some hosts, 0.0.0.0 cannot be reached over loopback; firewalled, the first connection often aborts
+  if (nodes.every(({ host }) => isLoopback(host))) return { ...options, host: '127.0.0.1' }
+  // without a NAT in between, two firewalled nodes of hyperdht 6.32.0 end up half connected: docs/upstream.md
+  return nodes.every(({ host }) => isPrivate(host)) ? options : { bootstrap: nodes }
 }

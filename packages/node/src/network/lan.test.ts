@@ -8,20 +8,20 @@ import { lanName } from './lan.ts'
 const ALONE = new URL('../testing/lan-alone.js', import.meta.url)
 
 for (const [scenario, fact] of [
-  ['many', 'two nodes with thirty logs each find each other by the last one'],
-  ['looks', 'the first look for a log is its own, however long ago the one before was'],
-  ['taken', 'a port that another process has is reported once, and once that it is free again'],
-  ['nowhere', 'what cannot be used is reported as what it is: this machine, the network, the DHT'],
-  ['v6', 'a network without IPv4 is not taken for none, and is used once it has an address']
+  ['many', 'two nodes with thirty logs each find each other by their only shared log'],
+  ['searches', 'the first search for a log takes its time, even if another log was searched for before'],
+  ['taken', 'a port that another process uses is reported once, and its recovery once'],
+  ['nowhere', 'local, LAN and DHT discovery report separately that they do not work'],
+  ['v6', 'a network without IPv4 is reported as such, and used once it has an address']
 ] as const)
   test(fact, { skip: whyNotAlone }, async (t) => {
     assert.deepEqual(await runAlone(ALONE, [scenario, await temporary(t)]), { code: 0, output: '' })
   })
 
-test('the name of a log in the network is the same for everybody, and does not tell the discovery key', () => {
+test('the LAN name of a log is the same on every machine, and does not reveal the discovery key', () => {
   const discoveryKey = Buffer.alloc(32, 7)
   const name = lanName(discoveryKey)
-  // others must come to the same: never changed
+  // part of the wire format
   assert.equal(
     name,
     createHash('sha256').update('many-cores/lan').update(discoveryKey).digest('hex').slice(0, 32)

@@ -9,7 +9,7 @@ import { diagnose, openReader, openWriter } from '../index.ts'
 import { createLog, createMachine, take } from '../testing/support.ts'
 import { rendezvousRoot } from './local.ts'
 
-test('five processes’ worth of nodes that start at once all meet, and nobody twice', async (t) => {
+test('five nodes that start at once are all connected, with one connection per pair', async (t) => {
   const machine = await createMachine(t)
   const first = await machine.open('w')
   const { key } = await openWriter(first)
@@ -18,14 +18,14 @@ test('five processes’ worth of nodes that start at once all meet, and nobody t
   const [writing, ...reading] = nodes
   assert.ok(writing !== undefined)
   const [writer, ...readers] = await deadline(
-    'everybody',
+    'all nodes',
     Promise.all([openWriter(writing), ...reading.map((node) => openReader(node, key))])
   )
   await writer.publish(['to all\n'])
   for (const reader of readers) assert.deepEqual(await take(reader.batches(), 1), ['to all\n'])
-  // pairs that called each other at once keep one connection
+  // two nodes that called each other at once keep one connection
   await deadline(
-    'one connection a pair',
+    'one connection per pair',
     settled(() => nodes.every((node) => node.peers === 4))
   )
 })
@@ -34,12 +34,12 @@ async function settled(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve))
 }
 
-test('the socket of a dead process is removed by whoever meets it', async (t) => {
+test('the socket of a dead process is removed by the next process that calls it', async (t) => {
   const machine = await createMachine(t)
   const node = await machine.open('r')
   const { key } = await openWriter(await machine.open('w'))
-  const [place] = await readdir(join(machine.directory, 'meet'))
-  const directory = join(machine.directory, 'meet', String(place))
+  const [log] = await readdir(join(machine.directory, 'meet'))
+  const directory = join(machine.directory, 'meet', String(log))
   const dead = join(directory, '0123456789abcdef.sock')
   const script = `require('node:net').createServer().listen(${JSON.stringify(dead)}, () => process.kill(process.pid, 'SIGKILL'))`
   await once(spawn(process.execPath, ['-e', script]), 'exit')
@@ -53,36 +53,39 @@ test('the socket of a dead process is removed by whoever meets it', async (t) =>
   )
 })
 
-test('rendezvous directories are the user’s own, and closed nodes leave no socket', async (t) => {
+test('rendezvous directories are private to the user, and closed nodes leave no socket', async (t) => {
   const machine = await createMachine(t)
   const node = await machine.open('w')
   await openWriter(node)
   const root = join(machine.directory, 'meet')
-  const [place] = await readdir(root)
-  for (const directory of [root, join(root, String(place))])
+  const [log] = await readdir(root)
+  for (const directory of [root, join(root, String(log))])
     assert.equal((await stat(directory)).mode & 0o777, 0o700)
-  assert.equal((await readdir(join(root, String(place)))).length, 1)
+  assert.equal((await readdir(join(root, String(log)))).length, 1)
   await node.close()
-  assert.deepEqual(await readdir(join(root, String(place))), [])
+  assert.deepEqual(await readdir(join(root, String(log))), [])
 })
 
-test('a rendezvous directory that others can enter is refused in words, and used once they cannot; the log works on', async (t) => {
+test('a rendezvous directory that others can enter is reported, and used once they cannot; the log keeps working', async (t) => {
   const machine = await createMachine(t)
   const root = join(machine.directory, 'meet')
   await mkdir(root)
   await chmod(root, 0o755)
-  const log = createLog()
-  const writer = await openWriter(await machine.open('w', { onStatus: log.onStatus }))
-  const status = await log.until('unreachable')
-  assert.match(status.state === 'unreachable' ? status.reason : '', /is not a directory of this user alone/)
-  await writer.publish(['all the same\n'])
+  const statuses = createLog()
+  const writer = await openWriter(await machine.open('w', { onStatus: statuses.onStatus }))
+  const status = await statuses.until('unreachable')
+  assert.match(
+    status.state === 'unreachable' ? status.reason : '',
+    /must be a directory of this user with mode 0700/
+  )
+  await writer.publish(['still working\n'])
   await chmod(root, 0o700)
-  await log.until('reachable')
+  await statuses.until('reachable')
   const reader = await deadline('the reader', openReader(await machine.open('r'), writer.key))
-  assert.deepEqual(await take(reader.batches(), 1), ['all the same\n'])
+  assert.deepEqual(await take(reader.batches(), 1), ['still working\n'])
 })
 
-test('a rendezvous root whose sockets would have paths that are too long is refused; the longest is met in', async (t) => {
+test('a rendezvous root that is too long for socket paths is refused; the longest possible one works', async (t) => {
   const machine = await createMachine(t)
   const longest = join(machine.directory, 'x'.repeat(62 - machine.directory.length))
   const [writer, reading] = [
@@ -95,15 +98,15 @@ test('a rendezvous root whose sockets would have paths that are too long is refu
   await assert.rejects(diagnose({ local: true, rendezvous: tooLong }).next(), { code: 'BAD_OPTION' })
 })
 
-test('a name that has gone from a rendezvous directory is put back, and the directory with it', async (t) => {
+test('a socket or rendezvous directory that was deleted is made again', async (t) => {
   const machine = await createMachine(t)
   const writer = await openWriter(await machine.open('w'))
   const root = join(machine.directory, 'meet')
-  const [place = ''] = await readdir(root)
-  const before = await readdir(join(root, place))
+  const [log = ''] = await readdir(root)
+  const before = await readdir(join(root, log))
   const isBack = async (): Promise<boolean> =>
-    (await readdir(join(root, place)).catch(() => [])).join() === before.join()
-  for (const path of [join(root, place, before[0] ?? ''), root]) {
+    (await readdir(join(root, log)).catch(() => [])).join() === before.join()
+  for (const path of [join(root, log, before[0] ?? ''), root]) {
     await rm(path, { recursive: true })
     await deadline(
       'its return',
@@ -115,7 +118,7 @@ test('a name that has gone from a rendezvous directory is put back, and the dire
   await deadline('the reader', openReader(await machine.open('r'), writer.key))
 })
 
-test('the rendezvous root falls back to the temporary directory where the runtime directory cannot serve', async (t) => {
+test('the rendezvous root falls back to the temporary directory if the runtime directory cannot be used', async (t) => {
   const short = await temporary(t)
   assert.equal(rendezvousRoot({ XDG_RUNTIME_DIR: short }), join(short, 'many-cores'))
   for (const unusable of [undefined, 'relative', `/${'long/'.repeat(30)}`]) {

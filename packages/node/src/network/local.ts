@@ -1,83 +1,90 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { lstat, mkdir, readdir, rename, unlink } from 'node:fs/promises'
-import { createServer, connect as dial, type Server, type Socket } from 'node:net'
+import { createServer, connect as dial, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, isAbsolute, join } from 'node:path'
 import SecretStream from '@hyperswarm/secret-stream'
 import b4a from 'b4a'
 import { ignore, NodeError } from '../errors.ts'
-import { type Network, type NetworkOptions, usability } from './network.ts'
+import { type Network, type NetworkOptions, reachability, type SearchResult } from './network.ts'
 
-/** Every process meets the others when it starts; this finds whoever was missed, e.g. after a full backlog. */
-const RESCAN_INTERVAL_MS = 3000
+/** Scans find processes that a call at the start could not reach, for example because of a full backlog. */
+const SCAN_INTERVAL_MS = 3000
 
 /**
- * What Node cuts off silently: a `sockaddr_un` has room for 103 bytes on macOS, for 107 on Linux. Below the root, a socket's
- * path takes 40: `/<16 digits>/.<16 digits>.main`.
+ * Node truncates longer paths silently: a `sockaddr_un` has room for 103 bytes on macOS, for 107 on Linux.
+ * Below the root, a socket's path takes 40: `/<16 digits>/.<16 digits>.main`.
  */
 const MAX_ROOT_BYTES = 103 - 40
 
-/** As long as each other: paths are short. The writer's is known by its name. */
-const SOCKET = /^[0-9a-f]{16}\.(?:sock|main)$/
+/** Both suffixes have the same length. The writer's tells readers which process to call first. */
+const SOCKET = /^([0-9a-f]{16})(\.sock|\.main)$/
 const WRITER_SUFFIX = '.main'
 
 /**
- * A reader calls the log's writer, and so many others, that the lines go on when the writer leaves; without a writer, more.
- * All with all would be thousands of connections where dozens read.
+ * A reader calls the writer and this many readers, so that lines keep coming if the writer exits. If all
+ * called all, dozens of readers would have thousands of connections.
  */
-const ENOUGH_OTHERS = { withWriter: 3, alone: 8 } as const
+const READERS_BESIDE_WRITER = 3
+const READERS_WITHOUT_WRITER = 8
 
-/**
- * How much a socket gathers before whoever writes has to wait; Node's own is 16 KiB. A block that travels is then followed by
- * the next one without a pause: history comes a seventh faster.
- */
+/** Node's default is 16 KiB. This size avoids pauses between blocks: history arrives a seventh faster. */
 const SOCKET_BUFFER = { highWaterMark: 256 * 1024 } as const
 
-/** A call that is answered and ended at once was refused, or answered by nobody of ours: … */
+/** A process that closes a call this soon has refused it, and is not called again for a while. */
 const REFUSED_MS = 1000
-
-/** … it is not repeated for so long. */
 const REST_MS = 5000
 
 export interface LocalOptions extends NetworkOptions {
-  /** Where the rendezvous directories are: `rendezvousRoot()` unless the user says otherwise. */
+  /** The directory of the rendezvous directories. */
   readonly root: string
 }
 
 /**
- * Finds the processes of this user on this machine, without any network: a directory for each log, a unix socket for each
- * process. A process listens first and then calls on everyone who listens already, so of any two, whichever is later finds
- * the other.
+ * Local discovery: finds the processes of this user on this machine. Each log has a rendezvous directory with
+ * a unix socket for each process. A process first listens, then calls those that listen already, so of any
+ * two the later one finds the earlier one.
  */
-export function createLocalNetwork(options: LocalOptions): Network {
+export class LocalNetwork implements Network {
+  readonly #options: LocalOptions
   /** By the logs' discovery keys, in hex. */
-  const meetings = new Map<string, Meeting>()
-  let closing: Promise<void> | null = null
-  return {
-    join: async (discoveryKey, isWriter) => {
-      if (closing !== null) return
-      const meeting = new Meeting(options, discoveryKey, isWriter)
-      meetings.set(b4a.toString(discoveryKey, 'hex'), meeting)
-      await meeting.open()
-    },
-    // every directory is looked through all the time
-    lose: ignore,
-    search: () => {
-      const [fault] = [...meetings.values()].flatMap((meeting) => meeting.fault ?? [])
-      return { found: 0, reason: fault ?? 'no other process on this machine has it open' }
-    },
-    isLooking: (discoveryKey) => meetings.get(b4a.toString(discoveryKey, 'hex'))?.isCalling ?? false,
-    close: () => {
-      closing ??= Promise.all([...meetings.values()].map((meeting) => meeting.close())).then(ignore)
-      return closing
-    }
+  readonly #rendezvous = new Map<string, Rendezvous>()
+  #isClosed = false
+
+  constructor(options: LocalOptions) {
+    this.#options = options
+  }
+
+  async join(discoveryKey: Uint8Array, isWriter: boolean): Promise<void> {
+    if (this.#isClosed) return
+    const rendezvous = new Rendezvous(this.#options, discoveryKey, isWriter)
+    this.#rendezvous.set(b4a.toString(discoveryKey, 'hex'), rendezvous)
+    await rendezvous.open()
+  }
+
+  /** Scans run all the time. */
+  onDisconnected(): void {}
+
+  searchResult(): SearchResult {
+    const [fault] = [...this.#rendezvous.values()].flatMap((rendezvous) => rendezvous.fault ?? [])
+    return { found: 0, reason: fault ?? 'no process on this machine serves this log' }
+  }
+
+  isSearching(discoveryKey: Uint8Array): boolean {
+    return (this.#rendezvous.get(b4a.toString(discoveryKey, 'hex'))?.calls.size ?? 0) > 0
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await Promise.all([...this.#rendezvous.values()].map((rendezvous) => rendezvous.close()))
   }
 }
 
 /**
- * The directory that holds this user's rendezvous directories: `$XDG_RUNTIME_DIR/many-cores`, or one of the user's own
- * under the temporary directory where that is unset, relative or too long.
+ * This user's directory for rendezvous directories: `$XDG_RUNTIME_DIR/many-cores`, or one in the temporary
+ * directory if that is unset, relative or too long.
  */
 export function rendezvousRoot(env: NodeJS.ProcessEnv = process.env): string {
   const { XDG_RUNTIME_DIR: runtime = '' } = env
@@ -88,58 +95,54 @@ export function rendezvousRoot(env: NodeJS.ProcessEnv = process.env): string {
   return join(b4a.byteLength(temporary) <= 40 ? temporary : '/tmp', `many-cores-${user}`)
 }
 
-/** Throws NodeError `BAD_OPTION` where the sockets in `root` would have paths that are too long. */
+/** Throws NodeError `BAD_OPTION` if the sockets in `root` would have paths that are too long. */
 export function checkRootLength(root: string): void {
   const bytes = b4a.byteLength(root)
   if (bytes <= MAX_ROOT_BYTES) return
   throw new NodeError(
     'BAD_OPTION',
-    `rendezvous ${root} has ${bytes} bytes, but at most ${MAX_ROOT_BYTES} leave room for the names of the sockets in it: name a shorter path`
+    `rendezvous path ${root} is too long: ${bytes} bytes, at most ${MAX_ROOT_BYTES} are possible; use a shorter path`
   )
 }
 
-/** Throws unless rendezvous directories can be made in `root`, and sockets in them. */
+/** Throws unless a directory and a socket can be made in `root`. */
 export async function checkRendezvous(root: string): Promise<void> {
   await makePrivate(root)
-  const path = join(root, `.${randomBytes(8).toString('hex')}.sock`)
-  const server = createServer()
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(path, () => resolve())
-  })
+  const server = createServer().listen(join(root, `.${randomBytes(8).toString('hex')}.sock`))
+  await once(server, 'listening')
   await new Promise<void>((resolve) => server.close(() => resolve()))
 }
 
-/** A store has one process and one key pair, so the key names the socket: whoever restarts takes its old place. */
+/** A store has one process and one key pair, so its key names the socket, also after a restart. */
 function idOf(publicKey: Uint8Array): string {
   return b4a.toString(publicKey.subarray(0, 8), 'hex')
 }
 
-/** Somebody who listens. */
+/** Another process that listens. */
 interface Neighbour {
   readonly id: string
   readonly isWriter: boolean
   readonly path: string
 }
 
-/** One process's place in one rendezvous directory. */
-class Meeting {
+/** This process's part in one rendezvous directory. */
+class Rendezvous {
   readonly #options: LocalOptions
   readonly #isWriter: boolean
   readonly #directory: string
   readonly #id: string
   readonly #path: string
-  /** By their other ends, as far as they are known. */
+  /** With the id of the process at the other end, where it is known. */
   readonly #sockets = new Map<Socket, string | null>()
-  /** Whom not to call, until when. */
+  /** The ids that are not called, and until when. */
   readonly #resting = new Map<string, number>()
-  readonly #calls = new Set<Socket>()
-  readonly #server: Server
-  #timer: NodeJS.Timeout | null = null
+  readonly #server = createServer(SOCKET_BUFFER, (socket) => this.#openStream(socket, null))
+  #timer: NodeJS.Timeout | undefined
   #scanning: Promise<void> | null = null
-  /** Why others cannot find us here. */
+  /** Calls that have been neither answered nor refused yet. */
+  readonly calls = new Set<Socket>()
+  /** Why other processes cannot find this one. */
   fault: string | null = null
-  #closed = false
 
   constructor(options: LocalOptions, discoveryKey: Uint8Array, isWriter: boolean) {
     this.#options = options
@@ -147,23 +150,16 @@ class Meeting {
     this.#directory = join(options.root, b4a.toString(discoveryKey.subarray(0, 8), 'hex'))
     this.#id = idOf(options.keyPair.publicKey)
     this.#path = join(this.#directory, `${this.#id}${isWriter ? WRITER_SUFFIX : '.sock'}`)
-    this.#server = createServer(SOCKET_BUFFER, (socket) => this.#take(socket, null)).on('error', ignore)
-  }
-
-  /** Whether somebody was called who has neither answered nor refused. */
-  get isCalling(): boolean {
-    return this.#calls.size > 0
+    this.#server.on('error', ignore)
   }
 
   open(): Promise<void> {
-    this.#timer = setInterval(() => void this.#scan(), RESCAN_INTERVAL_MS)
-    this.#timer.unref()
+    this.#timer = setInterval(() => void this.#scan(), SCAN_INTERVAL_MS).unref()
     return this.#scan()
   }
 
   async close(): Promise<void> {
-    this.#closed = true
-    if (this.#timer !== null) clearInterval(this.#timer)
+    clearInterval(this.#timer)
     // a server that is about to listen cannot be closed yet
     await this.#scanning
     await unlink(this.#path).catch(ignore)
@@ -171,7 +167,8 @@ class Meeting {
     await new Promise<void>((resolve) => this.#server.close(() => resolve()))
   }
 
-  // Bound under another name and then renamed: between bind and listen a caller would be refused and take us for dead.
+  // Bound under another name and renamed: a call between bind and listen would be refused, and the caller
+  // would take this process for dead.
   async #listen(): Promise<void> {
     await makePrivate(this.#options.root)
     await makePrivate(this.#directory)
@@ -184,99 +181,85 @@ class Meeting {
     await rename(hidden, this.#path)
   }
 
-  /** Never rejects: what goes wrong is tried again next time. */
+  /** Never rejects: a fault is reported, and the next scan tries again. */
   #scan(): Promise<void> {
-    const end = (fault: string | null): void => {
-      this.#scanning = null
-      if (fault === this.fault) return
-      this.fault = fault
-      this.#options.onStatus(usability('local', fault))
-    }
-    this.#scanning ??= this.#look().then(
-      () => end(null),
-      (error: unknown) => end(error instanceof Error ? error.message : String(error))
-    )
+    this.#scanning ??= this.#callNeighbours()
+      .then(
+        () => null,
+        (error: unknown) => (error instanceof Error ? error.message : String(error))
+      )
+      .then((fault) => {
+        this.#scanning = null
+        if (fault === this.fault) return
+        this.fault = fault
+        this.#options.onStatus(reachability('local', fault))
+      })
     return this.#scanning
   }
 
-  async #look(): Promise<void> {
-    // a peer that met a dead process by this name may have removed the name that we took over meanwhile
-    if (!this.#server.listening || !(await exists(this.#path))) await this.#listen()
-    const neighbours = await this.#neighbours()
-    for (const neighbour of this.#toCall(neighbours)) {
-      if (this.#closed) return
-      this.#call(neighbour)
-    }
+  async #callNeighbours(): Promise<void> {
+    // another process may have taken this socket for that of a dead process, and removed it
+    if (!this.#server.listening || !existsSync(this.#path)) await this.#listen()
+    const names = await readdir(this.#directory)
+    const neighbours = names.flatMap((name) => {
+      const [, id, suffix] = SOCKET.exec(name) ?? []
+      if (id === undefined || id === this.#id) return []
+      return { id, isWriter: suffix === WRITER_SUFFIX, path: join(this.#directory, name) }
+    })
+    for (const neighbour of this.#toCall(neighbours)) this.#call(neighbour)
   }
 
-  async #neighbours(): Promise<Neighbour[]> {
-    const names = (await readdir(this.#directory)).filter((name) => SOCKET.test(name))
-    return names
-      .map((name) => ({
-        id: name.slice(0, 16),
-        isWriter: name.endsWith(WRITER_SUFFIX),
-        path: join(this.#directory, name)
-      }))
-      .filter(({ id }) => id !== this.#id)
-  }
-
-  /** The writer calls everybody. Everybody else calls the writer, and some: whoever it may be, so that all hang together. */
+  /** A writer calls all processes; a reader calls the writer and random readers, so all are connected. */
   #toCall(neighbours: readonly Neighbour[]): Neighbour[] {
     const now = performance.now()
     const connected = new Set(this.#sockets.values())
     for (const [id, until] of this.#resting) if (until <= now) this.#resting.delete(id)
     const isCallable = ({ id }: Neighbour): boolean => !connected.has(id) && !this.#resting.has(id)
     const writers = neighbours.filter(({ isWriter }) => isWriter)
-    const others = neighbours.filter(({ isWriter }) => !isWriter)
-    const callable = shuffled(others.filter(isCallable))
+    const readers = neighbours.filter(({ isWriter }) => !isWriter)
     const calls = writers.filter(isCallable)
     if (this.#options.isFull()) return calls
+    const callable = shuffled(readers.filter(isCallable))
     if (this.#isWriter) return [...calls, ...callable]
-    const enough = writers.some(({ id }) => connected.has(id)) || calls.length > 0 ? 'withWriter' : 'alone'
-    const have = others.filter(({ id }) => connected.has(id)).length
-    return [...calls, ...callable.slice(0, Math.max(0, ENOUGH_OTHERS[enough] - have))]
+    const hasWriter = calls.length > 0 || writers.some(({ id }) => connected.has(id))
+    const enough = hasWriter ? READERS_BESIDE_WRITER : READERS_WITHOUT_WRITER
+    const have = readers.filter(({ id }) => connected.has(id)).length
+    return [...calls, ...callable.slice(0, Math.max(0, enough - have))]
   }
 
   #call(neighbour: Neighbour): void {
     const { id, path } = neighbour
     const socket = dial({ path, ...SOCKET_BUFFER })
     this.#sockets.set(socket, id)
-    this.#calls.add(socket)
-    socket.once('close', () => this.#calls.delete(socket))
+    this.calls.add(socket)
+    socket.once('close', () => this.calls.delete(socket))
     socket.once('error', (error: NodeJS.ErrnoException) => {
       this.#sockets.delete(socket)
-      // who listened once and refuses now is dead: its name goes, whoever meets it
+      // the process that listened there has died: any caller removes its name
       if (error.code === 'ECONNREFUSED') unlink(path).catch(ignore)
     })
-    socket.once('connect', () => {
-      if (this.#closed) socket.destroy()
-      else this.#take(socket, neighbour)
-    })
+    socket.once('connect', () => this.#openStream(socket, neighbour))
   }
 
-  #take(socket: Socket, called: Neighbour | null): void {
+  #openStream(socket: Socket, called: Neighbour | null): void {
     const since = performance.now()
     this.#sockets.set(socket, called?.id ?? null)
     socket.once('close', () => {
       this.#sockets.delete(socket)
       const now = performance.now()
       if (called === null || now - since >= REFUSED_MS) return
-      // who was called while it called is there by its own call
+      // two processes may call each other at once; then the other connection stays
       if (![...this.#sockets.values()].includes(called.id)) this.#resting.set(called.id, now + REST_MS)
     })
     const stream = new SecretStream(called !== null, socket, { keyPair: this.#options.keyPair })
     this.#options.add({ stream, via: 'local', isWriter: called?.isWriter ?? false })
     stream.opened.then((isOpen) => {
-      this.#calls.delete(socket)
-      // who was called keeps the name that it was called by
-      if (called !== null || !this.#sockets.has(socket)) return
-      this.#sockets.set(socket, isOpen ? idOf(stream.remotePublicKey) : null)
+      this.calls.delete(socket)
+      // a called process keeps the id that it was called by
+      if (isOpen && called === null && this.#sockets.has(socket))
+        this.#sockets.set(socket, idOf(stream.remotePublicKey))
     }, ignore)
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return (await lstat(path).catch(() => null)) !== null
 }
 
 function shuffled<T>(items: readonly T[]): T[] {
@@ -286,14 +269,11 @@ function shuffled<T>(items: readonly T[]): T[] {
     .map(({ item }) => item)
 }
 
-/** Makes a directory that only this user can enter, and refuses one that somebody else could have prepared. */
+/** Makes a directory that only this user can enter. Throws if it exists and is not one. */
 async function makePrivate(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 })
   const stat = await lstat(directory)
   const user = process.getuid?.() ?? stat.uid
-  if (!stat.isDirectory() || stat.uid !== user || (stat.mode & 0o077) !== 0) {
-    throw new Error(`${directory} is not a directory of this user alone (mode 0700)`)
-  }
+  if (!stat.isDirectory() || stat.uid !== user || (stat.mode & 0o077) !== 0)
+    throw new Error(`${directory} must be a directory of this user with mode 0700`)
 }
-
-/** For endings that have nobody left to tell. */

@@ -11,15 +11,15 @@ import { type Node, type NodeOptions, openReader, openWriter, type Status } from
 import { internalsOf } from '../internals.ts'
 import { createMachine, type Machine, take } from '../testing/support.ts'
 
-/** What a node reports, and a way to wait for some of it. */
-class Heard {
+/** The statuses of a node, and a way to wait for one. */
+class Statuses {
   readonly all: Status[] = []
   readonly onStatus = (status: Status): void => void this.all.push(status)
 
-  async until(what: string, isIt: (status: Status) => boolean): Promise<Status> {
+  async until(what: string, matches: (status: Status) => boolean): Promise<Status> {
     const search = async (): Promise<Status> => {
       for (;;) {
-        const found = this.all.find(isIt)
+        const found = this.all.find(matches)
         if (found !== undefined) return found
         await new Promise((resolve) => setImmediate(resolve))
       }
@@ -28,9 +28,9 @@ class Heard {
   }
 }
 
-/** How two nodes can meet. */
-const WAYS: Readonly<Record<string, (t: TestContext, machine: Machine) => Promise<Open>>> = {
-  'this machine': async (_, machine) => (name, options) => machine.open(name, options),
+/** The networks over which two nodes can connect. */
+const NETWORKS: Readonly<Record<string, (t: TestContext, machine: Machine) => Promise<Open>>> = {
+  'a unix socket': async (_, machine) => (name, options) => machine.open(name, options),
   'a DHT': async (t, machine) => {
     const testnet = await createTestnet(3, { host: '127.0.0.1' })
     atEnd(t, () => testnet.destroy())
@@ -54,12 +54,12 @@ async function idOf(open: Open, name: string): Promise<string> {
   return node.id
 }
 
-for (const [way, meet] of Object.entries(WAYS)) {
-  test(`only peers that a writer allows get anything from it, by ${way}; the others are told why`, async (t) => {
-    const open = await meet(t, await createMachine(t))
-    const heard = new Heard()
+for (const [network, connectable] of Object.entries(NETWORKS)) {
+  test(`only peers that a writer allows get anything from it, over ${network}; the others get the reason`, async (t) => {
+    const open = await connectable(t, await createMachine(t))
+    const statuses = new Statuses()
     const allow = [(await idOf(open, 'friend')).toUpperCase()]
-    const writing = await open('w', { allow, onStatus: heard.onStatus })
+    const writing = await open('w', { allow, onStatus: statuses.onStatus })
     const writer = await openWriter(writing)
     await writer.publish(['for friends\n'])
 
@@ -68,18 +68,18 @@ for (const [way, meet] of Object.entries(WAYS)) {
     assert.ok(error instanceof Error && 'code' in error && error.code === 'NOT_FOUND', String(error))
     assert.match(
       error.message,
-      /refuses this one, because it does not allow [0-9a-f]{64}|may .* not allow this peer/
+      /this reader's id is not on its --allow list: [0-9a-f]{64}|this reader's id may not be on its --allow list/
     )
     await stranger.close()
     assert.equal(writing.peers, 0)
 
     const reader = await deadline('the reader', openReader(await open('friend'), writer.key))
     assert.deepEqual(await take(reader.batches(), 1), ['for friends\n'])
-    assert.ok(heard.all.every((status) => status.state !== 'connected' || status.peer !== stranger.id))
+    assert.ok(statuses.all.every((status) => status.state !== 'connected' || status.peer !== stranger.id))
   })
 
-  test(`a reader that allows nobody but its writer asks nobody else, by ${way}`, async (t) => {
-    const open = await meet(t, await createMachine(t))
+  test(`a reader that allows only its writer connects to no other peer, over ${network}`, async (t) => {
+    const open = await connectable(t, await createMachine(t))
     const id = await idOf(open, 'w')
     const writer = await openWriter(await open('w'))
     await writer.publish(['a\n'])
@@ -87,29 +87,29 @@ for (const [way, meet] of Object.entries(WAYS)) {
     const reader = await openReader(other, writer.key)
     assert.deepEqual(await take(reader.batches(), 1), ['a\n'])
 
-    const heard = new Heard()
-    const careful = await open('careful', { allow: [id], onStatus: heard.onStatus })
+    const statuses = new Statuses()
+    const careful = await open('careful', { allow: [id], onStatus: statuses.onStatus })
     const same = await deadline('the reader', openReader(careful, writer.key))
     assert.deepEqual(await take(same.batches(), 1), ['a\n'])
     assert.deepEqual(
-      new Set(heard.all.flatMap((status) => (status.state === 'connected' ? [status.peer] : []))),
+      new Set(statuses.all.flatMap((status) => (status.state === 'connected' ? [status.peer] : []))),
       new Set([id])
     )
   })
 }
 
-test('who is not allowed is named, to whoever finds nobody else', async (t) => {
+test('a reader that finds only peers that it does not allow names one of them', async (t) => {
   const machine = await createMachine(t)
   const writing = await machine.open('w')
   const writer = await openWriter(writing)
   const careful = await machine.open('r', { allow: ['ab'.repeat(32)] })
   await assert.rejects(
     openReader(careful, writer.key, { timeout: 1500 }),
-    new RegExp(`a peer came that is not allowed: ${writing.id}`)
+    new RegExp(`not on this reader's --allow list: ${writing.id}`)
   )
 })
 
-test('a refusal explains nothing any more once the peer that refused has gone', async (t) => {
+test('a refusal is no longer a reason once the peer that refused has gone', async (t) => {
   const machine = await createMachine(t)
   const writing = await machine.open('w', { allow: [] })
   const writer = await openWriter(writing)
@@ -118,13 +118,13 @@ test('a refusal explains nothing any more once the peer that refused has gone', 
   const { whyRefused } = internalsOf(node).peers
   assert.equal(whyRefused()?.reason, 'not-allowed')
   await writing.close()
-  const isOver = async (): Promise<void> => {
+  const expired = async (): Promise<void> => {
     while (whyRefused() !== null) await new Promise((resolve) => setImmediate(resolve))
   }
-  await deadline('its end', isOver(), SOON_MS * 2)
+  await deadline('its end', expired(), SOON_MS * 2)
 })
 
-test('a key that is none is refused, and an empty list lets nobody in', async (t) => {
+test('an invalid key is refused, and an empty list allows no peer', async (t) => {
   const machine = await createMachine(t)
   await assert.rejects(machine.open('w', { allow: ['nonsense'] }), { code: 'BAD_KEY' })
   for (const maxPeers of [0, -1, 1.5, Number.NaN])
@@ -135,7 +135,7 @@ test('a key that is none is refused, and an empty list lets nobody in', async (t
   })
 })
 
-test('a node has no more peers than it may have, and readers beyond that are served by readers', async (t) => {
+test('a node has at most maxPeers peers, and other readers are served by readers', async (t) => {
   const machine = await createMachine(t)
   const writing = await machine.open('w', { maxPeers: 2 })
   const writer = await openWriter(writing)
@@ -148,18 +148,18 @@ test('a node has no more peers than it may have, and readers beyond that are ser
   assert.equal(writing.peers, 2)
 })
 
-/** Less than anybody is given who does nothing wrong but wait. */
+/** Shorter than all timeouts for peers that only wait. */
 const SOON_MS = 8000
 
 /** The socket of the only process that listens for a log on `machine`. */
 async function socketOf(machine: Machine): Promise<string> {
   const root = join(machine.directory, 'meet')
-  const [place = ''] = await readdir(root)
-  const [socket = ''] = await readdir(join(root, place))
-  return join(root, place, socket)
+  const [log = ''] = await readdir(root)
+  const [socket = ''] = await readdir(join(root, log))
+  return join(root, log, socket)
 }
 
-/** A connection to a node's socket by somebody who knows who it is, and nothing else. */
+/** A connection to a node's socket from a peer that knows no log. */
 async function intrude(t: TestContext, path: string): Promise<{ socket: Socket; stream: SecretStream }> {
   const socket = connect(path)
   atEnd(t, () => socket.destroy())
@@ -169,31 +169,31 @@ async function intrude(t: TestContext, path: string): Promise<{ socket: Socket; 
   return { socket, stream }
 }
 
-test('who shares no log makes room for who does', async (t) => {
+test('a peer that shares no log makes room for one that does', async (t) => {
   const machine = await createMachine(t)
-  const heard = new Heard()
-  const writing = await machine.open('w', { maxPeers: 3, onStatus: heard.onStatus })
+  const statuses = new Statuses()
+  const writing = await machine.open('w', { maxPeers: 3, onStatus: statuses.onStatus })
   const writer = await openWriter(writing)
   const path = await socketOf(machine)
   for (let count = 0; count < 3; count++) await intrude(t, path)
-  await heard.until('three peers', (status) => status.state === 'connected' && status.peers === 3)
+  await statuses.until('three peers', (status) => status.state === 'connected' && status.peers === 3)
   const reader = await deadline('the reader', openReader(await machine.open('r'), writer.key))
   await writer.publish(['let in\n'])
   assert.deepEqual(await take(reader.batches(), 1), ['let in\n'])
 })
 
-test('who shares no log and sends much is not listened to', async (t) => {
+test('a peer that shares no log and sends megabytes is disconnected', async (t) => {
   const machine = await createMachine(t)
   await openWriter(await machine.open('w'))
   const { socket, stream } = await intrude(t, await socketOf(machine))
   const ended = new Promise<void>((resolve) => stream.once('close', () => resolve()))
-  // most of a message of 16 MiB, as it seems
+  // the start of a message of 16 MiB
   socket.write(Buffer.concat([Buffer.from([0xff, 0xff, 0xff]), Buffer.alloc(4 * 1024 * 1024)]))
-  // long before it has had its time
+  // long before its time is over
   await deadline('its end', ended, SOON_MS)
 })
 
-test('of those that are asked for a handshake and say nothing, the oldest goes; a long one ends', async (t) => {
+test('of too many connections without a handshake, the oldest are closed; so is one with a long handshake', async (t) => {
   const machine = await createMachine(t)
   await openWriter(await machine.open('w'))
   const path = await socketOf(machine)
@@ -206,7 +206,7 @@ test('of those that are asked for a handshake and say nothing, the oldest goes; 
 
   const talker = connect(path)
   const ended = new Promise((resolve) => talker.on('error', () => {}).on('close', resolve))
-  // a message of 16 MiB, as it seems
+  // the start of a message of 16 MiB
   talker.write(Buffer.concat([Buffer.from([0xff, 0xff, 0xff]), Buffer.alloc(1024 * 1024)]))
-  await deadline('the end of who sends no handshake', ended, SOON_MS)
+  await deadline('the end of the connection', ended, SOON_MS)
 })

@@ -12,7 +12,7 @@ import { type Node, type NodeOptions, openReader, openWriter, type Status } from
 import { internalsOf } from '../internals.ts'
 import { createLog, createMachine, type Machine, take } from '../testing/support.ts'
 
-const NOBODYS_KEY = 'ab'.repeat(32)
+const UNKNOWN_KEY = 'ab'.repeat(32)
 
 async function openTestnet(t: TestContext, port = 0): Promise<Testnet> {
   const testnet = await createTestnet(3, { host: '127.0.0.1', port })
@@ -20,7 +20,7 @@ async function openTestnet(t: TestContext, port = 0): Promise<Testnet> {
   return testnet
 }
 
-/** A node that meets others over the DHT alone: as if it had a machine of its own. */
+/** A node that finds peers only over the DHT, as if it were alone on its machine. */
 function openApart(
   machine: Machine,
   name: string,
@@ -35,7 +35,7 @@ function openApart(
   })
 }
 
-/** Not one that a DHT node takes for itself when it may choose. */
+/** A port that a DHT node with a free choice does not bind. */
 async function freePort(): Promise<number> {
   const socket = createSocket('udp4').bind(0, '127.0.0.1')
   await once(socket, 'listening')
@@ -53,7 +53,7 @@ async function until(what: string, condition: () => boolean): Promise<void> {
   )
 }
 
-test('peers meet over a private DHT; readers announce the log, too, and no core but its bootstrap core', async (t) => {
+test('peers connect over a private DHT; readers announce the log, too, and only its bootstrap core', async (t) => {
   const testnet = await openTestnet(t)
   const [{ port } = { port: 0 }] = testnet.bootstrap
   const machine = await createMachine(t)
@@ -87,7 +87,7 @@ test('peers meet over a private DHT; readers announce the log, too, and no core 
   for (const { key } of writer.manifest.cores) assert.deepEqual([...(await announcing(keyToBytes(key)))], [])
 })
 
-test('two on one machine that meet over the DHT, too, keep the connection that needs no network', async (t) => {
+test('two peers on one machine that also find each other over the DHT keep the local connection', async (t) => {
   const testnet = await openTestnet(t)
   const bootstrap = [`127.0.0.1:${testnet.bootstrap[0]?.port}`]
   const machine = await createMachine(t)
@@ -100,7 +100,7 @@ test('two on one machine that meet over the DHT, too, keep the connection that n
   const node = await openApart(machine, 'r', testnet.bootstrap[0]?.port, { onStatus })
   await deadline('the reader', openReader(node, writer.key))
   assert.equal(vias.get(writing.id), 'dht')
-  // a second reader meets both by both ways
+  // a second reader finds the writer over both networks
   const both = await machine.open('b', {
     local: false,
     bootstrap,
@@ -116,12 +116,12 @@ test('two on one machine that meet over the DHT, too, keep the connection that n
   assert.deepEqual(await take(reader.batches({ from: 'start' }), 1), ['once\n'])
 })
 
-test('a DHT that comes later is found within five seconds, without a restart', async (t) => {
+test('a DHT that starts later is used without a restart, within five seconds', async (t) => {
   const port = await freePort()
   const machine = await createMachine(t)
   const log = createLog()
   const writer = await openWriter(await openApart(machine, 'w', port, { onStatus: log.onStatus }))
-  await writer.publish(['patience\n'])
+  await writer.publish(['early\n'])
   const node = await openApart(machine, 'r', port)
   const opening = openReader(node, writer.key, { timeout: 60_000 })
   const unreachable = await log.until('unreachable')
@@ -138,12 +138,12 @@ test('a DHT that comes later is found within five seconds, without a restart', a
   await log.until('reachable')
 })
 
-test('a DHT whose nodes are all restarted is told again by those who are connected, within five seconds', async (t) => {
+test('connected peers announce again within five seconds after all nodes of a DHT have been restarted', async (t) => {
   const port = await freePort()
   const before = await createTestnet(3, { host: '127.0.0.1', port })
   const machine = await createMachine(t)
   const writer = await openWriter(await openApart(machine, 'w', port))
-  await writer.publish(['remembered\n'])
+  await writer.publish(['announced again\n'])
   await deadline('the first reader', openReader(await openApart(machine, 'r', port), writer.key))
   await before.destroy()
   await openTestnet(t, port)
@@ -152,16 +152,16 @@ test('a DHT whose nodes are all restarted is told again by those who are connect
   const began = performance.now()
   const reader = await deadline('the second reader', openReader(late, writer.key))
   const took = performance.now() - began
-  assert.deepEqual(await take(reader.batches(), 1), ['remembered\n'])
+  assert.deepEqual(await take(reader.batches(), 1), ['announced again\n'])
   t.diagnostic(`${Math.round(took)} ms`)
   assert.ok(took < 10_000, `${took} ms`)
 })
 
-test('the first look for a log is waited for, whichever of a node’s logs it is: who announces it is connected then', async (t) => {
+test('after the first search for each of a node’s logs, the peers that announce the log are connected', async (t) => {
   const testnet = await openTestnet(t)
   const port = testnet.bootstrap[0]?.port
   const machine = await createMachine(t)
-  const look = async (node: Node, key: string): Promise<void> => {
+  const search = async (node: Node, key: string): Promise<void> => {
     const { store, join: find, looked } = internalsOf(node)
     const core = store.get({ key: b4a.from(key, 'hex') })
     await core.ready()
@@ -169,14 +169,14 @@ test('the first look for a log is waited for, whichever of a node’s logs it is
     await looked(core, DEADLINE_MS)
   }
   const node = await openApart(machine, 'a', port)
-  for (const [index, key] of [NOBODYS_KEY, 'cd'.repeat(32)].entries()) {
-    await look(await openApart(machine, `announcing${index}`, port), key)
-    await look(node, key)
+  for (const [index, key] of [UNKNOWN_KEY, 'cd'.repeat(32)].entries()) {
+    await search(await openApart(machine, `announcing${index}`, port), key)
+    await search(node, key)
     assert.equal(node.peers, index + 1)
   }
 })
 
-test('a reader that finds nobody says what was tried: no DHT, no announcement, no answer, no such log', async (t) => {
+test('a reader that finds no log says why: no DHT, no announcement, no answer, or no peer that has it', async (t) => {
   const testnet = await openTestnet(t)
   const port = testnet.bootstrap[0]?.port
   const machine = await createMachine(t)
@@ -188,38 +188,38 @@ test('a reader that finds nobody says what was tried: no DHT, no announcement, n
     assert.match(error.message, /^Could not connect to the writer peer: /)
     return error.message
   }
-  assert.match(await why('a', NOBODYS_KEY, 9), /the DHT at 127\.0\.0\.1:9 does not answer/)
-  assert.match(await why('b', NOBODYS_KEY, port), /nobody announces this key over the DHT/)
+  assert.match(await why('a', UNKNOWN_KEY, 9), /the DHT at 127\.0\.0\.1:9 does not answer/)
+  assert.match(await why('b', UNKNOWN_KEY, port), /no peer announces it on the DHT/)
 
-  // somebody who announced the log and died
+  // a peer that announced the log and died
   const asker = testnet.createNode({ firewalled: false })
   const node = await openApart(machine, 'c', port)
-  const core = internalsOf(node).store.get({ key: b4a.from(NOBODYS_KEY, 'hex') })
+  const core = internalsOf(node).store.get({ key: b4a.from(UNKNOWN_KEY, 'hex') })
   await core.ready()
   const topic = core.discoveryKey as Uint8Array
   await asker.announce(topic, HyperDHT.keyPair()).finished()
   await node.close()
   assert.match(
-    await why('d', NOBODYS_KEY, port),
-    /a peer announces it over the DHT, but did not answer: PEER_NOT_FOUND/
+    await why('d', UNKNOWN_KEY, port),
+    /a peer announces it on the DHT but did not answer: PEER_NOT_FOUND/
   )
 
-  // somebody who waits for the log as well
+  // a peer that waits for the log, too
   const waiting = await openApart(machine, 'e', port)
-  const opening = openReader(waiting, NOBODYS_KEY, { timeout: 0 }).catch(() => {})
-  assert.match(await why('f', NOBODYS_KEY, port), /one peer answered/)
+  const opening = openReader(waiting, UNKNOWN_KEY, { timeout: 0 }).catch(() => {})
+  assert.match(await why('f', UNKNOWN_KEY, port), /one peer answered/)
   await waiting.close()
   await opening
 })
 
-test('a relay is a key in any spelling', async (t) => {
+test('a relay is named by its key, in any spelling', async (t) => {
   const machine = await createMachine(t)
   await assert.rejects(machine.open('r', { local: false, relay: 'nonsense' }), { code: 'BAD_KEY' })
-  await assert.rejects(machine.open('r', { relay: NOBODYS_KEY }), { code: 'BAD_OPTION' })
-  await machine.open('r', { local: false, bootstrap: ['127.0.0.1:9'], relay: NOBODYS_KEY.toUpperCase() })
+  await assert.rejects(machine.open('r', { relay: UNKNOWN_KEY }), { code: 'BAD_OPTION' })
+  await machine.open('r', { local: false, bootstrap: ['127.0.0.1:9'], relay: UNKNOWN_KEY.toUpperCase() })
 })
 
-test('close takes less than two seconds, while the DHT answers and while it does not', async (t) => {
+test('close takes less than two seconds, whether the DHT answers or not', async (t) => {
   const testnet = await openTestnet(t)
   const machine = await createMachine(t)
   for (const port of [testnet.bootstrap[0]?.port, 9]) {

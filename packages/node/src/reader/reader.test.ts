@@ -192,7 +192,7 @@ test('a key that nobody serves is not found, with the reason, in time', async (t
   const opening = openReader(node, 'ab'.repeat(32), { timeout: 200 })
   await assert.rejects(deadline('the refusal', opening, 3000), {
     code: 'NOT_FOUND',
-    message: /^Could not connect to the writer peer: no other process on this machine has it open/
+    message: /^Could not connect to the writer peer: no process on this machine serves this log/
   })
   await assert.rejects(openReader(node, 'abc'), { code: 'BAD_KEY' })
 })

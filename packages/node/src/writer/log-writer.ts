@@ -148,7 +148,7 @@ export class LogWriter implements Writer {
         {
           peers,
           signal: this.#stop(signal),
-          isCounted: connected.isSyncing,
+          isCounted: connected.hasFsync,
           onHolding: (holding) => onStatus({ state: 'acknowledging', holding, peers })
         }
       )

@@ -10,12 +10,12 @@ import { internalsOf } from '../../internals.ts'
 import { createMachine, take } from '../../testing/support.ts'
 import { createPeers } from '../peers.ts'
 
-/** Every other second would be seven times. */
+/** Calls every two seconds would be seven. */
 const CALLING_MS = 15_000
 
-const NOBODYS_KEY = 'ab'.repeat(32)
+const UNKNOWN_KEY = 'ab'.repeat(32)
 
-/** A DHT of this machine's alone. */
+/** A DHT on loopback. */
 async function bootstrapOf(t: TestContext): Promise<readonly string[]> {
   const testnet = await createTestnet(3, { host: '127.0.0.1' })
   atEnd(t, () => testnet.destroy())
@@ -29,8 +29,8 @@ async function until(what: string, isSo: () => boolean): Promise<void> {
   await deadline(what, wait())
 }
 
-/** Our end of a connection to somebody who has said who he is. */
-function meet(t: TestContext): SecretStream {
+/** One end of a connection to an authenticated peer. */
+function connection(t: TestContext): SecretStream {
   return pair(t)[0]
 }
 
@@ -46,29 +46,29 @@ function pair(t: TestContext): readonly [SecretStream, SecretStream] {
   return ends
 }
 
-test('beside as many peers as there may be, nobody is let in but the writer of the log on this machine', async (t) => {
+test('a full node refuses all peers except the log’s writer on this machine', async (t) => {
   const node = await (await createMachine(t)).open('r')
-  const heard: Status[] = []
+  const statuses: Status[] = []
   const { store, wal, heads, damage } = internalsOf(node)
   const peers = createPeers(store, {
     id: node.id,
     allow: null,
     maxPeers: 1,
     serving: { wal, heads, damage },
-    onStatus: (status) => void heard.push(status),
-    onlost: () => {}
+    onStatus: (status) => void statuses.push(status),
+    ondisconnected: () => {}
   })
   atEnd(t, () => peers.close())
-  peers.add({ stream: meet(t), via: 'local' })
+  peers.add({ stream: connection(t), via: 'local' })
   await until('a peer', () => peers.count() === 1)
-  peers.add({ stream: meet(t), via: 'local' })
-  await until('a refusal', () => heard.some(({ state }) => state === 'refused'))
+  peers.add({ stream: connection(t), via: 'local' })
+  await until('a refusal', () => statuses.some(({ state }) => state === 'refused'))
   assert.equal(peers.count(), 1)
-  peers.add({ stream: meet(t), via: 'local', isWriter: true })
+  peers.add({ stream: connection(t), via: 'local', isWriter: true })
   await until('the writer', () => peers.count() === 2)
 })
 
-test('a peer that goes is looked for, unless it has never shared a log', async (t) => {
+test('a peer that disconnects is looked up again, unless it never shared a log', async (t) => {
   const machine = await createMachine(t)
   const [node, other] = [await machine.open('r'), await machine.open('w')]
   const lost: string[] = []
@@ -79,7 +79,7 @@ test('a peer that goes is looked for, unless it has never shared a log', async (
     maxPeers: 8,
     serving: { wal, heads, damage },
     onStatus: () => {},
-    onlost: (peer) => void lost.push(peer)
+    ondisconnected: (peer) => void lost.push(peer)
   })
   atEnd(t, () => peers.close())
   const core = store.get({ name: 'shared' })
@@ -97,25 +97,25 @@ test('a peer that goes is looked for, unless it has never shared a log', async (
   }
 })
 
-test('on a full node, who is on the same machine takes the place of who is further away', async (t) => {
+test('a full node drops a remote peer for one on the same machine', async (t) => {
   const bootstrap = await bootstrapOf(t)
   const machine = await createMachine(t)
-  const heard: Status[] = []
-  const onStatus = (status: Status): void => void heard.push(status)
+  const statuses: Status[] = []
+  const onStatus = (status: Status): void => void statuses.push(status)
   const network = { local: false, bootstrap }
   const writer = await openWriter(await machine.open('w', { ...network, maxPeers: 1, onStatus }))
-  await writer.publish(['to whom is near\n'])
+  await writer.publish(['near\n'])
   const far = await machine.open('far', { ...network, rendezvous: join(machine.directory, 'elsewhere') })
-  await deadline('the reader far away', openReader(far, writer.key))
+  await deadline('the remote reader', openReader(far, writer.key))
   const near = await machine.open('near', { maxPeers: 1 })
-  const reader = await deadline('the reader near by', openReader(near, writer.key))
-  assert.deepEqual(await take(reader.batches(), 1), ['to whom is near\n'])
+  const reader = await deadline('the local reader', openReader(near, writer.key))
+  assert.deepEqual(await take(reader.batches(), 1), ['near\n'])
   assert.ok(
-    heard.some(({ state, ...rest }) => state === 'disconnected' && 'peer' in rest && rest.peer === far.id)
+    statuses.some(({ state, ...rest }) => state === 'disconnected' && 'peer' in rest && rest.peer === far.id)
   )
 })
 
-test('a full node is not called every other second over the DHT by whom it refuses', async (t) => {
+test('peers that a full node refuses do not call it every two seconds over the DHT', async (t) => {
   const bootstrap = await bootstrapOf(t)
   const machine = await createMachine(t)
   const apart = (name: string): object => ({
@@ -130,12 +130,12 @@ test('a full node is not called every other second over the DHT by whom it refus
     if (state === 'refused') refusals++
   }
   await deadline('another', openReader(await machine.open('b', { ...apart('b'), onStatus }), writer.key))
-  // not waiting for something: it is the time itself that tests
+  // the calls within this time are what the test counts
   await new Promise((resolve) => setTimeout(resolve, CALLING_MS))
   assert.ok(refusals > 0 && refusals < 6, `${refusals} refusals`)
 })
 
-test('no more are called over the DHT than a node may have', async (t) => {
+test('a node calls at most maxPeers peers over the DHT', async (t) => {
   const bootstrap = await bootstrapOf(t)
   const machine = await createMachine(t)
   const apart = (name: string): object => ({
@@ -155,24 +155,24 @@ test('no more are called over the DHT than a node may have', async (t) => {
   assert.ok(called.size <= 1, `${called.size} of 3 were called`)
 })
 
-test('where no writer is, eight are called on a machine, and not all', async (t) => {
+test('without a writer, a reader calls eight others on its machine, not all', async (t) => {
   const count = 14
   const machine = await createMachine(t)
-  const giveUp = new AbortController()
-  setMaxListeners(count, giveUp.signal)
+  const aborting = new AbortController()
+  setMaxListeners(count, aborting.signal)
   const nodes: Node[] = []
   const openings: Promise<unknown>[] = []
   for (let number = 0; number < count; number++) {
     const node = await machine.open(`${number}`)
-    openings.push(openReader(node, NOBODYS_KEY, { timeout: 0, signal: giveUp.signal }).catch(() => {}))
+    openings.push(openReader(node, UNKNOWN_KEY, { timeout: 0, signal: aborting.signal }).catch(() => {}))
     await until(`the peers of ${number}`, () => node.peers >= Math.min(number, 8))
     nodes.push(node)
   }
   const connections = (): number => nodes.reduce((sum, node) => sum + node.peers, 0) / 2
-  // the first nine know each other, and each of the others has called eight; all with all would be 91
+  // the first nine are all connected, each of the others calls eight; if all called all, there would be 91
   const expected = 36 + 8 * (count - 9)
   await until('all connections', () => connections() >= expected)
   assert.equal(connections(), expected)
-  giveUp.abort()
+  aborting.abort()
   await Promise.all(openings)
 })

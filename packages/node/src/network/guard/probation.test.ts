@@ -4,7 +4,7 @@ import SecretStream from '@hyperswarm/secret-stream'
 import { atEnd, deadline } from '@many-cores/testing'
 import { Probation } from './probation.ts'
 
-/** Two ends of a connection over which nothing was said. */
+/** Both ends of an idle connection. */
 async function connect(t: TestContext): Promise<readonly [SecretStream, SecretStream]> {
   const [near, far] = [new SecretStream(true), new SecretStream(false)]
   atEnd(t, () => {
@@ -17,7 +17,7 @@ async function connect(t: TestContext): Promise<readonly [SecretStream, SecretSt
   return [near, far]
 }
 
-test('who shares no log has 30 s, and then goes', async (t) => {
+test('a peer that shares no log is disconnected after 30 s', async (t) => {
   const [near] = await connect(t)
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const probation = new Probation(near)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Refusals } from './refusals.ts'
 
-test('a refusal is taken for true until the peer would have been met again, on its way', () => {
+test('a refusal is current until the peer would have been called again over its network', () => {
   const refusals = new Refusals()
   refusals.add({ peer: 'near', by: 'them', reason: 'full', via: 'local' }, 0)
   refusals.add({ peer: 'far', by: 'them', reason: 'not-allowed', via: 'dht' }, 0)
@@ -16,7 +16,7 @@ test('a refusal is taken for true until the peer would have been met again, on i
   assert.deepEqual(peers(40_000), [])
 })
 
-test('only who has refused us a moment ago is refusing', () => {
+test('a peer is refusing only shortly after it has refused this node', () => {
   const refusals = new Refusals()
   refusals.add({ peer: 'them', by: 'them', reason: 'full', via: 'lan' }, 0)
   refusals.add({ peer: 'us', by: 'us', reason: 'full', via: 'lan' }, 0)
@@ -25,7 +25,7 @@ test('only who has refused us a moment ago is refusing', () => {
   assert.equal(refusals.isRefusing('us', 5000, 0), false)
 })
 
-test('of any number of refusals the newest are kept', () => {
+test('only the newest refusals are kept', () => {
   const refusals = new Refusals()
   for (let peer = 0; peer < 1000; peer++)
     refusals.add({ peer: `${peer}`, by: 'them', reason: 'full', via: 'lan' }, 0)

@@ -7,75 +7,70 @@ import type { Heads } from '../../integrity/heads.ts'
 import type { WalSync } from '../../store/wal-sync.ts'
 
 /**
- * One is read while the other is sent. Each is a block of up to 1 MiB, or 15 where one line is longer, and all of them may end
- * in one write: with 16, a writer held 640 MB for 64 readers, with two 300, and none of them was served later.
+ * One is read while the other is sent. Each is a block of up to 1 MiB, or one line of up to 15 MiB, and all
+ * may be in one write. With 16, a writer used 640 MB for 64 readers; with two, 300 MB, and no reader waited
+ * longer.
  */
 const MAX_ANSWERS = 2
 
-/** What one write gathers: Protomux itself goes to 8 MiB, which 64 slow readers make gigabytes of. */
-const MAX_GATHERED_BYTES = 256 * 1024
+/** Protomux's own limit on a batch of messages is 8 MiB, which takes gigabytes with 64 slow readers. */
+const MAX_BATCH_BYTES = 256 * 1024
 
-/** Hypercore 11 itself has at most 512 requests under way. */
+/** Hypercore 11 sends at most 512 requests before it waits for answers. */
 const MAX_REQUESTS = 4096
 
-/** What Hypercore's channels are for, … */
-const HYPERCORE = 'hypercore/alpha'
+/** The protocol of Hypercore's channels. */
+export const HYPERCORE = 'hypercore/alpha'
 
-/** … which of their messages says how long the sender's core is, … */
+/** Types of its messages: the sender's length, a request, and stored blocks as a bitfield and as a range. */
 const SYNC = 0
-
-/** … which asks for something, … */
 const REQUEST = 1
-
-/** … and which say what is stored here. */
 const ANNOUNCEMENTS = [7, 8] as const
 
 /**
- * Hypercore 11.37 answers all requests at once that come while the stream takes more, and lets any number wait when it does
- * not: a peer that asks 20,000 times for a block of 1 MiB, in 300 kB, and reads no answer, cost gigabytes. Here, a stream takes
- * no more, as Hypercore sees it, while a few answers are under way, and a peer that asks for thousands in advance is left.
+ * Hypercore 11.37 answers all requests at once while the stream is drained, and queues any number while it is
+ * not: a peer that requests a block of 1 MiB 20,000 times, in 300 kB, and reads no answer costs gigabytes.
+ * With this multiplexer, a stream does not count as drained while a few answers are in progress, and a peer
+ * that queues thousands of requests is disconnected. Blocks are announced only once they are synced.
  */
-class ServingMux extends Protomux {
+export class LimitedMux extends Protomux {
   declare private isStreamDrained: boolean
-  readonly #wal: WalSync
-  readonly #heads: Heads
-  readonly #damage: Damage
-  /** Announcements that wait for the disk, each behind the one before it; null while there are none. */
+  readonly #options: ServingOptions
+  /** Resolves when the last of the announcements that wait for the disk was sent; null if there are none. */
   #announcing: Promise<void> | null = null
   #answers = 0
   readonly #waiting = new Set<Channel>()
 
-  constructor(stream: SecretStream, { wal, heads, damage }: ServingOptions) {
+  /** To be made before `stream` is replicated: it becomes what `Protomux.from(stream)` returns. */
+  constructor(stream: SecretStream, options: ServingOptions) {
     super(stream)
-    this.#wal = wal
-    this.#heads = heads
-    this.#damage = damage
+    this.#options = options
   }
 
-  /** Resolves once what waits for the disk now is announced, or cannot be. */
+  /** Resolves once the announcements that wait for the disk now have been sent, or have failed. */
   async announced(): Promise<void> {
     await this.#announcing?.catch(ignore)
   }
 
   override get drained(): boolean {
-    return this.isStreamDrained && this.#answers < MAX_ANSWERS && !this.#hasGathered
+    return this.isStreamDrained && this.#answers < MAX_ANSWERS && !this.#isBatchFull
   }
 
-  // called by the constructor, too, before there are fields
+  // the constructor of Protomux calls this before the fields exist
   override set drained(value: boolean) {
     this.isStreamDrained = value
   }
 
-  /** Enough for a write: whatever waits goes on once the stream has taken it. */
-  get #hasGathered(): boolean {
-    return this._batch !== null && (this._batchState?.end ?? 0) > MAX_GATHERED_BYTES
+  get #isBatchFull(): boolean {
+    return this._batch !== null && (this._batchState?.end ?? 0) > MAX_BATCH_BYTES
   }
 
-  // Protomux 3.12 looks only at what it has gathered before: with a block of 15 MiB behind one of 1 MiB, a write is longer than the
-  // 16 MiB that a SecretStream takes, which ends the connection, and the next one, too
+  // Protomux 3.12 checks only the size of the batch so far. With a block of 15 MiB after one of 1 MiB, the
+  // batch is longer than the 16 MiB that a SecretStream takes in one write, which ends this connection, and
+  // the next one in the same way.
   protected override _pushBatch(localId: number, message: Uint8Array): void {
     const { _batch: batch, _batchState: state } = this
-    if (batch !== null && state !== null && state.end + message.byteLength > MAX_GATHERED_BYTES) {
+    if (batch !== null && state !== null && state.end + message.byteLength > MAX_BATCH_BYTES) {
       this._sendBatch(batch, state)
       this._batch = []
       this._batchState = { buffer: null, start: 0, end: 1 }
@@ -86,62 +81,63 @@ class ServingMux extends Protomux {
   override createChannel(options: ChannelOptions): Channel | null {
     const { protocol, messages = [] } = options
     if (protocol !== HYPERCORE) return super.createChannel(options)
-    const watched = messages.map((message, type) => {
-      if (type === REQUEST) return { ...message, onmessage: this.#bound(message.onmessage) }
-      return type === SYNC ? { ...message, onmessage: this.#hear(message.onmessage) } : message
+    const wrapped = messages.map((message, type) => {
+      if (type === REQUEST) return { ...message, onmessage: this.#limited(message.onmessage) }
+      return type === SYNC ? { ...message, onmessage: this.#withHeads(message.onmessage) } : message
     })
-    const channel = super.createChannel({ ...options, messages: watched })
-    for (const type of ANNOUNCEMENTS) this.#delay(channel?.messages[type])
+    const channel = super.createChannel({ ...options, messages: wrapped })
+    for (const type of ANNOUNCEMENTS) this.#delayUntilSynced(channel?.messages[type])
     return channel
   }
 
-  /** What is stored is announced once it is on the disk: a peer may rely on it. A reader does not wait for that to print it. */
-  #delay(message: SentMessage | undefined): void {
+  /** Blocks are announced once they are on the disk: a peer may rely on that. A reader prints them before. */
+  #delayUntilSynced(message: SentMessage | undefined): void {
     if (message === undefined) return
     const send = message.send.bind(message)
     message.send = (announcement, channel) => {
-      if (this.#announcing === null && !this.#wal.isPending) return send(announcement, channel)
-      const announcing = Promise.all([this.#wal.sync(), this.#announcing]).then(() => {
+      const { wal } = this.#options
+      if (this.#announcing === null && !wal.isPending) return send(announcement, channel)
+      const announcing = Promise.all([wal.sync(), this.#announcing]).then(() => {
         send(announcement, channel)
         if (this.#announcing === announcing) this.#announcing = null
       })
-      // what is not on the disk is not announced; the store's owner hears of the reason
+      // blocks that are not on the disk are not announced; the store reports why
       announcing.catch(ignore)
       this.#announcing = announcing
       return true
     }
   }
 
-  #hear(take: OnMessage | undefined): OnMessage {
+  #withHeads(onmessage: OnMessage | undefined): OnMessage {
     return async (message, channel) => {
-      await take?.(message, channel)
-      this.#heads.hear(channel.userData as Peer)
+      await onmessage?.(message, channel)
+      this.#options.heads.hear(channel.userData as Peer)
     }
   }
 
-  #bound(answer: OnMessage | undefined): OnMessage {
+  #limited(onmessage: OnMessage | undefined): OnMessage {
     return async (message, channel) => {
       const peer = channel.userData as Peer
       const { queue, priority } = peer.receiverQueue
       if (queue.length + priority.length >= MAX_REQUESTS) {
-        this.destroy(new Error('it asks for too much at once'))
+        this.destroy(new Error(`the peer sent more than ${MAX_REQUESTS} requests at once`))
         return
       }
-      this.#damage.guard(peer)
-      // it is put in a queue, which is gone on with below
+      this.#options.damage.guard(peer)
+      // Hypercore then queues the request
       if (this.#answers >= MAX_ANSWERS) this.#waiting.add(channel)
-      const answered = answer?.(message, channel)
+      const answered = onmessage?.(message, channel)
       this.#answers++
       try {
         await answered
       } finally {
         this.#answers--
-        this.#goOn()
+        this.#resume()
       }
     }
   }
 
-  #goOn(): void {
+  #resume(): void {
     if (!this.drained) return
     for (const channel of this.#waiting) {
       if ((channel.userData as Peer).receiverQueue.length === 0) this.#waiting.delete(channel)
@@ -153,20 +149,10 @@ class ServingMux extends Protomux {
 type OnMessage = (message: unknown, channel: Channel) => unknown
 
 export interface ServingOptions {
-  /** Tells when what was written is on the disk. */
+  /** Whether writes are on the disk. */
   readonly wal: WalSync
-  /** Hears how long the cores of the other end are. */
+  /** Gets the lengths of the peer's cores. */
   readonly heads: Heads
-  /** Hears of blocks that cannot be read. */
+  /** Watches for blocks that cannot be read. */
   readonly damage: Damage
-}
-
-/**
- * From now on, what is asked for over `stream` is answered at a bounded cost, what is stored is announced once `wal` has it on the
- * disk, and heads are compared. To be called before it is replicated. What it returns tells when all that is stored is announced.
- */
-export function boundServing(stream: SecretStream, options: ServingOptions): () => Promise<void> {
-  // it makes itself known as the stream's own, as Protomux.from would
-  const mux = new ServingMux(stream, options)
-  return () => mux.announced()
 }
