@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { deadline, temporary } from '@many-cores/testing'
@@ -49,6 +49,32 @@ test('a store whose process was killed while making it is made again', async (t)
   const writer = await openWriter(await machine.open('store'))
   assert.deepEqual(await writer.publish(['hello\n']), { position: 0, count: 1 })
 })
+
+for (const [what, damage] of Object.entries({
+  'is gone': (db: string) => rm(db, { recursive: true }),
+  'has no files': async (db: string) => {
+    for (const name of await readdir(db)) await rm(join(db, name))
+  },
+  'lost its secret with the start of its log': async (db: string, killed: string) => {
+    await rm(db, { recursive: true })
+    await cp(killed, db, { recursive: true })
+    const [log = ''] = (await readdir(db)).filter((name) => name.endsWith('.log'))
+    const bytes = await readFile(join(db, log))
+    await writeFile(join(db, log), bytes.fill(0, 0, 64))
+  }
+})) {
+  test(`a store whose database ${what} is refused at every start, and not made anew`, async (t) => {
+    const machine = await createMachine(t)
+    const node = await machine.open('store')
+    await (await openWriter(node)).publish(['line\n'])
+    const [db, killed] = [join(node.storage, 'db'), join(machine.directory, 'killed')]
+    await cp(db, killed, { recursive: true })
+    await node.close()
+    await damage(db, killed)
+    for (const _ of ['first', 'and again'])
+      await assert.rejects(machine.open('store'), { code: 'STORE_DAMAGED' })
+  })
+}
 
 test('a path that is a file, or lies under one, is refused in one sentence', async (t) => {
   const file = join(await temporary(t), 'file')

@@ -1,6 +1,7 @@
-import { mkdir, readdir, stat, unlink } from 'node:fs/promises'
+import { mkdir, readdir, readFile, stat, unlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import b4a from 'b4a'
 import Corestore from 'corestore'
 import Hypercore, { type SharedCore } from 'hypercore'
 import { NodeError, translate } from './errors.ts'
@@ -11,6 +12,15 @@ import { WalSync, type WalSyncOptions } from './wal-sync.ts'
 
 /** What Corestore 7 puts first into a directory of its own. */
 const MARK = 'CORESTORE'
+
+/**
+ * Names the database of the store by a public key of its secret. RocksDB makes a new database without a word where the old one is
+ * gone, and drops the end of a damaged log, the secret included.
+ */
+const DATABASE = 'DATABASE'
+
+/** The alias of that key. */
+const DATABASE_KEY_NAME = 'many-cores/database'
 
 /**
  * What RocksDB gathers in memory before it writes a file; it holds up to two of them. A quarter of hypercore-storage's own
@@ -42,6 +52,7 @@ export async function openStore(directory: string, options: WalSyncOptions): Pro
     const made = await mkdir(directory, { recursive: true, mode: 0o700 })
     const isNew = await isEmptyOrOurs(directory)
     await removeEmptyMark(join(directory, MARK))
+    await checkDatabase(directory)
     const opened = { ...(await openCorestore(directory, options)), isNew }
     if (isNew && options.fsync) await syncNames(directory, made)
     return opened
@@ -83,6 +94,33 @@ async function isEmpty(file: string): Promise<boolean> {
   }
 }
 
+/** Before it is opened, which would make another, and delete what is left. */
+async function checkDatabase(directory: string): Promise<void> {
+  if ((await databaseOf(directory)) === null) return
+  const current = await stat(join(directory, 'db', 'CURRENT')).catch(() => null)
+  if (current === null) throw lostDatabase()
+}
+
+async function nameDatabase(store: Corestore, directory: string, { fsync }: WalSyncOptions): Promise<void> {
+  const { publicKey } = await store.createKeyPair(DATABASE_KEY_NAME)
+  const [known, id] = [await databaseOf(directory), b4a.toString(publicKey, 'hex')]
+  if (known === null) await writeFile(join(directory, DATABASE), `${id}\n`, { mode: 0o600, flush: fsync })
+  else if (known !== id) throw lostDatabase()
+}
+
+/** The name of the store's database; null where the process ended before it was written. */
+async function databaseOf(directory: string): Promise<string | null> {
+  const text = await readFile(join(directory, DATABASE), 'utf8').catch(() => '')
+  return /^([0-9a-f]{64})\n$/.exec(text)?.[1] ?? null
+}
+
+function lostDatabase(): NodeError {
+  return new NodeError(
+    'STORE_DAMAGED',
+    'the store is damaged: its database is lost, with its keys and cursors; restore a backup of the whole store, or use a new --storage'
+  )
+}
+
 // RocksDB begins a log of 50 KB whenever it is opened, and keeps a thousand: rocksdb-native 3.18 does not let us say otherwise.
 async function removeOldLogs(directory: string): Promise<void> {
   const logs = (await readdir(directory)).filter((name) => name.startsWith('LOG.old.')).sort()
@@ -108,6 +146,7 @@ async function openCorestore(directory: string, options: WalSyncOptions): Promis
   const store = new Corestore(storage)
   try {
     await store.ready()
+    await nameDatabase(store, directory, options)
     deferHints(store)
     store.watch((core) => releaseCopy(core, wal))
     store.watch(endQuietly)
