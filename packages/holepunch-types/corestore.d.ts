@@ -25,6 +25,8 @@ declare module 'corestore' {
   interface CorestoreStorage {
     readonly path: string
     readonly rocks: RocksDB
+    /** The part of it that holds the cores. */
+    readonly db: RocksDB
     /** Called when the database could not be opened: deletes its write-ahead logs where that is what recovery needs. */
     _maybeRecoverLater: (error: Error) => void
     createAtom(): Atom

@@ -67,6 +67,7 @@ test('corestore has what is declared', () => {
   assertMembers<CorestoreStorage>(store.storage, {
     path: 'property',
     rocks: 'property',
+    db: 'property',
     _maybeRecoverLater: 'method',
     createAtom: 'method',
     getInfos: 'method',
@@ -277,6 +278,7 @@ test('rocksdb-native has what is declared, and takes a batch', async () => {
     close: 'method',
     columnFamily: 'method',
     write: 'method',
+    flush: 'method',
     currentWalFile: 'method',
     stats: 'property',
     _state: 'property'

@@ -167,6 +167,8 @@ function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: P
       () => peers.close(),
       async () => heads.close(),
       () => wal.close(),
+      // RocksDB drops the end of a damaged log without an error; damage to its tables is an error. What cannot be flushed stays in the log.
+      () => store.storage.db.flush().catch(ignore),
       () => store.close()
     ]
     await runAll(steps)
