@@ -48,6 +48,23 @@ test('the reader begins and ends where it is told', async (t) => {
   for (const [index, run] of runs.entries()) await check(run, index)
 })
 
+test('--count 0 ends at once, whether the log can be found or not', async (t) => {
+  const world = await createWorld(t)
+  const { code, stdout, stderr } = await world.read(['--count', '0', '--timeout', '0', 'ab'.repeat(32)]).ended
+  assert.equal(code, 0, stderr)
+  assert.equal(stdout.byteLength, 0)
+})
+
+test('a format on the command line beats one of the environment', async (t) => {
+  const world = await createWorld(t)
+  const writer = await world.write()
+  await writer.publish(['line\n'])
+  const run = world.read(['--json', '--exit', writer.key], { env: { MANY_CORES_RAW: '1' } })
+  const { code, stdout, stderr } = await run.ended
+  assert.equal(code, 0, stderr)
+  assert.equal((JSON.parse(stdout.toString()) as { text: unknown }).text, 'line\n')
+})
+
 test('without --from the reader goes on where it stopped, and --tail goes on live', async (t) => {
   const world = await createWorld(t)
   const writer = await world.write()
