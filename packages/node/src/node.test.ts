@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { deadline, temporary } from '@many-cores/testing'
@@ -83,6 +83,20 @@ test('a path that is a file, or lies under one, is refused in one sentence', asy
     await assert.rejects(openNode({ storage, local: true }), {
       code: 'STORE_REFUSED',
       message: new RegExp(`^${storage}: the store cannot be used: `)
+    })
+  }
+})
+
+test('a link to nothing, or a file system that takes no directory, is refused at once', async (t) => {
+  const directory = await temporary(t)
+  const link = join(directory, 'link')
+  await symlink(join(directory, 'nothing'), link)
+  const places = [link, join(link, 'below'), ...(process.platform === 'linux' ? ['/proc/many-cores'] : [])]
+  for (const storage of places) {
+    const opening = openNode({ storage, local: true })
+    await assert.rejects(deadline('a refusal', opening), {
+      code: 'STORE_REFUSED',
+      message: /the store cannot be used: (no directory|.* is a link)/
     })
   }
 })

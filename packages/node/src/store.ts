@@ -49,7 +49,7 @@ export interface OpenStore {
  */
 export async function openStore(directory: string, options: WalSyncOptions): Promise<OpenStore> {
   try {
-    const made = await mkdir(directory, { recursive: true, mode: 0o700 })
+    const made = await makeDirectory(directory)
     const isNew = await isEmptyOrOurs(directory)
     await removeEmptyMark(join(directory, MARK))
     await checkDatabase(directory)
@@ -64,6 +64,35 @@ export async function openStore(directory: string, options: WalSyncOptions): Pro
       cause: error
     })
   }
+}
+
+/** Returns the outermost directory that was made. Not `recursive`: on a file system that takes none, as /proc, Node 20 never ends. */
+async function makeDirectory(directory: string): Promise<string | undefined> {
+  const parent = dirname(directory)
+  const made = (await isThere(parent)) ? undefined : await makeDirectory(parent)
+  try {
+    await mkdir(directory, { mode: 0o700 })
+    return made ?? directory
+  } catch (error) {
+    const { code } = error as { code?: unknown }
+    if (code === 'ENOENT') throw refused('no directory can be made there: use another --storage', error)
+    if (code !== 'EEXIST') throw error
+    const found = await stat(directory).catch(() => null)
+    if (found?.isDirectory() === true) return made
+    if (found !== null) throw error
+    throw refused(
+      `${directory} is a link to a directory that does not exist: make that, or use another --storage`,
+      error
+    )
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null)) !== null
+}
+
+function refused(fault: string, cause: unknown): NodeError {
+  return new NodeError('STORE_REFUSED', `the store cannot be used: ${fault}`, { cause })
 }
 
 // hypercore-storage 3.3.1 moves every file that it finds in a directory without its mark into a folder `db`.
@@ -97,8 +126,7 @@ async function isEmpty(file: string): Promise<boolean> {
 /** Before it is opened, which would make another, and delete what is left. */
 async function checkDatabase(directory: string): Promise<void> {
   if ((await databaseOf(directory)) === null) return
-  const current = await stat(join(directory, 'db', 'CURRENT')).catch(() => null)
-  if (current === null) throw lostDatabase()
+  if (!(await isThere(join(directory, 'db', 'CURRENT')))) throw lostDatabase()
 }
 
 async function nameDatabase(store: Corestore, directory: string, { fsync }: WalSyncOptions): Promise<void> {
