@@ -10,7 +10,10 @@ import { createMachine } from './testing/support.ts'
 test('a store in use is refused, and free again after close', async (t) => {
   const machine = await createMachine(t)
   const first = await machine.open('store')
-  await assert.rejects(machine.open('store'), { code: 'STORE_IN_USE' })
+  await assert.rejects(machine.open('store'), {
+    code: 'STORE_IN_USE',
+    message: process.platform === 'linux' ? /in use by this process/ : /in use/
+  })
   await first.close()
   const again = await machine.open('store')
   assert.equal(again.id, first.id, 'the peer key is the store’s own')
@@ -146,6 +149,11 @@ test('local and bootstrap exclude each other, and a bad address is named', async
     message: /"nonsense"/
   })
   assert.equal(existsSync(storage), false)
+})
+
+test('a storage that is no path is BAD_OPTION', async () => {
+  for (const storage of [undefined, 5, ''])
+    await assert.rejects(openNode({ storage: storage as string, local: true }), { code: 'BAD_OPTION' })
 })
 
 test('a DHT that does not answer holds up neither opening nor closing', async (t) => {

@@ -59,7 +59,9 @@ export async function openStore(directory: string, options: WalSyncOptions): Pro
   } catch (error) {
     const { code, message } = translate(error)
     const holder = code === 'STORE_IN_USE' ? await holderOf(join(directory, MARK)) : null
-    const text = holder === null ? message : `the store is in use by process ${holder}`
+    const who =
+      holder === process.pid ? 'this process itself: close its other node first' : `process ${holder}`
+    const text = holder === null ? message : `the store is in use by ${who}`
     throw new NodeError(isStoreCode(code) ? code : 'STORE_REFUSED', `${directory}: ${text}`, {
       cause: error
     })

@@ -137,7 +137,7 @@ const PATIENCE_MS = 5000
  * one writer at a time.
  *
  * @throws NodeError `RULE_MISMATCH` where the log has another rule, names or framing than asked for; `STORE_REFUSED` where
- * the store was made by other software or has lost block 0; `STORE_IN_USE` where the node has a writer; `CLOSED`; ProtocolError
+ * the store was made by other software or has lost block 0; `BAD_OPTION` where the node has a writer; `CLOSED`; ProtocolError
  * `BAD_RULE`.
  */
 export async function openWriter(node: Node, options: WriterOptions = {}): Promise<Writer> {
