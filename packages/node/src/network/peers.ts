@@ -28,6 +28,7 @@ export interface Peers extends Gate {
 
 /** Why one side does not let the other in. */
 export interface WhyRefused {
+  readonly by: Refused['by']
   readonly reason: Refusal
   /** In words that go on from a colon. */
   readonly text: string
@@ -175,12 +176,20 @@ export function createPeers(store: Corestore, options: PeersOptions): Peers {
     const find = (by: Refused['by'], reason: Refusal): Refused | undefined =>
       current.find((refused) => refused.by === by && refused.reason === reason)
     if (find('them', 'not-allowed'))
-      return { reason: 'not-allowed', text: `a peer refuses this one, because it does not allow ${self}` }
+      return {
+        by: 'them',
+        reason: 'not-allowed',
+        text: `a peer refuses this one, because it does not allow ${self}`
+      }
     if (find('them', 'full'))
-      return { reason: 'full', text: 'a peer refuses this one, because it has as many as it may have' }
+      return {
+        by: 'them',
+        reason: 'full',
+        text: 'a peer refuses this one, because it has as many as it may have'
+      }
     const stranger = find('us', 'not-allowed')
     if (stranger === undefined) return null
-    return { reason: 'not-allowed', text: `a peer came that is not allowed: ${stranger.peer}` }
+    return { by: 'us', reason: 'not-allowed', text: `a peer came that is not allowed: ${stranger.peer}` }
   }
 
   return {
