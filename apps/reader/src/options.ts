@@ -75,6 +75,7 @@ export const options = {
     type: 'string',
     value: 'NAME',
     default: 'default',
+    parse: parseGroup,
     help: 'Name of the cursor that remembers what was delivered'
   },
   ...commonOptions('reader')
@@ -100,6 +101,12 @@ export const help: HelpText = {
 export function checkTogether(values: ReadValues): void {
   refuseTwo(values, BEGINNINGS)
   refuseTwo(values, FORMATS)
+}
+
+/** Before the log is looked for: its cursor is opened only then. */
+function parseGroup(text: string): string {
+  if (/^[\w.-]{1,64}$/.test(text)) return text
+  throw new Error(`'${text}' is no cursor name: 1 to 64 of A-Z a-z 0-9 . _ -`)
 }
 
 function refuseTwo(values: ReadValues, names: readonly (keyof ReadValues)[]): void {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { appendFile, copyFile, mkdir, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -80,14 +81,15 @@ test('a file that does not exist yet is waited for, and so is its directory', as
   await log.until('here\n')
 })
 
-test('with --exit a missing file and a directory are usage errors', async (t) => {
+test('with --exit a missing file and a directory are usage errors, and no store is made', async (t) => {
   const directory = await temporary(t)
-  const missing = await runWriter(t, directory, {
-    argv: ['--input', join(directory, 'in'), '--exit'],
-    code: 2
-  })
-  assert.match(missing, /does not exist/)
+  const argv = ['--input', join(directory, 'in'), '--exit']
+  assert.match(await runWriter(t, directory, { argv, code: 2 }), /does not exist/)
   assert.match(await runWriter(t, directory, { argv: ['--input', directory], code: 2 }), /no regular file/)
+  assert.ok(!existsSync(join(directory, 'store')))
+  // the same where there is a store
+  await runWriter(t, directory, { argv: ['--exit'] })
+  assert.match(await runWriter(t, directory, { argv, code: 2 }), /does not exist/)
 })
 
 test('--input - is standard input', async (t) => {
