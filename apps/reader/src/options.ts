@@ -69,7 +69,7 @@ export const options = {
     type: 'number',
     value: 'SECONDS',
     default: 30,
-    help: 'How long to look for the log and, with --exit, to wait for a block; 0 is for ever'
+    help: 'How long to look for the log, for a peer that knows its end where that is needed (at most 10 s without --exit) and, with --exit, for a block; 0 is for ever'
   },
   group: {
     type: 'string',
