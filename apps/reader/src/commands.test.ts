@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { createWorld, linesOf } from './testing/support.ts'
@@ -60,6 +61,13 @@ test('cursors are listed with their lag without anybody else, moved and removed'
   ]) {
     assert.equal((await world.read(['cursors', ...args, writer.key]).ended).code, 2, args.join(' '))
   }
+})
+
+test('a cursor with a name that cannot be is refused before a store is made', async (t) => {
+  const world = await createWorld(t)
+  const args = ['cursors', '--set', 'two words=0', 'ab'.repeat(32)]
+  assert.equal((await world.read(args, { store: 'none' }).ended).code, 2)
+  assert.ok(!existsSync(join(world.directory, 'none')))
 })
 
 test('verify prints what it has read', async (t) => {

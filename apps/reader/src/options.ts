@@ -1,5 +1,5 @@
 import { commonOptions, type HelpText, type OptionValues, UsageError } from '@many-cores/cli'
-import { parseFrom, parseTime, parseUntil } from './place.ts'
+import { parseCursorName, parseFrom, parseTime, parseUntil } from './place.ts'
 import { parseTemplate } from './template.ts'
 
 const BEGINNINGS = ['from', 'tail', 'since'] as const
@@ -75,7 +75,7 @@ export const options = {
     type: 'string',
     value: 'NAME',
     default: 'default',
-    parse: parseGroup,
+    parse: parseCursorName,
     help: 'Name of the cursor that remembers what was delivered'
   },
   ...commonOptions('reader')
@@ -101,12 +101,6 @@ export const help: HelpText = {
 export function checkTogether(values: ReadValues): void {
   refuseTwo(values, BEGINNINGS)
   refuseTwo(values, FORMATS)
-}
-
-/** Before the log is looked for: its cursor is opened only then. */
-function parseGroup(text: string): string {
-  if (/^[\w.-]{1,64}$/.test(text)) return text
-  throw new Error(`'${text}' is no cursor name: 1 to 64 of A-Z a-z 0-9 . _ -`)
 }
 
 function refuseTwo(values: ReadValues, names: readonly (keyof ReadValues)[]): void {
