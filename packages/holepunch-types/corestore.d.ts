@@ -20,6 +20,8 @@ declare module 'corestore' {
   interface CorestoreStorage {
     readonly path: string
     readonly rocks: RocksDB
+    /** The part of it that holds the cores. */
+    readonly db: RocksDB
     /** Called if the database cannot be opened: deletes its write-ahead logs after one kind of error. */
     _maybeRecoverLater: (error: Error) => void
     createAtom(): Atom

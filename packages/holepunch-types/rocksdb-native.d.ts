@@ -40,6 +40,8 @@ declare module 'rocksdb-native' {
     close(options?: { readonly force?: boolean }): Promise<void>
     columnFamily(family: ColumnFamily): RocksDB
     write(options?: WriteOptions): WriteBatch
+    /** Moves the write-ahead logs of this column family into tables, and syncs those. */
+    flush(): Promise<void>
     /** The write-ahead log of the next write; `number` is in its file's name. */
     currentWalFile(): Promise<{ readonly number: number }>
   }

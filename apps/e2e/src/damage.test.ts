@@ -20,7 +20,7 @@ const FILES = [
   /^db\/MANIFEST-/,
   /^db\/OPTIONS-/,
   /^db\/IDENTITY$/,
-  /^WRITER-CLOSED$/
+  /^DATABASE$/
 ]
 
 /** Its own file system knows it again by this one, which cannot be put back. */
@@ -112,8 +112,12 @@ async function openStores(t: TestContext): Promise<Stores> {
     const reader = await sandbox.reader(key, { args: ['--raw'] })
     await writer.write(lines)
     await reader.stdout.until(`round ${round}`, () => reader.stdout.length >= lines.length)
-    // an opened database moves what its log has into a table: the log has the lines of the last round
+    // a database that is closed moves what its log has into a table: the log has the lines of the last round
     for (const program of [reader, writer]) {
+      if (round === ROUNDS - 1) {
+        await program.kill()
+        continue
+      }
       program.signal('SIGTERM')
       await program.ends(143)
     }
@@ -181,6 +185,24 @@ test('whatever file of a reader’s store is damaged, it is made anew from peers
   }
   t.diagnostic(`${rebuilt} made anew`)
   assert.ok(rebuilt > 0)
+})
+
+test('a reader whose database is gone says so, keeps the rest of the store, and begins at the start', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.writer()
+  const key = await keyOf(writer)
+  await writer.write('a line\n')
+  const first = await sandbox.reader(key, { args: ['--raw'] })
+  await first.stdout.firstLines(1)
+  first.signal('SIGTERM')
+  await first.ends(143)
+  await rm(sandbox.path('reader/db'), { recursive: true })
+  const verify = await sandbox.reader(key, { command: 'verify' })
+  await verify.ends(8)
+  const again = await sandbox.reader(key, { args: ['--raw', '--exit'] })
+  await again.ends(0)
+  assert.equal(again.stdout.text, 'a line\n')
+  await putBack(sandbox)
 })
 
 /** The damaged store was put aside: it takes its place again, because of its mark. */

@@ -102,7 +102,7 @@ test('a standard output that cannot be written: 1, and why', async (t) => {
   await keyOf(writer)
   const reader = await sandbox.reader(key, { args: ['--raw', '--exit'], stdout: '/dev/full' })
   await reader.ends(1)
-  assert.match(reader.stderr.text, /^reader: .*(ENOSPC|no space)/m)
+  assert.match(reader.stderr.text, /^reader: standard output .*(ENOSPC|no space)/m)
   assert.doesNotMatch(reader.stderr.text, /^ +at /m)
 })
 

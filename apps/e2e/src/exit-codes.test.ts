@@ -67,11 +67,12 @@ test('an unknown option is one sentence with the one that was meant, and 2', asy
   assert.match(reader.stderr.text, /--exit\?/)
 })
 
-test('a rule, a place or a pair of formats that cannot be is one sentence, and 2', async (t) => {
+test('a rule, a place, a cursor’s name or a pair of formats that cannot be is one sentence, and 2', async (t) => {
   const sandbox = await Sandbox.open(t)
   const programs = [
     await sandbox.writer({ args: ['--route', 'modulo:4'] }),
     await sandbox.reader(NOBODYS_KEY, { args: ['--from', 'yesterday'] }),
+    await sandbox.reader(NOBODYS_KEY, { args: ['--group', 'two words', '--timeout', '1'] }),
     await sandbox.reader(NOBODYS_KEY, { args: ['--raw', '--json'] })
   ]
   for (const program of programs) {

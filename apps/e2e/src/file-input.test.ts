@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { appendFile, copyFile, mkdir, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { MAX_LINE_BYTES } from '@many-cores/protocol'
@@ -86,12 +87,18 @@ test('a file that does not exist yet is waited for, and so is its directory', as
   await until('here\n')
 })
 
-test('with --exit a missing file and a directory are usage errors', async (t) => {
+test('with --exit a missing file and a directory are usage errors, and no store is made', async (t) => {
   const sandbox = await Sandbox.open(t)
-  const missing = await ended(sandbox.writer({ args: ['--input', sandbox.path('in'), '--exit'] }), 2)
+  const args = ['--input', sandbox.path('in'), '--exit']
+  const missing = await ended(sandbox.writer({ args }), 2)
   assert.match(missing.stderr.text, /does not exist/)
   const directory = await ended(sandbox.writer({ args: ['--input', sandbox.path('.')] }), 2)
   assert.match(directory.stderr.text, /no regular file/)
+  assert.ok(!existsSync(sandbox.path('writer')))
+  // the same with a store
+  await sandbox.publish('')
+  const again = await ended(sandbox.writer({ args }), 2)
+  assert.match(again.stderr.text, /does not exist/)
 })
 
 test('--input - is standard input', async (t) => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { test } from 'node:test'
 import Corestore from 'corestore'
 import type { Program } from './harness/program.ts'
@@ -116,4 +117,11 @@ test('each command has its own help', async (t) => {
     assert.match(stdout.text, new RegExp(`^Usage: ${['reader', ...words].join(' ')} \\[options\\] KEY`))
   })
   await Promise.all(helps)
+})
+
+test('a cursor with an invalid name is refused before a store is made', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const args = ['--set', 'two words=0']
+  await ended(sandbox.reader('ab'.repeat(32), { command: 'cursors', args, storage: 'none' }), 2)
+  assert.ok(!existsSync(sandbox.path('none')))
 })

@@ -50,6 +50,24 @@ test('the reader begins and ends where it is told', async (t) => {
   }
 })
 
+test('--count 0 ends at once, whether the log can be found or not', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const { stdout } = await ended(
+    sandbox.reader('ab'.repeat(32), { args: ['--count', '0', '--timeout', '0'] })
+  )
+  assert.equal(stdout.text, '')
+})
+
+test('a format on the command line beats one of the environment', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const key = await sandbox.publish('line\n')
+  const writer = await sandbox.writer()
+  const reader = sandbox.reader(key, { args: ['--json', '--exit'], env: { MANY_CORES_RAW: '1' } })
+  const { stdout } = await ended(reader)
+  assert.equal((JSON.parse(stdout.text) as { text: unknown }).text, 'line\n')
+  await writer.kill()
+})
+
 test('without --from the reader goes on where it stopped, in each --group, and --tail goes on live', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.openWriter()

@@ -21,6 +21,12 @@ const writePipe = promisify(write)
 
 const END_MS = 2000
 
+/** More than a pipe holds. */
+const PIPE_BYTES = 1024 * 1024
+
+/** As many lines as are written at once. */
+const MOST_TWICE = 1000
+
 async function endsQuickly(program: Program, signal: NodeJS.Signals, code: number): Promise<void> {
   program.signal(signal)
   const took = await program.ends(code)
@@ -109,16 +115,26 @@ test('a signal at the very start ends both programs, and leaves a store that can
   await sandbox.publish('still usable\n')
 })
 
-test('a reader whose output nobody takes ends within 2 s of SIGTERM', async (t) => {
+test('a reader whose output nobody takes ends within 2 s of SIGTERM, and prints no more than one write again', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer()
-  await writer.write(numberedLines(0, 50_000))
+  const all = numberedLines(0, 50_000)
+  await writer.write(all)
+  const key = await keyOf(writer)
   const { readEnd, writeEnd } = await sandbox.pipe()
-  const reader = await sandbox.reader(await keyOf(writer), { args: ['--raw'], stdout: writeEnd })
+  const reader = await sandbox.reader(key, { args: ['--raw'], stdout: writeEnd })
   // it is at it, and a pipe is soon full
   await promisify(read)(readEnd, Buffer.alloc(1), 0, 1, null)
   reader.signal('SIGTERM')
   const took = await reader.ends(143)
   assert.ok(took < underLoad(END_MS + 500), `${took} ms`)
+  const taken = 1 + (await promisify(read)(readEnd, Buffer.alloc(PIPE_BYTES), 0, PIPE_BYTES, null)).bytesRead
   await sandbox.closeDescriptor(readEnd)
+  const again = await sandbox.reader(key, { args: ['--raw', '--exit'] })
+  await again.ends(0)
+  const start = all.length - again.stdout.length
+  assert.ok(all.endsWith(again.stdout.text))
+  assert.ok(start <= taken, `the bytes from ${taken} to ${start} are missing`)
+  const twice = all.slice(start, taken).split('\n').length
+  assert.ok(twice <= MOST_TWICE, `${twice} lines come again`)
 })

@@ -1,6 +1,6 @@
 import { type Command, commonOptions, defineCommand } from '@many-cores/cli'
 import { KEY } from './command.ts'
-import { parsePlace } from './place.ts'
+import { parseCursorName, parsePlace } from './place.ts'
 
 /** `reader cursors KEY` */
 export const cursors: Command = defineCommand({
@@ -51,5 +51,5 @@ export interface Move {
 function parseMove(text: string): Move {
   const equals = text.indexOf('=')
   if (equals < 1) throw new Error(`'${text}' is no NAME=PLACE; default=0 is one`)
-  return { name: text.slice(0, equals), place: parsePlace(text.slice(equals + 1)) }
+  return { name: parseCursorName(text.slice(0, equals)), place: parsePlace(text.slice(equals + 1)) }
 }

@@ -21,9 +21,7 @@ export async function examine(
   context: RunContext
 ): Promise<number> {
   const { print, signal, env } = context
-  // whoever answers is let in
-  const { bootstrap, local, lan, relay } = await networkOf(values, env)
-  const network = { bootstrap, local, lan, ...(relay !== undefined && { relay }) }
+  const { maxPeers: _, ...network } = await networkOf(values, env)
   const storage = storageOf(values, context)
   const options = { ...network, storage, timeout: values.timeout * 1000, signal }
   let code: number = EXIT.done

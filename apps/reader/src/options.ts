@@ -1,19 +1,24 @@
 import { commonOptions, type HelpText, type OptionValues, UsageError } from '@many-cores/cli'
-import { parseFrom, parseTime, parseUntil } from './place.ts'
+import { parseCursorName, parseFrom, parseTime, parseUntil } from './place.ts'
 import { parseTemplate } from './template.ts'
+
+const BEGINNINGS = ['from', 'tail', 'since'] as const
+const FORMATS = ['text', 'raw', 'json', 'format'] as const
 
 /** The reader's command line. */
 export const options = {
   text: {
     type: 'boolean',
+    excludes: FORMATS,
     help: 'Print `Block N in Core KEY: LINE` for each line, controls made visible: the default'
   },
-  raw: { type: 'boolean', help: 'Print the bytes that were published and nothing else' },
-  json: { type: 'boolean', help: 'Print one JSON object a line' },
+  raw: { type: 'boolean', excludes: FORMATS, help: 'Print the bytes that were published and nothing else' },
+  json: { type: 'boolean', excludes: FORMATS, help: 'Print one JSON object a line' },
   format: {
     type: 'string',
     value: 'FORMAT',
     parse: parseTemplate,
+    excludes: FORMATS,
     help: 'Print each line as kcat would: %s line, %S its length, %o position, %p core, %k its name, %K the length of that, %b block, %T time in ms, %t key, %%, \\n, \\t, \\r, \\0, \\xNN'
   },
   from: {
@@ -22,13 +27,21 @@ export const options = {
     defaultHelp: 'stored',
     dashValue: true,
     parse: parseFrom,
+    excludes: BEGINNINGS,
     help: 'Where to begin: stored (behind what was delivered last time, else start), start, end, a position, -N for the last N lines, or @TIME'
   },
-  tail: { type: 'number', value: 'N', integer: true, help: 'The last N lines and what follows: --from -N' },
+  tail: {
+    type: 'number',
+    value: 'N',
+    integer: true,
+    excludes: BEGINNINGS,
+    help: 'The last N lines and what follows: --from -N'
+  },
   since: {
     type: 'string',
     value: 'TIME',
     parse: parseTime,
+    excludes: BEGINNINGS,
     help: 'The lines since then: --from @TIME. A TIME is ISO 8601, 10m, 2h or 7d ago, or s or ms since 1970'
   },
   until: {
@@ -38,7 +51,7 @@ export const options = {
     parse: parseUntil,
     help: 'Leave before this line: a position, -N, @TIME, or end (of what is there at the start)'
   },
-  count: { type: 'number', value: 'N', integer: true, help: 'Leave after N lines' },
+  count: { type: 'number', value: 'N', integer: true, help: 'Leave after N lines; 0: at once' },
   exit: { type: 'boolean', help: 'Leave at the end of what is there; otherwise go on live' },
   only: {
     type: 'string',
@@ -56,12 +69,13 @@ export const options = {
     type: 'number',
     value: 'SECONDS',
     default: 30,
-    help: 'How long to look for the log and, with --exit, to wait for a block; 0 is for ever'
+    help: 'How long to look for the log, for a peer that knows its end where that is needed (at most 10 s without --exit) and, with --exit, for a block; 0 is for ever'
   },
   group: {
     type: 'string',
     value: 'NAME',
     default: 'default',
+    parse: parseCursorName,
     help: 'Name of the cursor that remembers what was delivered'
   },
   ...commonOptions('reader')
@@ -82,9 +96,6 @@ export const help: HelpText = {
     'reader --output copy KEY'
   ]
 }
-
-const BEGINNINGS = ['from', 'tail', 'since'] as const
-const FORMATS = ['text', 'raw', 'json', 'format'] as const
 
 /** Throws UsageError where two options say different things about the same. */
 export function checkTogether(values: ReadValues): void {

@@ -29,6 +29,12 @@ export function parsePlace(text: string): Bound {
   return parseBound(text, 'start, end, a position, -N and @TIME')
 }
 
+/** The name of a cursor, checked before a store is made for it. */
+export function parseCursorName(text: string): string {
+  if (/^[\w.-]{1,64}$/.test(text)) return text
+  throw new Error(`'${text}' is no cursor name: 1 to 64 of A-Z a-z 0-9 . _ -`)
+}
+
 /** A time, with or without its `@`: ISO 8601, so long ago, or s or ms since 1970; in ms. */
 export function parseTime(text: string): { readonly time: number } {
   const bare = text.startsWith('@') ? text.slice(1) : text

@@ -21,6 +21,7 @@ import { createStdoutSink, type Sink } from './sink.ts'
  * damaged store anew from peers.
  */
 export async function read(key: string, values: ReadValues, context: RunContext): Promise<void> {
+  if (values.count === 0) return
   const delivery: Delivery = { place: null, cursors: [], isRebuilt: false }
   const storage = storageOf(values, context)
   while (true) {
@@ -151,7 +152,6 @@ function formatOf({ key, manifest }: Reader, values: ReadValues, { stdout, env }
 /** The first `count` lines. */
 async function* limited(batches: AsyncIterable<Batch>, count: number | undefined): AsyncGenerator<Batch> {
   let left = count ?? Number.POSITIVE_INFINITY
-  if (left === 0) return
   for await (const batch of batches) {
     yield left < batch.count ? batch.slice(0, left) : batch
     left -= batch.count

@@ -8,7 +8,7 @@ export const verify: Command = defineCommand({
       type: 'number',
       value: 'SECONDS',
       default: 30,
-      help: 'How long to look for the log, and to wait for a block; 0 is for ever'
+      help: 'How long to look for the log, for a peer that knows its end, and for a block; 0 is for ever'
     },
     ...commonOptions('reader')
   },

@@ -37,16 +37,22 @@ export function commonOptions(name: string): CommonOptions {
       type: 'string',
       value: 'HOST:PORT',
       multiple: true,
+      excludes: ['local'],
       help: 'Node of a private DHT, instead of the public one'
     },
     relay: {
       type: 'string',
       value: 'KEY',
       parse: parseKey,
+      excludes: ['local'],
       help: 'Public key of a relay, for peers whose NATs let no direct connection come about'
     },
     lan: { type: 'boolean', default: true, help: 'Find peers in the same network by multicast DNS, too' },
-    local: { type: 'boolean', help: 'Stay on this machine: no DHT and no multicast at all' },
+    local: {
+      type: 'boolean',
+      excludes: ['bootstrap', 'relay'],
+      help: 'Stay on this machine: no DHT and no multicast at all'
+    },
     allow: {
       type: 'string',
       value: 'PUBLICKEY',

@@ -36,7 +36,11 @@ export class Ending {
     })
     watchOutput(process.stdout, {
       onGone: () => this.#stop('STDOUT_GONE'),
-      onError: (error) => this.#fail(error)
+      onError: (error) => {
+        // the same error is thrown where it was written
+        error.message = `standard output cannot be written: ${error.message}`
+        this.#fail(error)
+      }
     })
     process.on('uncaughtException', (error) => this.#fail(error))
     process.on('unhandledRejection', (error) => this.#fail(error))

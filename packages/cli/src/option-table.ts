@@ -5,6 +5,8 @@ interface AnyOption {
   readonly short?: string
   /** False: no `MANY_CORES_…` variable. */
   readonly env?: false
+  /** Names of options that this one excludes: on the command line, it beats their variables. */
+  readonly excludes?: readonly string[]
 }
 
 /** A switch: `--local`, or `--no-local`. */

@@ -11,14 +11,14 @@ import { messageOf, quote } from './text.ts'
 const ON: ReadonlySet<string> = new Set(['1', 'true', 'yes', 'on'])
 const OFF: ReadonlySet<string> = new Set(['0', 'false', 'no', 'off'])
 
-/** The value of an option whose texts were found under `label`, a flag or a variable. The last one counts, unless all do. */
+/** The value of an option whose texts were found under `label`, a flag or a variable; one text, unless it takes several. */
 export function fromTexts(
   option: NumberOption | StringOption,
   label: string,
   texts: readonly string[]
 ): unknown {
   const values = texts.map((text) => fromText(option, label, text))
-  return option.type === 'string' && option.multiple ? values : values.at(-1)
+  return option.type === 'string' && option.multiple ? values : values[0]
 }
 
 /** The value that an option's variable gives, or undefined where it is not set. Empty is not set, as usual in a shell. */

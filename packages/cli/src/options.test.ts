@@ -99,8 +99,18 @@ test('values have the type that the table declares', () => {
   assert.deepEqual(typed, ['dir', 7, ['a', 'b'], 1.5, 0, true])
 })
 
-test('the last of repeated values counts', () => {
-  assert.equal(valuesOf(['--storage', 'a', '--storage', 'b']).storage, 'b')
+test('a value that is given twice where one is taken is a usage error', () => {
+  assert.throws(() => valuesOf(['--storage', 'a', '--storage', 'b']), UsageError)
+  assert.throws(() => valuesOf(['--timeout=1', '--timeout=1']), UsageError)
+})
+
+test('an option on the command line beats the variables of those that it excludes', () => {
+  const address = '127.0.0.1:1'
+  const local = valuesOf(['--local'], { MANY_CORES_BOOTSTRAP: address })
+  assert.deepEqual([local.local, local.bootstrap], [true, []])
+  const elsewhere = valuesOf(['--bootstrap', address], { MANY_CORES_LOCAL: '1' })
+  assert.deepEqual([elsewhere.local, elsewhere.bootstrap], [false, [address]])
+  assert.deepEqual(valuesOf(['--no-local'], { MANY_CORES_BOOTSTRAP: address }).bootstrap, [address])
 })
 
 test('short options can stand together', () => {

@@ -61,7 +61,9 @@ export function parseOptions<const T extends OptionTable, const P extends Positi
   for (const token of tokens) if (token.kind === 'option') take(table, token, given)
   const positional = onlyWord(tokens, positionals, env)
   const values: Record<string, unknown> = {}
-  for (const [name, option] of Object.entries(table)) values[name] = settle(option, name, given, env)
+  const beaten = new Set([...given].flatMap(([name, { on }]) => (on ? (table[name]?.excludes ?? []) : [])))
+  for (const [name, option] of Object.entries(table))
+    values[name] = settle(option, name, given, beaten.has(name) ? {} : env)
   // The one place where the table's types and its values meet: settle and OptionValues follow the same rules
   return { asks: 'run', values, positional } as ParsedOptions<T, P>
 }
@@ -94,6 +96,8 @@ function take(table: OptionTable, { name, rawName, value, inlineValue }: OptionT
     return
   }
   const flag = `--${known}`
+  if (before.length > 0 && !(option.type === 'string' && option.multiple))
+    throw new UsageError(`${flag} was given twice; it takes one value`)
   if (value === undefined) throw new UsageError(`${flag} needs a value: ${flag} ${option.value}`)
   if (!inlineValue && looksLikeOption(value, option)) {
     const remedy = `write ${flag}=… if it is meant`

@@ -66,6 +66,7 @@ test('corestore has the declared members', () => {
   assertMembers<CorestoreStorage>(store.storage, {
     path: 'property',
     rocks: 'property',
+    db: 'property',
     _maybeRecoverLater: 'method',
     createAtom: 'method',
     getInfos: 'method',
@@ -273,6 +274,7 @@ test('rocksdb-native has the declared members, and writes a batch', async () => 
     close: 'method',
     columnFamily: 'method',
     write: 'method',
+    flush: 'method',
     currentWalFile: 'method',
     stats: 'property',
     _state: 'property'

@@ -107,10 +107,10 @@ test('a node has one writer at a time', async (t) => {
   const machine = await createMachine(t)
   const node = await machine.open('w')
   const opening = openWriter(node)
-  await assert.rejects(openWriter(node), { code: 'STORE_IN_USE' })
+  await assert.rejects(openWriter(node), { code: 'BAD_OPTION' })
   const writer = await opening
   await writer.publish(['one\n'])
-  await assert.rejects(openWriter(node), { code: 'STORE_IN_USE' })
+  await assert.rejects(openWriter(node), { code: 'BAD_OPTION' })
   await writer.publish(['two\n'])
   await writer.close()
   const next = await openWriter(node)

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdir } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { deadline } from '@many-cores/testing'
@@ -44,6 +44,40 @@ test('peers are asked under the id of the store that is named, and where one ref
   assert.deepEqual(failures(refused), ['peer NOT_FOUND'])
   assert.ok(refused.get('peer')?.text.includes(stranger.id))
   assert.ok(refused.get('peer')?.remedy?.includes(stranger.id))
+})
+
+test('a peer that is not on the own list is not connected, and how to allow it is the remedy', async (t) => {
+  const machine = await createMachine(t)
+  const writing = await machine.open('w')
+  const { key } = await openWriter(writing)
+  const fine = await examine(machine, { key, allow: [writing.id] })
+  assert.deepEqual(failures(fine), [])
+  const found = await examine(machine, { key, allow: ['ab'.repeat(32)] })
+  assert.deepEqual(failures(found), ['peer NOT_FOUND'])
+  assert.ok(found.get('peer')?.text.includes(writing.id))
+})
+
+test('with local, no relay is advised', async (t) => {
+  const machine = await createMachine(t)
+  const found = await examine(machine, { key: 'ab'.repeat(32) })
+  assert.deepEqual(failures(found), ['peer NOT_FOUND'])
+  assert.doesNotMatch(found.get('peer')?.remedy ?? '', /--relay/)
+})
+
+test('two histories that were found before fail the check of the store, for their own log alone', async (t) => {
+  const machine = await createMachine(t)
+  const { key, manifest } = await openWriter(await machine.open('w'))
+  const { key: other } = await openWriter(await machine.open('x'))
+  const copy = await machine.open('r')
+  await openReader(copy, key)
+  await openReader(copy, other)
+  await copy.close()
+  for (const core of [key, manifest.cores[0]?.key]) {
+    await writeFile(join(copy.storage, 'REWRITTEN'), `${JSON.stringify({ key: core, length: 1 })}\n`)
+    const found = await examine(machine, { key, storage: copy.storage })
+    assert.deepEqual(failures(found), ['store REWRITTEN'])
+    assert.deepEqual(failures(await examine(machine, { key: other, storage: copy.storage })), [])
+  }
 })
 
 test('a store that is not there is not made', async (t) => {

@@ -13,7 +13,8 @@ import {
 import b4a from 'b4a'
 import type Hypercore from 'hypercore'
 import type HyperDHT from 'hyperdht'
-import { ignore, translate } from './errors.ts'
+import { ignore, type NodeError, translate } from './errors.ts'
+import { readFound, rewritten } from './integrity/history.ts'
 import { internalsOf } from './internals.ts'
 import { decodeRecord } from './journal/record.ts'
 import { type Address, parseAddress } from './network/address.ts'
@@ -22,6 +23,7 @@ import { type PeerKeyPair, peerKeyPairOf } from './network/identity.ts'
 import { checkRendezvous, checkRootLength, rendezvousRoot } from './network/local.ts'
 import { type Node, type NodeOptions, openNodeAs } from './node.ts'
 import type { Via } from './status.ts'
+import { openStore } from './store/store.ts'
 import { comesTrue } from './waiting.ts'
 
 /** What must hold for a connection, in the order in which it is checked. */
@@ -51,7 +53,7 @@ export interface Finding {
 }
 
 export interface DiagnosisOptions
-  extends Pick<NodeOptions, 'bootstrap' | 'local' | 'lan' | 'relay' | 'rendezvous' | 'signal'> {
+  extends Pick<NodeOptions, 'bootstrap' | 'local' | 'lan' | 'relay' | 'allow' | 'rendezvous' | 'signal'> {
   /** The log that is to be found. Without one, only this machine and its network are looked at. */
   readonly key?: string
   /**
@@ -93,7 +95,7 @@ async function* examine(
   const { storage, local = false, rendezvous, timeout = DEFAULT_TIMEOUT_MS, signal } = options
   const until = (condition: () => boolean): Promise<unknown> =>
     comesTrue(condition, timeout, signal).catch(ignore)
-  const identity = key === null || storage === undefined ? NOBODY : await identify(storage)
+  const identity = key === null || storage === undefined ? NOBODY : await identify(storage, key)
   // looks for the log from now on, by every way, while the rest is checked
   await using search = key === null ? null : await openSearch(key, identity.keyPair, options)
   yield await checkRuntime(rendezvous ?? rendezvousRoot())
@@ -110,7 +112,7 @@ async function* examine(
   if (search === null || key === null) return
   const { core } = search
   await until(() => core.peers.length > 0)
-  const peer = checkPeer(search, identity.howToBeAllowed)
+  const peer = checkPeer(search, identity.howToBeAllowed, local)
   yield peer
   const block = core.peers.length === 0 ? null : await core.get(0, { timeout }).catch(() => null)
   yield peer.outcome === 'ok' ? checkBootstrap(core, block) : skipped('bootstrap core', 'there is no peer')
@@ -135,7 +137,7 @@ const NOBODY: Identity = {
 }
 
 /** That of the store, where it can be had. */
-async function identify(storage: string): Promise<Identity> {
+async function identify(storage: string, key: CoreKey): Promise<Identity> {
   const check = 'store'
   try {
     const keyPair = await peerKeyPairOf(storage)
@@ -145,7 +147,16 @@ async function identify(storage: string): Promise<Identity> {
       return { keyPair, howToBeAllowed, finding: skipped(check, text) }
     }
     const id = b4a.toString(keyPair.publicKey, 'hex')
-    const finding = ok(check, `${storage}: peers are asked under its id, ${id}`)
+    const fault = await findRewriting(storage, key)
+    const finding =
+      fault === null
+        ? ok(check, `${storage}: peers are asked under its id, ${id}`)
+        : failed(
+            check,
+            fault.message,
+            'the log cannot be mended: ask its owner for the key of a new one',
+            fault.code
+          )
     return { keyPair, howToBeAllowed: `have them --allow ${id}`, finding }
   } catch (error) {
     const { code, message } = translate(error)
@@ -156,6 +167,22 @@ async function identify(storage: string): Promise<Identity> {
         ? skipped(check, `${message}; peers are asked under another id`)
         : failed(check, message, 'name another directory with --storage', code)
     return { keyPair: null, howToBeAllowed, finding }
+  }
+}
+
+/** That two histories of the log with this key were found before, by the store's own note. */
+async function findRewriting(storage: string, key: CoreKey): Promise<NodeError | null> {
+  const found = readFound(storage)
+  if (found.length === 0) return null
+  const { store } = await openStore(storage, { fsync: false })
+  try {
+    const block = await store.get({ key: keyToBytes(key) }).get(0, { wait: false })
+    const cores = block === null ? [] : decodeManifest(block, key).cores
+    const names = new Map([[key, 'bootstrap'], ...cores.map((core) => [core.key, core.name] as const)])
+    const own = found.find((rewriting) => names.has(rewriting.key))
+    return own === undefined ? null : rewritten(names.get(own.key) ?? own.key, own)
+  } finally {
+    await store.close()
   }
 }
 
@@ -171,7 +198,7 @@ interface Search extends AsyncDisposable {
 async function openSearch(
   key: CoreKey,
   keyPair: PeerKeyPair | null,
-  { bootstrap, local, lan, relay, rendezvous, signal }: DiagnosisOptions
+  { bootstrap, local, lan, relay, allow, rendezvous, signal }: DiagnosisOptions
 ): Promise<Search> {
   const vias = new Set<Via>()
   const directory = await mkdtemp(join(tmpdir(), 'many-cores-doctor-'))
@@ -188,6 +215,7 @@ async function openSearch(
       ...(local !== undefined && { local }),
       ...(lan !== undefined && { lan }),
       ...(relay !== undefined && { relay }),
+      ...(allow !== undefined && { allow }),
       ...(rendezvous !== undefined && { rendezvous }),
       ...(signal !== undefined && { signal })
     })
@@ -277,17 +305,21 @@ async function checkAnnouncement(dht: HyperDHT, { node, core }: Search): Promise
   return failed(check, 'nobody announces this key over the DHT', remedy)
 }
 
-function checkPeer({ node, core, vias }: Search, howToBeAllowed: string): Finding {
+function checkPeer({ node, core, vias }: Search, howToBeAllowed: string, local: boolean): Finding {
   const check = 'peer'
   const { whyAlone, peers } = internalsOf(node)
   const refused = core.peers.length > 0 ? null : peers.whyRefused()
   if (refused?.reason === 'full')
     return failed(check, refused.text, 'give that peer a larger --max-peers, or wait for a place')
+  if (refused?.by === 'us') return failed(check, refused.text, 'name that peer with --allow, too')
   if (refused?.reason === 'not-allowed') return failed(check, refused.text, howToBeAllowed)
   if (node.peers > 0)
     return ok(check, `${count(node.peers, 'peer', 'peers')} connected, by ${[...vias].join(' and ')}`)
-  const remedy = `try --relay KEY where both sides are behind strict NATs; where peers allow only some, ${howToBeAllowed}`
-  return failed(check, `no peer answered: ${whyAlone()}`, remedy)
+  const remedy = local
+    ? 'start the writer, or a reader that has the log, on this machine as the same user'
+    : 'try --relay KEY where both sides are behind strict NATs'
+  const allowing = `where peers allow only some, ${howToBeAllowed}`
+  return failed(check, `no peer answered: ${whyAlone()}`, `${remedy}; ${allowing}`)
 }
 
 function checkBootstrap(core: Hypercore, block: Uint8Array | null): Finding {

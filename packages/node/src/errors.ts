@@ -7,12 +7,12 @@ import { ProtocolError } from '@many-cores/protocol'
  * - `INTEGRITY`: journal and cores disagree, or a peer's data do not verify
  * - `REWRITTEN`: the owner of the log's key has signed two histories of one of its cores
  * - `GONE`: a block that the journal names did not come in time
- * - `STORE_IN_USE`: another process owns the store
+ * - `STORE_IN_USE`: another process, or another node of this one, has the store open
  * - `STORE_REFUSED`: the directory cannot be used as a store: not writable, copied, other software's, or not to be appended to
  * - `STORE_DAMAGED`: files of the store are missing or are not what was written
  * - `STORE_FULL`: no space is left for the store
  * - `RULE_MISMATCH`: the log exists already, with another routing rule, names or framing
- * - `BAD_OPTION`: an argument that cannot be used
+ * - `BAD_OPTION`: an argument that cannot be used, e.g. a node that has a writer already
  * - `CLOSED`: the node, writer or reader was closed before or meanwhile
  * - `UNEXPECTED`: an error of the layers below that has no translation; it is the `cause`
  */

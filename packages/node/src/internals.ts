@@ -37,7 +37,7 @@ export interface Internals {
   /** Why nobody is connected, for people. */
   readonly whyAlone: () => string
   readonly children: Children
-  /** Takes the store's log for a writer, and returns what gives it back. Throws NodeError `STORE_IN_USE` where one has it. */
+  /** Takes the store's log for a writer, and returns what gives it back. Throws NodeError `BAD_OPTION` where one has it. */
   readonly takeLog: () => () => void
 }
 

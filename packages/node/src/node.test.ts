@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { deadline, temporary } from '@many-cores/testing'
@@ -10,7 +10,10 @@ import { createMachine } from './testing/support.ts'
 test('a store in use is refused, and free again after close', async (t) => {
   const machine = await createMachine(t)
   const first = await machine.open('store')
-  await assert.rejects(machine.open('store'), { code: 'STORE_IN_USE' })
+  await assert.rejects(machine.open('store'), {
+    code: 'STORE_IN_USE',
+    message: process.platform === 'linux' ? /in use by this process/ : /in use/
+  })
   await first.close()
   const again = await machine.open('store')
   assert.equal(again.id, first.id, 'the peer key is the store’s own')
@@ -50,6 +53,32 @@ test('a store whose process was killed while making it is made again', async (t)
   assert.deepEqual(await writer.publish(['hello\n']), { position: 0, count: 1 })
 })
 
+for (const [what, damage] of Object.entries({
+  'is gone': (db: string) => rm(db, { recursive: true }),
+  'has no files': async (db: string) => {
+    for (const name of await readdir(db)) await rm(join(db, name))
+  },
+  'lost its secret with the start of its log': async (db: string, killed: string) => {
+    await rm(db, { recursive: true })
+    await cp(killed, db, { recursive: true })
+    const [log = ''] = (await readdir(db)).filter((name) => name.endsWith('.log'))
+    const bytes = await readFile(join(db, log))
+    await writeFile(join(db, log), bytes.fill(0, 0, 64))
+  }
+})) {
+  test(`a store whose database ${what} is refused at every start, and not made anew`, async (t) => {
+    const machine = await createMachine(t)
+    const node = await machine.open('store')
+    await (await openWriter(node)).publish(['line\n'])
+    const [db, killed] = [join(node.storage, 'db'), join(machine.directory, 'killed')]
+    await cp(db, killed, { recursive: true })
+    await node.close()
+    await damage(db, killed)
+    for (const _ of ['first', 'and again'])
+      await assert.rejects(machine.open('store'), { code: 'STORE_DAMAGED' })
+  })
+}
+
 test('a path that is a file, or lies under one, is refused in one sentence', async (t) => {
   const file = join(await temporary(t), 'file')
   await writeFile(file, '')
@@ -57,6 +86,20 @@ test('a path that is a file, or lies under one, is refused in one sentence', asy
     await assert.rejects(openNode({ storage, local: true }), {
       code: 'STORE_REFUSED',
       message: new RegExp(`^${storage}: the store cannot be used: `)
+    })
+  }
+})
+
+test('a link to nothing, or a file system that takes no directory, is refused at once', async (t) => {
+  const directory = await temporary(t)
+  const link = join(directory, 'link')
+  await symlink(join(directory, 'nothing'), link)
+  const places = [link, join(link, 'below'), ...(process.platform === 'linux' ? ['/proc/many-cores'] : [])]
+  for (const storage of places) {
+    const opening = openNode({ storage, local: true })
+    await assert.rejects(deadline('a refusal', opening), {
+      code: 'STORE_REFUSED',
+      message: /the store cannot be used: (no directory|.* is a link)/
     })
   }
 })
@@ -106,6 +149,11 @@ test('local and bootstrap exclude each other, and a bad address is named', async
     message: /"nonsense"/
   })
   assert.equal(existsSync(storage), false)
+})
+
+test('a storage that is no path is BAD_OPTION', async () => {
+  for (const storage of [undefined, 5, ''])
+    await assert.rejects(openNode({ storage: storage as string, local: true }), { code: 'BAD_OPTION' })
 })
 
 test('a DHT that does not answer holds up neither opening nor closing', async (t) => {

@@ -95,6 +95,8 @@ export async function openNodeAs(keyPair: PeerKeyPair | null, options: NodeOptio
   const { bootstrap = [], local = false, fsync = true, onStatus = ignore, signal } = options
   const { lan = !local, relay, allow, maxPeers = DEFAULT_MAX_PEERS, rendezvous } = options
   signal?.throwIfAborted()
+  if (typeof options.storage !== 'string' || options.storage === '')
+    throw new NodeError('BAD_OPTION', 'storage names no directory: it is a path')
   if (local && (bootstrap.length > 0 || relay !== undefined || lan))
     throw new NodeError('BAD_OPTION', 'local excludes bootstrap, relay and lan: it uses no network')
   for (const address of bootstrap) parseAddress(address)
@@ -167,6 +169,8 @@ function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: P
       () => peers.close(),
       async () => heads.close(),
       () => wal.close(),
+      // RocksDB drops the end of a damaged log without an error; damage to its tables is an error. What cannot be flushed stays in the log.
+      () => store.storage.db.flush().catch(ignore),
       () => store.close()
     ]
     await runAll(steps)
@@ -208,7 +212,7 @@ function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: P
     whyAlone: () => peers.whyRefused()?.text ?? whyAlone(networks, settled.local),
     children,
     takeLog: () => {
-      if (hasWriter) throw new NodeError('STORE_IN_USE', 'this node has a writer already: close it first')
+      if (hasWriter) throw new NodeError('BAD_OPTION', 'this node has a writer already: close it first')
       hasWriter = true
       return () => {
         hasWriter = false

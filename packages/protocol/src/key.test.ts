@@ -36,6 +36,10 @@ for (const text of invalid) {
   })
 }
 
+test('what is no text is refused with BAD_KEY', () => {
+  for (const value of [undefined, null, 5, {}]) refuses('BAD_KEY', () => parseKey(value as string))
+})
+
 test('the message about a bad key does not repeat it', () => {
   for (const text of invalid.filter((text) => text.trim().length > 8)) {
     assert.throws(

@@ -21,7 +21,8 @@ const SCHEME = 'pear://'
  * @throws ProtocolError `BAD_KEY`. The message never repeats the key: whoever has it can read the log.
  */
 export function parseKey(text: string): CoreKey {
-  const bare = stripScheme(text.trim().toLowerCase())
+  // plain JavaScript may hand over anything
+  const bare = typeof text === 'string' ? stripScheme(text.trim().toLowerCase()) : ''
   if (HEX.test(bare)) return bare as CoreKey
   if (Z32.test(bare)) return decodeZ32(bare)
   throw new ProtocolError(

@@ -19,7 +19,7 @@ export interface FileOptions {
  * Publishes the lines of the file at `path`, which may grow, be rotated and come later, until `signal` or, with `exit`, its
  * end; from its start the first time, and from there on where the last time ended. Returns how many lines it published.
  *
- * @throws UsageError where it is no regular file, or missing with `exit`; ProtocolError `LINE_TOO_LONG`.
+ * @throws UsageError where it is missing with `exit`; ProtocolError `LINE_TOO_LONG`.
  */
 export async function publishFile(writer: Writer, path: string, options: FileOptions): Promise<number> {
   const input = new FileInput(writer, path, options)
@@ -45,7 +45,6 @@ class FileInput {
   }
 
   async publish(): Promise<number> {
-    await refuseSpecial(this.#path)
     await this.#wakeup.open()
     let count = 0
     this.#file = await this.#first()
@@ -91,7 +90,7 @@ class FileInput {
     while (!signal.aborted) {
       const file = await SourceFile.open(this.#path)
       if (file !== null) return file
-      if (exit) throw new UsageError(`--input: ${this.#path} does not exist; without --exit it is waited for`)
+      if (exit) throw missing(this.#path)
       status.state(`waiting for ${this.#path}: it does not exist yet`)
       await this.#wakeup.next(signal)
     }
@@ -171,10 +170,16 @@ class FileInput {
   }
 }
 
-async function refuseSpecial(path: string): Promise<void> {
+/** Throws UsageError where it is no regular file; where it is missing, only if it `mustExist`. */
+export async function checkInput(path: string, mustExist: boolean): Promise<void> {
   const file = await stat(path).catch(() => null)
+  if (file === null && mustExist) throw missing(path)
   if (file === null || file.isFile()) return
   throw new UsageError(`--input: ${path} is no regular file; for anything else: writer < ${path}`)
+}
+
+function missing(path: string): UsageError {
+  return new UsageError(`--input: ${path} does not exist; without --exit it is waited for`)
 }
 
 function isTooLong(error: unknown): boolean {

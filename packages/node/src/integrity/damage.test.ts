@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { open, readdir } from 'node:fs/promises'
+import { cp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { deadline } from '@many-cores/testing'
@@ -22,8 +22,6 @@ async function write(machine: Machine, batches: readonly (readonly string[])[]):
   await deadline('a copy', collect(reader.batches({ until: writer.length })))
   await copy.close()
   await node.close()
-  // what was in RocksDB's log goes into files when it is opened again
-  await (await machine.open('w')).close()
   return writer.key
 }
 
@@ -86,4 +84,33 @@ test('a writer whose last record is damaged gets it from a reader before it appe
   await openReader(await machine.open('copy'), key)
   const writer = await openWriter(await machine.open('w'))
   assert.deepEqual(await writer.publish(['after\n']), { position: 2001, count: 1 })
+})
+
+test('a cursor that was committed before a clean end is there, or its database is said to be damaged', async (t) => {
+  const machine = await createMachine(t)
+  const key = await write(machine, [['first\n'], ['second\n']])
+  const copy = await machine.open('copy')
+  await (await (await openReader(copy, key)).cursor()).commit(1)
+  await copy.close()
+  const db = join(machine.directory, 'copy', 'db')
+  const kept = `${db}.kept`
+  await cp(db, kept, { recursive: true })
+  const files = (await readdir(kept)).filter((name) => /\.(log|sst)$/.test(name))
+  let damaged = 0
+  for (const name of files) {
+    await rm(db, { recursive: true })
+    await cp(kept, db, { recursive: true })
+    const bytes = await readFile(join(db, name))
+    const start = bytes.byteLength >> 2
+    bytes.subarray(start, start + 64).fill(0)
+    await writeFile(join(db, name), bytes)
+    try {
+      await using node = await machine.open('copy')
+      assert.equal((await (await openReader(node, key)).cursor()).place, 1, name)
+    } catch (error) {
+      assert.equal((error as { code?: unknown }).code, 'STORE_DAMAGED', String(error))
+      damaged++
+    }
+  }
+  assert.ok(damaged > 0, 'the cursor is in none of the files')
 })

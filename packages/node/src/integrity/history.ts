@@ -34,7 +34,7 @@ export class History {
   /** `directory` is the store's. */
   constructor(store: Corestore, directory: string) {
     this.#file = join(directory, FILE)
-    for (const rewriting of readFound(this.#file)) this.#found.set(rewriting.key, rewriting)
+    for (const rewriting of readFound(directory)) this.#found.set(rewriting.key, rewriting)
     // every core, whoever opens it: a peer that asks for one does so, too
     store.watch((core) => this.#guard(core))
   }
@@ -121,9 +121,10 @@ function noteFound(path: string, finding: object): void {
   }
 }
 
-function readFound(path: string): Rewriting[] {
+/** What was found before in the store of this directory. */
+export function readFound(directory: string): Rewriting[] {
   try {
-    return readFileSync(path, 'utf8').split('\n').flatMap(parseFound)
+    return readFileSync(join(directory, FILE), 'utf8').split('\n').flatMap(parseFound)
   } catch {
     return []
   }

@@ -8,7 +8,7 @@ const run = promisify(execFile)
 /** Elsewhere than on Linux `lsof` is asked, and may take so long. */
 const LSOF_MS = 1000
 
-/** The process that has `file` open, beside this one; null where that cannot be told, e.g. because it is another user's. */
+/** The process that has `file` open, this one included; null where that cannot be told, e.g. because it is another user's. */
 export async function holderOf(file: string): Promise<number | null> {
   try {
     const path = await realpath(file)
@@ -21,7 +21,7 @@ export async function holderOf(file: string): Promise<number | null> {
 
 // Not /proc/locks: it has no process for locks of this kind, which belong to an open file.
 async function fromProc(path: string): Promise<number | null> {
-  for (const pid of (await readdir('/proc')).filter(isOther)) {
+  for (const pid of (await readdir('/proc')).filter(isProcess)) {
     const descriptors = await readdir(join('/proc', pid, 'fd')).catch(() => [])
     for (const descriptor of descriptors) {
       const target = await readlink(join('/proc', pid, 'fd', descriptor)).catch(() => null)
@@ -33,10 +33,10 @@ async function fromProc(path: string): Promise<number | null> {
 
 async function fromLsof(path: string): Promise<number | null> {
   const { stdout } = await run('lsof', ['-t', '--', path], { timeout: LSOF_MS })
-  const other = stdout.split('\n').find(isOther)
-  return other === undefined ? null : Number(other)
+  const pid = stdout.split('\n').find(isProcess)
+  return pid === undefined ? null : Number(pid)
 }
 
-function isOther(pid: string): boolean {
-  return /^\d+$/.test(pid) && Number(pid) !== process.pid
+function isProcess(name: string): boolean {
+  return /^\d+$/.test(name)
 }

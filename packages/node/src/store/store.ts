@@ -1,6 +1,7 @@
-import { mkdir, readdir, stat, unlink } from 'node:fs/promises'
+import { mkdir, readdir, readFile, stat, unlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import b4a from 'b4a'
 import Corestore from 'corestore'
 import Hypercore, { type SharedCore } from 'hypercore'
 import { ignore, NodeError, translate } from '../errors.ts'
@@ -11,6 +12,15 @@ import { WalSync, type WalSyncOptions } from './wal-sync.ts'
 
 /** What Corestore 7 puts first into a directory of its own. */
 const MARK = 'CORESTORE'
+
+/**
+ * Names the database of the store by a public key of its secret. RocksDB makes a new database without a word where the old one is
+ * gone, and drops the end of a damaged log, the secret included.
+ */
+const DATABASE = 'DATABASE'
+
+/** The alias of that key. */
+const DATABASE_KEY_NAME = 'many-cores/database'
 
 /**
  * What RocksDB gathers in memory before it writes a file; it holds up to two of them. A quarter of hypercore-storage's own
@@ -39,20 +49,52 @@ export interface OpenStore {
  */
 export async function openStore(directory: string, options: WalSyncOptions): Promise<OpenStore> {
   try {
-    const made = await mkdir(directory, { recursive: true, mode: 0o700 })
+    const made = await makeDirectory(directory)
     const isNew = await isEmptyOrOurs(directory)
     await removeEmptyMark(join(directory, MARK))
+    await checkDatabase(directory)
     const opened = { ...(await openCorestore(directory, options)), isNew }
     if (isNew && options.fsync) await syncNames(directory, made)
     return opened
   } catch (error) {
     const { code, message } = translate(error)
     const holder = code === 'STORE_IN_USE' ? await holderOf(join(directory, MARK)) : null
-    const text = holder === null ? message : `the store is in use by process ${holder}`
+    const who =
+      holder === process.pid ? 'this process itself: close its other node first' : `process ${holder}`
+    const text = holder === null ? message : `the store is in use by ${who}`
     throw new NodeError(isStoreCode(code) ? code : 'STORE_REFUSED', `${directory}: ${text}`, {
       cause: error
     })
   }
+}
+
+/** Returns the outermost directory that was made. Not `recursive`: on a file system that takes none, as /proc, Node 20 never ends. */
+async function makeDirectory(directory: string): Promise<string | undefined> {
+  const parent = dirname(directory)
+  const made = (await isThere(parent)) ? undefined : await makeDirectory(parent)
+  try {
+    await mkdir(directory, { mode: 0o700 })
+    return made ?? directory
+  } catch (error) {
+    const { code } = error as { code?: unknown }
+    if (code === 'ENOENT') throw refused('no directory can be made there: use another --storage', error)
+    if (code !== 'EEXIST') throw error
+    const found = await stat(directory).catch(() => null)
+    if (found?.isDirectory() === true) return made
+    if (found !== null) throw error
+    throw refused(
+      `${directory} is a link to a directory that does not exist: make that, or use another --storage`,
+      error
+    )
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null)) !== null
+}
+
+function refused(fault: string, cause: unknown): NodeError {
+  return new NodeError('STORE_REFUSED', `the store cannot be used: ${fault}`, { cause })
 }
 
 // hypercore-storage 3.3.1 moves every file that it finds in a directory without its mark into a folder `db`.
@@ -83,6 +125,32 @@ async function isEmpty(file: string): Promise<boolean> {
   }
 }
 
+/** Before it is opened, which would make another, and delete what is left. */
+async function checkDatabase(directory: string): Promise<void> {
+  if ((await databaseOf(directory)) === null) return
+  if (!(await isThere(join(directory, 'db', 'CURRENT')))) throw lostDatabase()
+}
+
+async function nameDatabase(store: Corestore, directory: string, { fsync }: WalSyncOptions): Promise<void> {
+  const { publicKey } = await store.createKeyPair(DATABASE_KEY_NAME)
+  const [known, id] = [await databaseOf(directory), b4a.toString(publicKey, 'hex')]
+  if (known === null) await writeFile(join(directory, DATABASE), `${id}\n`, { mode: 0o600, flush: fsync })
+  else if (known !== id) throw lostDatabase()
+}
+
+/** The name of the store's database; null where the process ended before it was written. */
+async function databaseOf(directory: string): Promise<string | null> {
+  const text = await readFile(join(directory, DATABASE), 'utf8').catch(() => '')
+  return /^([0-9a-f]{64})\n$/.exec(text)?.[1] ?? null
+}
+
+function lostDatabase(): NodeError {
+  return new NodeError(
+    'STORE_DAMAGED',
+    'the store is damaged: its database is lost, with its keys and cursors; restore a backup of the whole store, or use a new --storage'
+  )
+}
+
 // RocksDB begins a log of 50 KB whenever it is opened, and keeps a thousand: rocksdb-native 3.18 does not let us say otherwise.
 async function removeOldLogs(directory: string): Promise<void> {
   const logs = (await readdir(directory)).filter((name) => name.startsWith('LOG.old.')).sort()
@@ -108,6 +176,7 @@ async function openCorestore(directory: string, options: WalSyncOptions): Promis
   const store = new Corestore(storage)
   try {
     await store.ready()
+    await nameDatabase(store, directory, options)
     deferHints(store)
     store.watch((core) => releaseCopy(core, wal))
     store.watch(endQuietly)

@@ -14,7 +14,7 @@ import type { Writer, WriterOptions } from './writer.ts'
  * one writer at a time.
  *
  * @throws NodeError `RULE_MISMATCH` where the log has another rule, names or framing than asked for; `STORE_REFUSED` where
- * the store was made by other software or has lost block 0; `STORE_IN_USE` where the node has a writer; `CLOSED`; ProtocolError
+ * the store was made by other software or has lost block 0; `BAD_OPTION` where the node has a writer; `CLOSED`; ProtocolError
  * `BAD_RULE`.
  */
 export async function openWriter(node: Node, options: WriterOptions = {}): Promise<Writer> {
