@@ -7,7 +7,7 @@ import type { Heads } from './integrity/heads.ts'
 import type { History } from './integrity/history.ts'
 import type { Peers } from './network/peers.ts'
 import type { OnStatus } from './status.ts'
-import type { CleanEnd } from './store/clean-end.ts'
+import type { CleanShutdown } from './store/clean-shutdown.ts'
 import type { StorageFaults } from './store/storage-faults.ts'
 import type { WalSync } from './store/wal-sync.ts'
 
@@ -31,8 +31,8 @@ export interface Internals {
   readonly history: History
   /** Whether what peers send can be stored. */
   readonly faults: StorageFaults
-  /** How the store's last writer ended, and how this one does. */
-  readonly end: CleanEnd
+  /** Whether the store's last writer shut down cleanly, and whether this one does. */
+  readonly cleanShutdown: CleanShutdown
   readonly peers: Peers
   /** Why nobody is connected, for people. */
   readonly whyAlone: () => string

@@ -35,7 +35,7 @@ test('a directory with other files is refused, and its files stay as they were',
   await writeFile(join(directory, 'letter.txt'), 'dear reader')
   await assert.rejects(openNode({ storage: directory, local: true }), {
     code: 'STORE_REFUSED',
-    message: /holds other files/
+    message: /contains other files/
   })
   assert.deepEqual(await readdir(directory), ['letter.txt'])
   assert.equal(await readFile(join(directory, 'letter.txt'), 'utf8'), 'dear reader')

@@ -21,7 +21,7 @@ interface ResumedLog extends StoredLog {
 export async function resume(log: ResumedLog, internals: Internals, signal: AbortSignal): Promise<Tail> {
   const { key, bootstrap, isNew } = log
   if (isNew) return await healedTail(log, signal)
-  const had = await internals.end.journalLength(key)
+  const had = await internals.cleanShutdown.journalLength(key)
   const isClean = had === bootstrap.length
   const patience = isClean ? CLEAN_PATIENCE_MS : PATIENCE_MS
   if (!isClean) internals.onStatus({ state: 'comparing', patience })

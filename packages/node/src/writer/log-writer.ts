@@ -204,7 +204,7 @@ export class LogWriter implements Writer {
   #fail(error: unknown): void {
     if (this.#closing !== null) return
     this.#fault ??= translate(error)
-    this.#internals.end.doubt()
+    this.#internals.cleanShutdown.setUnclean()
     this.#failing.abort(this.#fault)
   }
 
@@ -235,7 +235,7 @@ export class LogWriter implements Writer {
     // a clock that was set back must not make the journal's times descend
     this.#time = Math.max(this.#time, Date.now())
     await appender.append(batch, this.#time)
-    this.#internals.end.note(this.key, appender.journalLength)
+    this.#internals.cleanShutdown.setJournalLength(this.key, appender.journalLength)
     this.#length = batch.end
     batch.resolve()
   }
@@ -252,7 +252,7 @@ export class LogWriter implements Writer {
       // a peer that has more may have come since
       if (isBehind(this.#log.bootstrap))
         tail = this.#takeOver(await healedTail(this.#log, this.#ending.signal))
-      await this.#internals.end.begin()
+      await this.#internals.cleanShutdown.removeMark()
       const { routing, framing } = this.manifest
       const queue = new BatchQueue(createRouter(routing), framing, tail.position)
       this.#appending = { queue, appender: new Appender(this.#log, tail) }
@@ -265,12 +265,12 @@ export class LogWriter implements Writer {
 
   /** The log goes on there. */
   #takeOver(tail: Tail): Tail {
-    const { onStatus, end } = this.#internals
+    const { onStatus, cleanShutdown } = this.#internals
     const regained = tail.position - this.#length
     if (regained > 0) onStatus({ state: 'regained', lines: regained })
     this.#length = tail.position
     this.#time = tail.time
-    end.note(this.key, tail.journal)
+    cleanShutdown.setJournalLength(this.key, tail.journal)
     return tail
   }
 
