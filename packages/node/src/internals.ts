@@ -27,7 +27,7 @@ export interface Internals {
   readonly damage: Damage
   /** Compares what peers have signed. */
   readonly heads: Heads
-  /** Whether a core of the store has two histories. */
+  /** Reports cores of the store that have forked. */
   readonly history: History
   /** Whether what peers send can be stored. */
   readonly faults: StorageFaults

@@ -115,7 +115,7 @@ class ServingMux extends Protomux {
   #hear(take: OnMessage | undefined): OnMessage {
     return async (message, channel) => {
       await take?.(message, channel)
-      this.#heads.hear(channel.userData as Peer)
+      this.#heads.onRemoteLength(channel.userData as Peer)
     }
   }
 
