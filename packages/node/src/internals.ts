@@ -37,8 +37,8 @@ export interface Internals {
   /** Why nobody is connected, for people. */
   readonly whyAlone: () => string
   readonly children: Children
-  /** Takes the store's log for a writer, and returns what gives it back. Throws NodeError `STORE_IN_USE` where one has it. */
-  readonly takeLog: () => () => void
+  /** Claims the store's log for a writer. Returns the function that releases it. Throws NodeError `STORE_IN_USE` if it is claimed. */
+  readonly claimLog: () => () => void
 }
 
 // A map beside the public object keeps upstream types out of its declaration, which an untyped consumer would see as any.

@@ -207,8 +207,8 @@ function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: P
     peers,
     whyAlone: () => peers.whyRefused()?.text ?? whyAlone(networks, settled.local),
     children,
-    takeLog: () => {
-      if (hasWriter) throw new NodeError('STORE_IN_USE', 'this node has a writer already: close it first')
+    claimLog: () => {
+      if (hasWriter) throw new NodeError('STORE_IN_USE', 'this node already has a writer. Close it first')
       hasWriter = true
       return () => {
         hasWriter = false

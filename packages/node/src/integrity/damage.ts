@@ -1,5 +1,4 @@
-import type { CoreKey } from '@many-cores/protocol'
-import { keyFromBytes } from '@many-cores/protocol'
+import { type CoreKey, keyFromBytes } from '@many-cores/protocol'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import type { Peer, SharedCore } from 'hypercore'

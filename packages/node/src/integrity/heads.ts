@@ -77,7 +77,7 @@ export class Heads {
     // the last block brings the hashes of the tree of this length
     if (!core.bitfield.get(length - 1)) {
       if (!this.#journals.has(core)) return
-      await this.#fetch(core.key, length - 1)
+      await this.#fetch(core.key as Uint8Array, length - 1)
     }
     if (peer.removed || core.closing !== null) return
     // Hypercore sends the same request if a proof does not fit: it checks the answer to this id for a conflict
@@ -85,8 +85,7 @@ export class Heads {
     peer.wireRequest.send({ id: 0, fork: core.state.fork, block: null, hash: null, seek: null, upgrade })
   }
 
-  async #fetch(key: Uint8Array | null, index: number): Promise<void> {
-    if (key === null) return
+  async #fetch(key: Uint8Array, index: number): Promise<void> {
     const session = this.#store.get({ key })
     try {
       await session.get(index, { timeout: FETCH_MS })

@@ -1,7 +1,6 @@
 import { appendFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { CoreKey } from '@many-cores/protocol'
-import { keyFromBytes } from '@many-cores/protocol'
+import { type CoreKey, keyFromBytes } from '@many-cores/protocol'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type { SharedCore, TreeNode } from 'hypercore'

@@ -78,8 +78,8 @@ for (const isClean of [true, false]) {
     assert.equal(writer.key, key)
     assert.deepEqual(await writer.publish(['after\n']), { position: 20, count: 1 })
     assert.equal(writer.length, 21)
-    const regained = seen.filter(({ state }) => state === 'regained')
-    assert.deepEqual(regained, [{ state: 'regained', lines: 10 }])
+    const recovered = seen.filter(({ state }) => state === 'recovered')
+    assert.deepEqual(recovered, [{ state: 'recovered', lines: 10 }])
     const all = await deadline('the reader', collect(reader.batches({ until: 21 })))
     assert.equal(all.toString(), `${lines(0, 20).join('')}after\n`)
     await assertLog(machine, key, [...lines(0, 20), 'after\n'])
@@ -238,7 +238,7 @@ test('a writer that knows of lost lines, and meets nobody who has them, refuses 
     const writer = await openWriter(node)
     await assert.rejects(writer.publish(['no\n']), {
       code: 'STORE_REFUSED',
-      message: /journal had 21 blocks when it was closed, and has 11 now/
+      message: /journal had 21 blocks at the last shutdown, and now has 11/
     })
     await node.close()
   }
@@ -296,7 +296,7 @@ test('a writer that is killed while it gets back what it lost does not append be
   const alone = await machine.open('w')
   await assert.rejects((await openWriter(alone)).publish(['no\n']), {
     code: 'STORE_REFUSED',
-    message: /block \d+ of core \w+ is missing.*while a reader that has everything is connected/
+    message: /block \d+ of core \w+ is missing.*while a reader that has every line is connected/
   })
   await alone.close()
   await openReader(await machine.open('r'), key)
@@ -312,7 +312,7 @@ test('what one reader lacks comes from another, and what all of them lack is nam
   const alone = await machine.open('w')
   await assert.rejects((await openWriter(alone)).publish(['no\n']), {
     code: 'STORE_REFUSED',
-    message: /block 5 of core long is missing, and no connected peer sends it/
+    message: /block 5 of core long is missing, and no connected peer has sent it/
   })
   await alone.close()
   // what is there can still be read and served

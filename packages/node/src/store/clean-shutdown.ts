@@ -1,5 +1,5 @@
 import { readFile, rename, unlink, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { isMissing } from '../errors.ts'
 import { syncDirectory } from './fsync.ts'
 
@@ -12,12 +12,10 @@ const MARK = 'WRITER-CLOSED'
  * the journal, written after everything else is on disk and removed before the first append.
  */
 export class CleanShutdown {
-  readonly #directory: string
   readonly #file: string
   #mark: string | null = null
 
   constructor(directory: string) {
-    this.#directory = directory
     this.#file = join(directory, MARK)
   }
 
@@ -35,7 +33,7 @@ export class CleanShutdown {
       if (isMissing(error)) return
       throw error
     }
-    await syncDirectory(this.#directory)
+    await syncDirectory(dirname(this.#file))
   }
 
   /** Sets what `writeMark` writes. */
@@ -54,7 +52,7 @@ export class CleanShutdown {
     const next = `${this.#file}.next`
     await writeFile(next, this.#mark, { mode: 0o600, flush: true })
     await rename(next, this.#file)
-    await syncDirectory(this.#directory)
+    await syncDirectory(dirname(this.#file))
   }
 }
 

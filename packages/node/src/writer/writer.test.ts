@@ -306,7 +306,7 @@ test('a store whose journal and cores do not fit together is refused', async (t)
   await store.get({ name: 'core-3' }).append(Buffer.from('beside the journal\n'))
   await store.close()
   const writer = await openWriter(await machine.open('w'))
-  const refusal = { code: 'STORE_REFUSED', message: /ends with 1 blocks in core long, which has 2/ }
+  const refusal = { code: 'STORE_REFUSED', message: /names 1 blocks of core long, which has 2/ }
   await assert.rejects(writer.publish(['another\n']), refusal)
   await assert.rejects(writer.serve(new AbortController().signal), refusal)
 })
