@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { cp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { atEnd, deadline, until } from '@many-cores/testing'
+import { atEnd, DEADLINE_MS, deadline, until } from '@many-cores/testing'
 import b4a from 'b4a'
 import Corestore from 'corestore'
 import createTestnet from 'hyperdht/testnet.js'
 import Hyperswarm from 'hyperswarm'
 import { openReader, openWriter, type Status, type Writer } from '../index.ts'
 import { internalsOf } from '../internals.ts'
-import { collect, createLog, createMachine, type Machine, take } from '../testing/support.ts'
+import { collect, createMachine, type Machine, take } from '../testing/support.ts'
 
 const MARK = 'WRITER-CLOSED'
 
@@ -191,14 +191,16 @@ for (const [what, lineOfOther] of [
       ['x', 's']
     ] as const) {
       const rendezvous = join(machine.directory, `meet-${name}`)
-      const { onStatus, until: untilStatus } = createLog()
       writers.push(await openWriter(await machine.open(name, { rendezvous })))
-      const reader = await openReader(
-        await machine.open(copy, { rendezvous, local: false, bootstrap, onStatus }),
-        key
-      )
+      const node = await machine.open(copy, { rendezvous, local: false, bootstrap })
+      const reader = await openReader(node, key)
       stops.push(assert.rejects(collect(reader.batches()), { code: 'REWRITTEN' }))
-      if (copy === 's') await untilStatus('connected')
+      // the second reader searches once: by then the first one must be announced
+      const { store, looked } = internalsOf(node)
+      const journal = store.get({ key })
+      await journal.ready()
+      await looked(journal, DEADLINE_MS)
+      if (copy === 's') await until('the readers to connect', () => node.peers === 2)
     }
     // with the same time in ms, and lines of the same length, the journals are the same
     const { now } = Date
