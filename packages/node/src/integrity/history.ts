@@ -71,7 +71,7 @@ export class History extends Reporter<Fork> {
   }
 }
 
-/** What a writer has signed: the roots of a tree, or the nodes that determine them. */
+/** A signed head. `nodes` are the roots of the tree, or nodes that determine them. */
 interface Head {
   readonly fork: number
   readonly length: number

@@ -97,7 +97,9 @@ test('newer lines are recovered from a reader that connects any time before the 
   await openReader(await machine.open('r'), key)
   const journal = internalsOf(node).store.get({ name: 'core-1' })
   await journal.ready()
-  await until('the reader to say what it has', () => journal.peers.some((peer) => peer.remoteLength === 21))
+  await until('the reader to announce its length', () =>
+    journal.peers.some((peer) => peer.remoteLength === 21)
+  )
   assert.deepEqual(await writer.publish(['after\n']), { position: 20, count: 1 })
 })
 

@@ -110,7 +110,7 @@ async function openCorestore(directory: string, options: WalSyncOptions): Promis
     await store.ready()
     deferHints(store)
     store.watch((core) => releaseCopy(core, wal))
-    store.watch(endQuietly)
+    store.watch(ignoreLateReads)
     await removeOldLogs(join(directory, 'db'))
     return { store, wal }
   } catch (error) {
@@ -131,7 +131,7 @@ function releaseCopy(core: SharedCore, wal: WalSync): void {
 
 // hypercore 11.37.1 reads stored blocks in the background. If the store closes meanwhile, the rejection is unhandled, and Node ends the
 // process.
-function endQuietly({ replicator }: SharedCore): void {
+function ignoreLateReads({ replicator }: SharedCore): void {
   const resolve = replicator._resolveBlocksLocally.bind(replicator)
   replicator._resolveBlocksLocally = () => resolve().catch(ignore)
 }

@@ -31,15 +31,15 @@ import type {
   Writer
 } from './writer.ts'
 
-/** What appends, once the end of the log is known. */
+/** Created once the end of the log is known. */
 interface Appending {
   readonly queue: BatchQueue
   readonly appender: Appender
 }
 
 /**
- * See `Writer`. A line takes this way: `publish` copies it into a batch of the queue, `#flush` takes the batch, `Appender` writes its
- * blocks and its record as one atom, and `WalSync` lets that write resolve once it is on disk.
+ * See `Writer`. The path of a line: `publish` copies it into a batch of the queue. `#flush` takes the batch, and `Appender` writes its
+ * blocks and its journal record as one atom. `WalSync` makes that write wait until it is on disk. Then `publish` resolves.
  */
 export class LogWriter implements Writer {
   readonly key: CoreKey
@@ -52,7 +52,7 @@ export class LogWriter implements Writer {
   /** The end of the log after recovery. Recovery is repeated before the first append if a peer has more by then. */
   readonly #resumed: Promise<Tail>
   #starting: Promise<Appending> | null = null
-  /** What `#starting` has resolved to: waiting for it would cost each publish a third more. */
+  /** The result of `#starting`. Without it, each publish would await that again, and take a third longer. */
   #appending: Appending | null = null
   #length: number
   #time = 0

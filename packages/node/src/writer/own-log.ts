@@ -32,8 +32,7 @@ export async function openLog(
   const bootstrap = store.get({ name: 'core-1' })
   const cores = new Map<number, Hypercore>()
   const close = async (): Promise<void> => {
-    await Promise.all([bootstrap, ...cores.values()].map((core) => core.close()))
-    release()
+    await Promise.all([bootstrap, ...cores.values()].map((core) => core.close())).finally(release)
   }
   try {
     await bootstrap.ready()
