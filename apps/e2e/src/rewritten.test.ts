@@ -56,7 +56,7 @@ async function assertStopped(reader: Program, core: string): Promise<void> {
   assert.equal(reader.stdout.text, HAD)
   assert.match(
     reader.stderr.text,
-    new RegExp(`^reader: history was rewritten: .* core ${core} .* length \\d+`, 'm')
+    new RegExp(`^reader: this log has forked.* core ${core} .* length \\d+`, 'm')
   )
   assert.doesNotMatch(reader.stderr.text, /hypercore\]|^(reader: )? +at /m)
 }
@@ -100,11 +100,11 @@ for (const [core, alias] of [
     await reader.ends(5)
     const had = `${HAD}one more, which the copy does not have\n`
     assert.equal(reader.stdout.text, had)
-    assert.match(reader.stderr.text, new RegExp(`two histories of core ${core} .* length \\d+`))
+    assert.match(reader.stderr.text, new RegExp(`two versions of core ${core} .* length \\d+`))
     assert.doesNotMatch(reader.stderr.text, /hypercore\]/)
     assert.equal(await linesKept(scene), had)
     // nor does the writer go on: whatever it appended, nobody would take
     await writer.ends(5)
-    assert.match(writer.stderr.text, new RegExp(`two histories of core ${core}`))
+    assert.match(writer.stderr.text, new RegExp(`two versions of core ${core}`))
   })
 }

@@ -81,10 +81,10 @@ class Report {
         break
       case 'comparing':
         this.#status.state(
-          `unclean shutdown: checking peers for newer lines (up to ${event.patience / 1000} s)`
+          `unclean shutdown: checking peers for newer lines (up to ${event.timeout / 1000} s)`
         )
         break
-      case 'regained':
+      case 'recovered':
         this.#status.note(`recovered ${grouped(event.lines)} lines from peers that this store did not have`)
         break
       case 'damaged':

@@ -8,12 +8,12 @@ import { type NodeError, openCursors, openNode, openReader, openWriter } from '.
 import { internalsOf } from './internals.ts'
 import { createMachine } from './testing/support.ts'
 
-/** How many random moments are tried. `CLOSES=1000` for the long run. */
+/** How many times a node is closed. `CLOSES=1000` for the long run. */
 const CLOSES = Number(process.env.CLOSES ?? 40)
 
 const NEVER = 'ab'.repeat(32)
 
-test(`a node that is closed at ${CLOSES} random moments while a writer, a reader and cursors are opened leaves with CLOSED, loses nothing and has a clean end`, async (t) => {
+test(`a node that is closed ${CLOSES} times while a writer, a reader and cursors open rejects with CLOSED, loses nothing and shuts down cleanly`, async (t) => {
   const machine = await createMachine(t)
   const first = await machine.open('w')
   const writer = await openWriter(first)
@@ -50,12 +50,12 @@ test(`a node that is closed at ${CLOSES} random moments while a writer, a reader
 })
 
 for (const closing of ['writer', 'node'] as const) {
-  test(`a stream whose source waits ends with CLOSED when the ${closing} closes; what it took is durable, and the source is returned`, async (t) => {
+  test(`a stream whose source is idle rejects with CLOSED when the ${closing} closes; its lines are durable, and the source is returned`, async (t) => {
     const machine = await createMachine(t)
     const node = await machine.open('w')
     const writer = await openWriter(node)
     let returned = 0
-    // gives what it has, and then waits for ever
+    // yields its items, and then waits for ever
     const source = <T>(items: readonly T[]): AsyncIterable<T> => {
       const left = [...items]
       const next = (): Promise<IteratorResult<T>> => {
@@ -83,13 +83,13 @@ for (const closing of ['writer', 'node'] as const) {
   })
 }
 
-test('a writer that closes while it gets lines back ends at once, and what waits for it ends with CLOSED', async (t) => {
+test('a writer that closes during recovery closes at once, and pending calls reject with CLOSED', async (t) => {
   const machine = await createMachine(t)
   const before = await machine.open('w')
   await (await openWriter(before)).publish(['a line\n'])
   await before.close()
   await rm(join(before.storage, 'WRITER-CLOSED'))
-  // a DHT that does not answer is waited for
+  // the search waits for a DHT that does not answer
   const node = await machine.open('w', { local: false, bootstrap: ['127.0.0.1:9'] })
   const writer = await openWriter(node)
   const waiting = Promise.all(
@@ -100,7 +100,7 @@ test('a writer that closes while it gets lines back ends at once, and what waits
   const began = performance.now()
   await writer.close()
   assert.ok(performance.now() - began < 1000, 'it waited')
-  await deadline('all that waits', waiting)
+  await deadline('the pending calls', waiting)
 })
 
 test('a node has one writer at a time', async (t) => {
@@ -116,14 +116,14 @@ test('a node has one writer at a time', async (t) => {
   const next = await openWriter(node)
   assert.deepEqual(await next.publish(['three\n']), { position: 2, count: 1 })
   await next.close()
-  // one that could not be opened holds nothing
+  // a writer that cannot be opened releases the log
   await assert.rejects(openWriter(node, { routing: { rule: 'round-robin', cores: 3 } }), {
     code: 'RULE_MISMATCH'
   })
   await (await openWriter(node)).close()
 })
 
-test('a store that was named relative to the working directory stays where it was when that changes', async (t) => {
+test('a relative path of a store does not follow the working directory', async (t) => {
   const machine = await createMachine(t)
   const home = process.cwd()
   t.after(() => process.chdir(home))
@@ -137,13 +137,13 @@ test('a store that was named relative to the working directory stays where it wa
   assert.match(await readFile(join(machine.directory, 'w', 'WRITER-CLOSED'), 'utf8'), /"journal":2}/)
 })
 
-test('an open after a kill reads as much of a long log as of a short one', async (t) => {
+test('opening after an unclean shutdown reads as much of a long log as of a short one', async (t) => {
   const machine = await createMachine(t)
   const reads: number[] = []
   for (const count of [20, 1000]) {
     const before = await machine.open(`w${count}`)
     const writer = await openWriter(before)
-    // the rarest core is named by the first record alone
+    // only the first record names core short
     for (let line = 0; line < count; line++) await writer.publish([line === 0 ? 's\n' : 'a longer line\n'])
     await before.close()
     await rm(join(before.storage, 'WRITER-CLOSED'))

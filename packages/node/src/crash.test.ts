@@ -22,17 +22,17 @@ for (const { what, count, isPowerCut } of [
   { what: 'killed', count: KILLS, isPowerCut: false },
   { what: 'whose machine loses power', count: POWER_CUTS, isPowerCut: true }
 ]) {
-  test(`a writer ${what} in a burst ${count} times has each batch in all its cores, the journal and its checkpoint, or in none, and all that was acknowledged or delivered`, async (t) => {
+  test(`a writer ${what} ${count} times has all of each batch or nothing, in cores, journal and checkpoint, and every line that was acknowledged or delivered`, async (t) => {
     const machine = await createMachine(t)
     const log: BurstLog = {
       storage: join(machine.directory, 'w'),
-      meet: join(machine.directory, 'meet'),
+      rendezvous: join(machine.directory, 'meet'),
       record: isPowerCut ? join(machine.directory, 'record') : null,
       key: '',
       length: 0
     }
     await burst(log)
-    // readers that see everything as it comes, over all the writer's deaths
+    // these readers follow the log over all restarts of the writer
     const openings = ['r', 's'].map(async (name) => {
       const reader = await openReader(await machine.open(name), log.key, { timeout: 0 })
       return new Witness(reader)
@@ -44,36 +44,36 @@ for (const { what, count, isPowerCut } of [
     assert.equal(writer.key, log.key)
     assert.ok(
       writer.length >= log.length,
-      `${writer.length} lines are there, ${log.length} were acknowledged`
+      `${writer.length} lines are stored, ${log.length} were acknowledged`
     )
-    // nothing came back from the readers: all that they have is here
+    // nothing was recovered from the readers: they have no line that the store lacks
     const { length } = writer
     await writer.acknowledged(0)
     assert.equal(writer.length, length)
     const witnesses = await deadline('the readers', Promise.all(openings))
     const stored = new Witness(await openReader(node, writer.key), { live: false })
     // a million lines in ten seconds, on a machine that is busy with other tests
-    const patience = 20_000 + writer.length / 100
-    await deadline('what is stored', stored.ended, patience)
+    const timeout = 20_000 + writer.length / 100
+    await deadline('the stored lines', stored.ended, timeout)
     assert.equal(stored.position, writer.length)
     const having = witnesses.map((witness) => witness.reaches(writer.length))
-    await deadline('the readers to have all', Promise.all(having), patience)
+    await deadline('the readers to have all', Promise.all(having), timeout)
     t.diagnostic(`${writer.length} lines`)
   })
 }
 
-/** What is known of the log from outside. */
+/** The log, as the test knows it from the writer's output. */
 interface BurstLog {
   readonly storage: string
-  readonly meet: string
-  /** Where is noted what the writer syncs, if its power is cut. */
+  readonly rendezvous: string
+  /** The file that records the writer's syncs, if its power is cut. */
   readonly record: string | null
   key: string
-  /** The last that a writer said to be durable. */
+  /** The last length that a writer reported as durable. */
   length: number
 }
 
-/** Reads everything, and checks that it is whole batches, in order, without a gap. */
+/** Reads the log, and checks that it gets whole batches, in order, without a gap. */
 class Witness {
   position = 0
   /** Rejects with the first fault. */
@@ -108,8 +108,8 @@ class Witness {
 
 /** Runs the writer and kills it, or cuts its power, at a random moment. */
 async function burst(log: BurstLog): Promise<void> {
-  const { storage, meet, record } = log
-  const child = spawn(process.execPath, [BURST, storage, meet], {
+  const { storage, rendezvous, record } = log
+  const child = spawn(process.execPath, [BURST, storage, rendezvous], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, ...(record !== null && recordSyncs(record)) }
   })

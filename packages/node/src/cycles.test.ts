@@ -11,20 +11,20 @@ import createTestnet from 'hyperdht/testnet.js'
 import { type NodeOptions, openNode, openReader, openWriter } from './index.ts'
 import { take } from './testing/support.ts'
 
-/** How many times everything is opened and closed. `CYCLES=10000` for the long run, of some 15 minutes. */
+/** How many times everything is opened and closed. `CYCLES=10000` for the long run, about 15 minutes. */
 const CYCLES = Number(process.env.CYCLES ?? 60)
 
-/** Until everything was loaded and compiled once. */
+/** After this many cycles, everything is loaded and compiled. */
 const WARM_UP = 20
 
-/** One in so many cycles goes over a DHT. */
+/** Every fourth cycle uses a DHT. */
 const DHT_EVERY = 4
 
-/** A store or a swarm that is not let go costs a multiple. */
+/** A leaked store or swarm costs a multiple of this. */
 const HEAP_BYTES_A_CYCLE = 4000
 const RSS_BYTES_A_CYCLE = 20_000
 
-/** What the engine adds for code that it compiles later, and an allocator keeps, whatever the number of cycles. */
+/** Growth that does not depend on the number of cycles: code that the engine compiles later, and memory that an allocator keeps. */
 const HEAP_SLACK_BYTES = 2_000_000
 const RSS_SLACK_BYTES = 64_000_000
 
@@ -37,7 +37,7 @@ test(`after ${CYCLES} times opening and closing node, writer and reader, no hand
   const onwarning = (warning: Error): void => void warnings.push(warning)
   process.on('warning', onwarning)
   atEnd(t, () => process.off('warning', onwarning))
-  // one for all: what stays registered with it would stay for ever
+  // one signal for all cycles: a leaked listener would stay registered
   const { signal } = new AbortController()
   const open = (name: string, options: Partial<NodeOptions>): ReturnType<typeof openNode> =>
     openNode({ storage: join(directory, name), lan: false, signal, ...options })
@@ -81,17 +81,17 @@ test(`after ${CYCLES} times opening and closing node, writer and reader, no hand
     `the process has grown by ${kB(grown.rss)}`
   )
   await testnet.destroy()
-  // hyperdht 6.32 looks at the machine's own addresses for 500 ms, closed or not
+  // hyperdht 6.32 checks the machine's addresses for 500 ms, even after it is closed
   const end = performance.now() + TIMERS_MS
   while (countTimers() > timers && performance.now() < end) await setTimeout(50)
   assert.equal(countTimers(), timers)
 })
 
-/** Whoever would keep the process alive for longer is a leak. */
+/** A timer that runs for longer is a leak. */
 const TIMERS_MS = 5000
 
 interface Measure {
-  /** What keeps the process alive, by kind, without timers: those of a DHT come and go. */
+  /** The number of resources that keep the process alive, by kind. Without timers: the number of a DHT's timers varies. */
   readonly resources: Readonly<Record<string, number>>
   readonly descriptors: number
   readonly heap: number
@@ -101,7 +101,7 @@ interface Measure {
 async function measure(): Promise<Measure> {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
-  // what was closed in this turn is given back in the next ones, and finalizers run after a collection
+  // closed resources are freed in later turns of the event loop, and finalizers run after a collection
   for (let round = 0; round < 3; round++) {
     collect()
     await setTimeout(20)
@@ -111,7 +111,7 @@ async function measure(): Promise<Measure> {
   for (const kind of process.getActiveResourcesInfo()) {
     if (kind !== 'Timeout') resources[kind] = (resources[kind] ?? 0) + 1
   }
-  // hyperdht's sockets are no resources of Node's, but descriptors all the same
+  // Node does not count hyperdht's sockets as resources, but they have descriptors
   const descriptors = process.platform === 'linux' ? (await readdir('/proc/self/fd')).length : 0
   return { resources, descriptors, heap: heapUsed, rss }
 }

@@ -14,7 +14,7 @@ import {
 import { internalsOf } from './internals.ts'
 import { createMachine, type Machine, take } from './testing/support.ts'
 
-/** What is found on a machine, by check. */
+/** The findings on a machine, by check. */
 async function examine(machine: Machine, options: DiagnosisOptions): Promise<Map<string, Finding>> {
   const findings = new Map<string, Finding>()
   const all = { local: true, rendezvous: join(machine.directory, 'meet'), timeout: 2000, ...options }
@@ -28,7 +28,7 @@ function failures(findings: ReadonlyMap<string, Finding>): string[] {
   )
 }
 
-test('peers are asked under the id of the store that is named, and where one refuses it that id is named', async (t) => {
+test('peers see the id of the given store, and if one refuses it, the finding names that id', async (t) => {
   const machine = await createMachine(t)
   const [allowed, stranger] = [await machine.open('allowed'), await machine.open('stranger')]
   await Promise.all([allowed.close(), stranger.close()])
@@ -80,7 +80,7 @@ test('two histories that were found before fail the check of the store, for thei
   }
 })
 
-test('a store that is not there is not made', async (t) => {
+test('a missing store is not created', async (t) => {
   const machine = await createMachine(t)
   const writer = await openWriter(await machine.open('w'))
   const findings = await examine(machine, { key: writer.key, storage: join(machine.directory, 'none') })
@@ -104,7 +104,7 @@ test('a store that is in use keeps its lock and its connections', async (t) => {
   assert.ok(heard.every((status) => status.state !== 'disconnected' || status.peer !== writing.id))
 })
 
-test('where nobody serves the newest record of the journal, that is found, as gone', async (t) => {
+test('if no peer serves the newest record of the journal, the finding is GONE', async (t) => {
   const machine = await createMachine(t)
   const writing = await machine.open('w')
   const writer = await openWriter(writing)

@@ -14,7 +14,7 @@ import b4a from 'b4a'
 import type Hypercore from 'hypercore'
 import type HyperDHT from 'hyperdht'
 import { ignore, type NodeError, translate } from './errors.ts'
-import { readFound, rewritten } from './integrity/history.ts'
+import { forkError, readForks } from './integrity/history.ts'
 import { internalsOf } from './internals.ts'
 import { decodeRecord } from './journal/record.ts'
 import { type Address, parseAddress } from './network/address.ts'
@@ -147,7 +147,7 @@ async function identify(storage: string, key: CoreKey): Promise<Identity> {
       return { keyPair, howToBeAllowed, finding: skipped(check, text) }
     }
     const id = b4a.toString(keyPair.publicKey, 'hex')
-    const fault = await findRewriting(storage, key)
+    const fault = await findFork(storage, key)
     const finding =
       fault === null
         ? ok(check, `${storage}: peers are asked under its id, ${id}`)
@@ -170,17 +170,17 @@ async function identify(storage: string, key: CoreKey): Promise<Identity> {
   }
 }
 
-/** That two histories of the log with this key were found before, by the store's own note. */
-async function findRewriting(storage: string, key: CoreKey): Promise<NodeError | null> {
-  const found = readFound(storage)
-  if (found.length === 0) return null
+/** The error for a fork of this log that the store has recorded. */
+async function findFork(storage: string, key: CoreKey): Promise<NodeError | null> {
+  const forks = readForks(storage)
+  if (forks.length === 0) return null
   const { store } = await openStore(storage, { fsync: false })
   try {
     const block = await store.get({ key: keyToBytes(key) }).get(0, { wait: false })
     const cores = block === null ? [] : decodeManifest(block, key).cores
     const names = new Map([[key, 'bootstrap'], ...cores.map((core) => [core.key, core.name] as const)])
-    const own = found.find((rewriting) => names.has(rewriting.key))
-    return own === undefined ? null : rewritten(names.get(own.key) ?? own.key, own)
+    const own = forks.find((fork) => names.has(fork.key))
+    return own === undefined ? null : forkError(names.get(own.key) ?? own.key, own)
   } finally {
     await store.close()
   }

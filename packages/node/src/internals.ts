@@ -7,7 +7,7 @@ import type { Heads } from './integrity/heads.ts'
 import type { History } from './integrity/history.ts'
 import type { Peers } from './network/peers.ts'
 import type { OnStatus } from './status.ts'
-import type { CleanEnd } from './store/clean-end.ts'
+import type { CleanShutdown } from './store/clean-shutdown.ts'
 import type { StorageFaults } from './store/storage-faults.ts'
 import type { WalSync } from './store/wal-sync.ts'
 
@@ -27,18 +27,18 @@ export interface Internals {
   readonly damage: Damage
   /** Compares what peers have signed. */
   readonly heads: Heads
-  /** Whether a core of the store has two histories. */
+  /** Reports cores of the store that have forked. */
   readonly history: History
   /** Whether what peers send can be stored. */
   readonly faults: StorageFaults
-  /** How the store's last writer ended, and how this one does. */
-  readonly end: CleanEnd
+  /** Whether the store's last writer shut down cleanly, and whether this one does. */
+  readonly cleanShutdown: CleanShutdown
   readonly peers: Peers
   /** Why nobody is connected, for people. */
   readonly whyAlone: () => string
   readonly children: Children
-  /** Takes the store's log for a writer, and returns what gives it back. Throws NodeError `BAD_OPTION` where one has it. */
-  readonly takeLog: () => () => void
+  /** Claims the store's log for a writer. Returns the function that releases it. Throws NodeError `BAD_OPTION` if it is claimed. */
+  readonly claimLog: () => () => void
 }
 
 // A map beside the public object keeps upstream types out of its declaration, which an untyped consumer would see as any.

@@ -1,14 +1,14 @@
 import type { BootstrapManifest, CoreKey } from '@many-cores/protocol'
 import type { NodeError } from './errors.ts'
-import { rewritten } from './integrity/history.ts'
+import { forkError } from './integrity/history.ts'
 import type { Internals } from './internals.ts'
 
-/** What makes a log unusable; `isOld` where it was found before this start. */
+/** Called with a fault that makes the log unusable. `isOld`: an earlier run found it. */
 export type OnFault = (fault: NodeError, isOld: boolean) => void
 
 /**
- * Tells of what happens to the cores of a log: of damage as a status, of two histories and of a store that cannot be written as
- * faults. Without a manifest, of its bootstrap core alone. Returns what ends it.
+ * Watches the cores of a log: reports damaged blocks as statuses, forks and a store that cannot be written as faults. Without a
+ * manifest, it watches the bootstrap core alone. Returns the function that ends it.
  */
 export function watchLog(
   { damage, faults, history, onStatus }: Internals,
@@ -19,9 +19,9 @@ export function watchLog(
   for (const core of manifest?.cores ?? []) names.set(core.key, core.name)
   const ends = [
     faults.watch((fault) => onfault(fault, false)),
-    history.watch((rewriting) => {
-      const name = names.get(rewriting.key)
-      if (name !== undefined) onfault(rewritten(name, rewriting), rewriting.isOld)
+    history.watch((fork) => {
+      const name = names.get(fork.key)
+      if (name !== undefined) onfault(forkError(name, fork), fork.isOld)
     })
   ]
   if (manifest !== null)

@@ -7,7 +7,7 @@ import { deadline, temporary } from '@many-cores/testing'
 import { openNode, openReader, openWriter } from './index.ts'
 import { createMachine } from './testing/support.ts'
 
-test('a store in use is refused, and free again after close', async (t) => {
+test('a store in use is refused, and can be opened after close', async (t) => {
   const machine = await createMachine(t)
   const first = await machine.open('store')
   await assert.rejects(machine.open('store'), {
@@ -32,19 +32,19 @@ test('close is idempotent and closes writers and readers first', async (t) => {
   await assert.rejects(openWriter(node), { code: 'CLOSED' })
 })
 
-test('a directory with other files is refused, and its files stay as they were', async (t) => {
+test('a directory with other files is refused, and its files are not changed', async (t) => {
   const directory = join(await temporary(t), 'other')
   await mkdir(directory)
   await writeFile(join(directory, 'letter.txt'), 'dear reader')
   await assert.rejects(openNode({ storage: directory, local: true }), {
     code: 'STORE_REFUSED',
-    message: /holds other files/
+    message: /contains other files/
   })
   assert.deepEqual(await readdir(directory), ['letter.txt'])
   assert.equal(await readFile(join(directory, 'letter.txt'), 'utf8'), 'dear reader')
 })
 
-test('a store whose process was killed while making it is made again', async (t) => {
+test('a store whose process was killed during its creation can be opened', async (t) => {
   const machine = await createMachine(t)
   const directory = join(machine.directory, 'store')
   await mkdir(directory)
@@ -79,7 +79,7 @@ for (const [what, damage] of Object.entries({
   })
 }
 
-test('a path that is a file, or lies under one, is refused in one sentence', async (t) => {
+test('a path that is a file, or is under one, is refused with a message that names it', async (t) => {
   const file = join(await temporary(t), 'file')
   await writeFile(file, '')
   for (const storage of [file, join(file, 'below')]) {
@@ -110,7 +110,7 @@ test('a store is readable by its owner alone', async (t) => {
   assert.equal((await stat(node.storage)).mode & 0o777, 0o700)
 })
 
-test('a store that is opened time and again does not grow by it', async (t) => {
+test('a store does not grow by being opened again and again', async (t) => {
   const machine = await createMachine(t)
   const filesAfter = async (times: number): Promise<number> => {
     let storage = ''
@@ -127,7 +127,7 @@ test('a store that is opened time and again does not grow by it', async (t) => {
   assert.ok(many <= few + FILES_OF_COMPACTION, `${few} files, then ${many}`)
 })
 
-/** RocksDB gathers up to four small files of a kind before it makes one of them. */
+/** RocksDB merges four small files of a kind into one. */
 const FILES_OF_COMPACTION = 8
 
 test('an aborted open leaves nothing behind', async (t) => {
@@ -156,9 +156,9 @@ test('a storage that is no path is BAD_OPTION', async () => {
     await assert.rejects(openNode({ storage: storage as string, local: true }), { code: 'BAD_OPTION' })
 })
 
-test('a DHT that does not answer holds up neither opening nor closing', async (t) => {
+test('a DHT that does not answer delays neither opening nor closing', async (t) => {
   const machine = await createMachine(t)
-  // nobody listens on the discard port
+  // no process listens on the discard port
   const node = await machine.open('store', { local: false, bootstrap: ['127.0.0.1:9'] })
   const writer = await deadline('the writer', openWriter(node), 2000)
   await writer.publish(['hello\n'])

@@ -16,7 +16,7 @@ import type { Network, NetworkOptions } from './network/network.ts'
 import { createPeers } from './network/peers.ts'
 import { SwarmNetwork } from './network/swarm.ts'
 import type { OnStatus } from './status.ts'
-import { CleanEnd } from './store/clean-end.ts'
+import { CleanShutdown } from './store/clean-shutdown.ts'
 import { StorageFaults } from './store/storage-faults.ts'
 import { type OpenStore, openStore } from './store/store.ts'
 import { comesTrue } from './waiting.ts'
@@ -127,7 +127,7 @@ type Settled = NodeOptions &
 
 function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: PeerKeyPair): Node {
   const { storage, onStatus, allowed, maxPeers } = settled
-  const end = new CleanEnd(storage)
+  const cleanShutdown = new CleanShutdown(storage)
   const heads = new Heads(store)
   const damage = new Damage(store)
   const id = b4a.toString(keyPair.publicKey, 'hex')
@@ -174,7 +174,7 @@ function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: P
       () => store.close()
     ]
     await runAll(steps)
-    await end.finish()
+    await cleanShutdown.writeMark()
   }
 
   // a writer and a reader of one log look for its peers together
@@ -203,7 +203,7 @@ function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: P
       const isSearching = (network: Network): boolean => network.isSearching(discoveryKey as Uint8Array)
       await comesTrue(() => !networks.some(isSearching), milliseconds, stop)
     },
-    end,
+    cleanShutdown,
     heads,
     damage,
     history: new History(store, storage),
@@ -211,8 +211,8 @@ function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: P
     peers,
     whyAlone: () => peers.whyRefused()?.text ?? whyAlone(networks, settled.local),
     children,
-    takeLog: () => {
-      if (hasWriter) throw new NodeError('BAD_OPTION', 'this node has a writer already: close it first')
+    claimLog: () => {
+      if (hasWriter) throw new NodeError('BAD_OPTION', 'this node already has a writer. Close it first')
       hasWriter = true
       return () => {
         hasWriter = false

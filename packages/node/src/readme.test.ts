@@ -18,7 +18,7 @@ test('every example of the README has an output', () => {
 })
 
 for (const [index, [, code = '', output]] of examples.entries()) {
-  test(`example ${index + 1} of the README prints what stands below it`, async (t) => {
+  test(`example ${index + 1} of the README prints the output below it`, async (t) => {
     const directory = await temporary(t)
     const runtime = join(directory, 'run')
     await mkdir(runtime, { mode: 0o700 })

@@ -35,10 +35,10 @@ export type Status =
   | { readonly state: 'unreachable'; readonly via: Via; readonly reason: string }
   /** It can be used again, or at last. */
   | { readonly state: 'reachable'; readonly via: Via }
-  /** A writer whose store was not closed asks who is there whether they hold more; at most `patience` ms if nobody is. */
-  | { readonly state: 'comparing'; readonly patience: number }
-  /** A writer has got back from its peers what its store had lost. */
-  | { readonly state: 'regained'; readonly lines: number }
+  /** After an unclean shutdown, a writer checks peers for newer lines. If it finds no peer, it waits for at most `timeout` ms. */
+  | { readonly state: 'comparing'; readonly timeout: number }
+  /** A writer has recovered lines from peers that its store had lost. */
+  | { readonly state: 'recovered'; readonly lines: number }
   /** A reader is delivering what was there before. `lines` of `total` are delivered; `bytes` since it began. */
   | {
       readonly state: 'syncing'

@@ -1,7 +1,7 @@
-/** How long anything may take that no test measures, on a busy machine too; only a fault takes so long. */
+/** The deadline of operations that no test measures. Only a fault takes this long, even on a busy machine. */
 export const DEADLINE_MS = 60_000
 
-/** Rejects, saying what was waited for, if `work` does not settle in `ms`. */
+/** Rejects, naming `what`, if `work` does not settle within `ms`. */
 export async function deadline<T>(what: string, work: Promise<T>, ms: number = DEADLINE_MS): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
@@ -14,7 +14,7 @@ export async function deadline<T>(what: string, work: Promise<T>, ms: number = D
   }
 }
 
-/** Resolves when `isSo`, which is looked at again and again; rejects, saying what was waited for, where that takes too long. */
+/** Polls `isSo`, and resolves once it is true. Rejects, naming `what`, if that takes too long. */
 export async function until(what: string, isSo: () => boolean): Promise<void> {
   let isOver = false
   const watch = async (): Promise<void> => {

@@ -2,8 +2,8 @@ import { readdir, readFile, rm, stat, truncate } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
 /**
- * The environment that makes a program note in `record` what it puts onto the disk; with `failsAt`, so many syncs of RocksDB's
- * write-ahead logs succeed, and none behind them.
+ * The environment that makes a program record its syncs to disk in the file `record`. With `failsAt`, this many syncs of RocksDB's
+ * write-ahead logs succeed, and all later ones fail.
  */
 export function recordSyncs(record: string, failsAt?: number): Readonly<Record<string, string>> {
   return {
@@ -13,7 +13,7 @@ export function recordSyncs(record: string, failsAt?: number): Readonly<Record<s
   }
 }
 
-/** A store whose program was killed, and other files that it has written. */
+/** A store whose program was killed, and other files that the program has written. */
 export interface PowerCut {
   readonly storage: string
   readonly record: string
@@ -21,9 +21,8 @@ export interface PowerCut {
 }
 
 /**
- * Does to a store what a power cut may do at its worst: what was not synced is gone, be it the end of a file or its name. Half of
- * the time some of what was not synced is there all the same. RocksDB syncs its other files itself, before it makes use of them: of
- * those, nothing is taken.
+ * Simulates the worst power loss: everything that was not synced is lost, ends of files as well as names. Half of the time, some of
+ * the unsynced end of a file survives. RocksDB syncs its other files before it uses them, so those are not changed.
  */
 export async function cutPower({ storage, record, files = [] }: PowerCut): Promise<void> {
   const synced = await readSynced(record)
@@ -40,7 +39,7 @@ type Synced = ReadonlyMap<string, number | readonly string[]>
 
 async function readSynced(record: string): Promise<Synced> {
   const text = await readFile(record, 'utf8').catch(() => '')
-  // killed in the midst of a line, it has not synced
+  // a program that was killed while it wrote a line has not synced
   const lines = text
     .slice(0, text.lastIndexOf('\n') + 1)
     .split('\n')
@@ -58,6 +57,6 @@ async function cutNames(directory: string, synced: Synced, isCut: (name: string)
 async function cutEnd(path: string, length: number): Promise<void> {
   const { size } = await stat(path).catch(() => ({ size: 0 }))
   if (size <= length) return
-  const spared = Math.random() < 0.5 ? 0 : Math.floor(Math.random() * (size - length))
-  await truncate(path, length + spared)
+  const survived = Math.random() < 0.5 ? 0 : Math.floor(Math.random() * (size - length))
+  await truncate(path, length + survived)
 }

@@ -1,6 +1,6 @@
-// Preloaded into a program (`recordSyncs`): notes what it puts onto the disk, so that a test can cut the power (`cutPower`). A line
-// of JSON for each: [path, bytes] for a file, [path, names] for a directory. With SYNC_FAILS_AT, that many syncs of write-ahead logs
-// succeed, and each one behind them fails as on a broken disk; that is noted as [path, "failed"].
+// Preloaded into a program (`recordSyncs`): records its syncs to disk, so that a test can cut the power (`cutPower`). Each sync is a
+// line of JSON: [path, bytes] for a file, [path, names] for a directory. With SYNC_FAILS_AT, that many syncs of write-ahead logs
+// succeed, and each later one fails as on a broken disk, recorded as [path, "failed"].
 
 import { appendFileSync, readdirSync, statSync } from 'node:fs'
 import fs, { type FileHandle } from 'node:fs/promises'
@@ -22,7 +22,7 @@ syncBuiltinESMExports()
 function noteAfter(file: FileHandle, name: 'sync' | 'datasync', path: string): void {
   const sync = file[name].bind(file)
   file[name] = async () => {
-    // what comes while it is under way may be left out
+    // the sync may leave out what is written while it runs
     const stat = statSync(path)
     const synced = stat.isDirectory() ? readdirSync(path) : stat.size
     if (path.endsWith('.log') && left-- <= 0) {

@@ -1,11 +1,11 @@
-import type { CoreKey } from '@many-cores/protocol'
-import { keyFromBytes } from '@many-cores/protocol'
+import { type CoreKey, keyFromBytes } from '@many-cores/protocol'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import type { Peer, SharedCore } from 'hypercore'
 import { ignore, translate } from '../errors.ts'
+import { Reporter } from '../reporter.ts'
 
-/** A block that is stored, and cannot be read any more. */
+/** A stored block that cannot be read. */
 export interface DamagedBlock {
   readonly key: CoreKey
   readonly index: number
@@ -14,85 +14,71 @@ export interface DamagedBlock {
 }
 
 /**
- * Takes damaged blocks for missing ones: they are not offered to peers any more, and fetched from the first peer that has them; the
- * hashes that are stored prove that what it sends is right. All other blocks are served as before. Hypercore 11.37 ends the
- * connection to each peer that asks for such a block.
+ * Treats a damaged block as a missing one: it is no longer offered to peers, and is fetched from the first peer that has it. The
+ * stored hashes prove the new block. All other blocks are served as before. Without this, Hypercore 11.37 closes the connection to
+ * each peer that requests such a block. Reports each damaged block, and each repair.
  */
-export class Damage {
+export class Damage extends Reporter<DamagedBlock> {
   readonly #store: Corestore
-  readonly #found = new Set<DamagedBlock>()
-  readonly #listeners = new Set<(block: DamagedBlock) => void>()
-  readonly #watched = new WeakSet<Peer>()
+  readonly #guarded = new WeakSet<Peer>()
 
   constructor(store: Corestore) {
+    super()
     this.#store = store
   }
 
-  /** Tells of every damaged block when it is found, and when it is repaired; returns what ends it. */
-  watch(listener: (block: DamagedBlock) => void): () => void {
-    this.#listeners.add(listener)
-    for (const block of this.#found) listener(block)
-    return () => void this.#listeners.delete(listener)
-  }
-
-  /** The block, if it is stored and can be read. */
+  /** The block; null if it is not stored, or damaged. */
   async read(core: Hypercore, index: number): Promise<Uint8Array | null> {
     try {
       return await core.get(index, { wait: false })
     } catch (error) {
-      if (!this.#take(core.core, index, error)) throw error
+      if (!this.#dropIfDamaged(core.core, index, error)) throw error
       return null
     }
   }
 
-  /** From now on a damaged block does not end what `peer` asks for. */
+  /** From now on, a request by `peer` for a damaged block does not close its connection. */
   guard(peer: Peer): void {
-    if (this.#watched.has(peer)) return
-    this.#watched.add(peer)
+    if (this.#guarded.has(peer)) return
+    this.#guarded.add(peer)
     const handle = peer._handleRequest.bind(peer)
     peer._handleRequest = async (request) => {
       try {
         await handle(request)
       } catch (error) {
-        if (request.block === null || !this.#take(peer.core, request.block.index, error)) throw error
-        // it has just been told that the block is not here
+        if (request.block === null || !this.#dropIfDamaged(peer.core, request.block.index, error)) throw error
+        // the peer knows by now that the block is missing
         peer.oncancel({ request: request.id })
         peer.wireNoData.send({ request: request.id, reason: 0 })
       }
     }
   }
 
-  /** Whether `error` says that the block is damaged; then it is missing from now on. */
-  #take(core: SharedCore, index: number, error: unknown): boolean {
+  /** Whether `error` says that the block is damaged. If so, the block is missing from now on. */
+  #dropIfDamaged(core: SharedCore, index: number, error: unknown): boolean {
     if (translate(error).code !== 'STORE_DAMAGED' || core.key === null) return false
     if (!core.bitfield.get(index)) return true
     core._setBitfieldRanges(index, index + 1, false)
     core.updateContiguousLength({ start: index, length: 1, drop: true })
     core.replicator.onhave(index, 1, true)
-    // a peer takes the drop for the end of what it can have from us
+    // a peer takes the drop for the end of our blocks: offer the ones after it again
     core.replicator.onhave(index + 1, core.state.length - index - 1, false)
     const block = { key: keyFromBytes(core.key), index, isRepaired: false }
-    this.#found.add(block)
-    this.#say(block)
+    this.report(block)
     this.#repair(core.key, block).catch(ignore)
     return true
   }
 
-  /** Waits for as long as the store is open. */
+  /** Waits for a peer that has the block while the store is open. */
   async #repair(key: Uint8Array, block: DamagedBlock): Promise<void> {
     const session = this.#store.get({ key })
     try {
       await session.ready()
-      // not `session.get`: that would read what is stored
+      // not `session.get`, which would read the stored block
       await session.core.replicator.addBlock(session.activeRequests, block.index, false).promise
-      this.#found.delete(block)
-      this.#say({ ...block, isRepaired: true })
+      this.resolve(block, { ...block, isRepaired: true })
     } finally {
       await session.close()
     }
-  }
-
-  #say(block: DamagedBlock): void {
-    for (const listener of this.#listeners) listener(block)
   }
 }

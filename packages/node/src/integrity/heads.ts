@@ -2,27 +2,27 @@ import type Corestore from 'corestore'
 import type { Peer } from 'hypercore'
 import { ignore } from '../errors.ts'
 
-/** A head that has changed is compared after so long, together with others … */
+/** A changed head is compared after this time, together with others … */
 const COMPARE_EVERY_MS = 1000
 
-/** … of which so many are compared at a time: 10,000 cores must not cost 10,000 signatures. */
+/** … at most this many at a time: 10,000 cores must not cost 10,000 signatures. */
 const COMPARED_AT_ONCE = 16
 
-/** What a reader of a part of the log lacks for a comparison comes within this time. */
+/** A reader of a part of the log fetches a block that it needs for a comparison within this time. */
 const FETCH_MS = 5000
 
 /**
- * Compares what peers of one core have signed. Hypercore 11.37 does so only where a peer is longer and its proof does not fit; a
- * peer that is as long as we are, or shorter, may have another history all the same. So the longer side asks the other for its
- * signature and tree, and Hypercore compares them with what is here: where both are valid and differ, that is a conflict (`History`).
+ * Compares the heads that peers of one core have signed. Hypercore 11.37 does so only if a peer is longer and its proof does not fit.
+ * A peer of the same length, or a shorter one, may have another history, too. So the longer side requests the signature and tree of
+ * the other, and Hypercore compares them with its own: two valid ones that differ are a conflict, and the log has forked (`History`).
  *
- * The journal is compared when peers meet and when either grows, a data core when it grows. The owner of a core compares it whenever a
- * peer is longer: Hypercore alone would never, because a writer's cores do not take over what peers have.
+ * The journal is compared when peers connect and when either side grows, a data core when it grows. The owner of a core compares it
+ * whenever a peer is longer. Hypercore never would: a writer's cores do not take over blocks from peers.
  */
 export class Heads {
   readonly #store: Corestore
   readonly #journals = new WeakSet<object>()
-  /** How long a peer was when it was compared, or met. */
+  /** The length of a peer when it was last compared, or connected. */
   readonly #lengths = new WeakMap<Peer, number>()
   readonly #due = new Set<Peer>()
   #timer: NodeJS.Timeout | undefined
@@ -36,24 +36,18 @@ export class Heads {
     this.#journals.add(core)
   }
 
-  /** A peer of a core has said how long it is. */
-  hear(peer: Peer): void {
+  /** Call this when a peer has announced its length of a core. */
+  onRemoteLength(peer: Peer): void {
     const before = this.#lengths.get(peer)
     const { core, remoteLength, remoteFork } = peer
     if (before === undefined) this.#lengths.set(peer, remoteLength)
     if (remoteFork !== core.state.fork) return
-    if (isBeyondOwner(peer)) {
+    if (isBeyondOwner(peer) || (before !== undefined && before !== remoteLength)) {
       this.#due.add(peer)
       this.#compareSoon()
-      return
+    } else if (before === undefined && this.#journals.has(core)) {
+      this.#compare(peer).catch(ignore)
     }
-    if (before === remoteLength) return
-    if (before === undefined) {
-      if (this.#journals.has(core)) this.#compare(peer).catch(ignore)
-      return
-    }
-    this.#due.add(peer)
-    this.#compareSoon()
   }
 
   close(): void {
@@ -76,23 +70,22 @@ export class Heads {
 
   async #compare(peer: Peer): Promise<void> {
     const { core, remoteLength } = peer
-    // one that is longer asks us
+    // the longer side compares
     if (remoteLength > core.state.length && !isBeyondOwner(peer)) return
     const length = Math.min(remoteLength, core.state.length)
     if (length === 0 || peer.removed) return
-    // with the block come the hashes that make up the tree of this length
+    // the last block brings the hashes of the tree of this length
     if (!core.bitfield.get(length - 1)) {
       if (!this.#journals.has(core)) return
-      await this.#fetch(core.key, length - 1)
+      await this.#fetch(core.key as Uint8Array, length - 1)
     }
     if (peer.removed || core.closing !== null) return
-    // what Hypercore asks where a proof does not fit: it takes an answer with this id for a claim of a conflict
+    // Hypercore sends the same request if a proof does not fit: it checks the answer to this id for a conflict
     const upgrade = { start: 0, length }
     peer.wireRequest.send({ id: 0, fork: core.state.fork, block: null, hash: null, seek: null, upgrade })
   }
 
-  async #fetch(key: Uint8Array | null, index: number): Promise<void> {
-    if (key === null) return
+  async #fetch(key: Uint8Array, index: number): Promise<void> {
     const session = this.#store.get({ key })
     try {
       await session.get(index, { timeout: FETCH_MS })
@@ -102,7 +95,7 @@ export class Heads {
   }
 }
 
-/** Whether the peer holds more of a core than we, who have its key: its owner's key has signed more, somewhere else. */
+/** Whether the peer has more of a core than its owner, this node: then the owner's key has signed elsewhere. */
 function isBeyondOwner({ core, remoteLength }: Peer): boolean {
   return core.header.keyPair !== null && remoteLength > core.state.length
 }

@@ -1,79 +1,77 @@
-import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { appendFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { CoreKey } from '@many-cores/protocol'
-import { keyFromBytes } from '@many-cores/protocol'
+import { type CoreKey, keyFromBytes } from '@many-cores/protocol'
 import b4a from 'b4a'
 import type Corestore from 'corestore'
-import type { ConflictProof, SharedCore, TreeNode } from 'hypercore'
+import type { SharedCore, TreeNode } from 'hypercore'
 import { NodeError } from '../errors.ts'
+import { Reporter } from '../reporter.ts'
 
 /**
- * Stands in the directory of a store that holds a core with two histories: a JSON object a line for each, with the core's key and
- * the two heads that its writer has signed, `ours` and `theirs`: fork, length, signature, and the hashes that the signature covers.
+ * The file in the store's directory that keeps the proof that cores have forked: a JSON object a line, with the core's key and the two
+ * heads that its writer has signed, `ours` and `theirs`: fork, length, signature, and the hashes that the signature covers.
  */
 const FILE = 'REWRITTEN'
 
-/** That the owner of a core's key has signed two histories of it, as its signatures prove. */
-export interface Rewriting {
+/** A core has forked: its signatures prove that its owner has signed two histories. */
+export interface Fork {
   readonly key: CoreKey
-  /** Up to where the two may agree: from there on they do not, or a signature of this length is another one. */
+  /** The histories differ at this length or before. */
   readonly length: number
-  /** Whether it was found in the store, where it was noted the last time. */
+  /** Whether an earlier run found it. */
   readonly isOld: boolean
 }
 
 /**
- * Watches every core of a store for a second history. Hypercore takes over one that was truncated and signed anew, and throws
- * away what is here; nothing of that here: what was delivered stays as it is, and whoever reads it is told.
+ * Watches every core of a store for a fork, and reports it. Hypercore replaces its data with a history that was truncated and signed
+ * again. This prevents that: what was delivered stays stored.
  */
-export class History {
+export class History extends Reporter<Fork> {
   readonly #file: string
-  readonly #found = new Map<CoreKey, Rewriting>()
-  readonly #listeners = new Set<(rewriting: Rewriting) => void>()
+  readonly #forked = new Set<CoreKey>()
 
   /** `directory` is the store's. */
   constructor(store: Corestore, directory: string) {
+    super()
     this.#file = join(directory, FILE)
-    for (const rewriting of readFound(directory)) this.#found.set(rewriting.key, rewriting)
-    // every core, whoever opens it: a peer that asks for one does so, too
-    store.watch((core) => this.#guard(core))
+    for (const fork of readForks(directory)) this.#add(fork)
+    // every core, also one that is opened because a peer requests it
+    store.watch((core) => this.#interceptForks(core))
   }
 
-  /** Tells of every rewriting, those that were found already at once; returns what ends it. */
-  watch(listener: (rewriting: Rewriting) => void): () => void {
-    this.#listeners.add(listener)
-    for (const rewriting of this.#found.values()) listener(rewriting)
-    return () => void this.#listeners.delete(listener)
-  }
-
-  #guard(core: SharedCore): void {
-    // hypercore 11.37 verifies the new history's signature, then calls this to take it over
+  #interceptForks(core: SharedCore): void {
+    // hypercore 11.37 calls this with a verified history, to replace its own
     core.reorg = async ({ ancestors, fork, length, roots, signature }) => {
-      // or it asks for it again at once
+      // or it requests the history again at once
       core.replicator.allowFork = false
-      this.#find(core, ancestors, { fork, length, nodes: roots, signature })
+      this.#onFork(core, ancestors, { fork, length, nodes: roots, signature })
       return false
     }
     const close = core._onconflict.bind(core)
     core._onconflict = (proof) => {
-      this.#find(core, proof.upgrade.length, headOf(proof))
+      const { length, nodes, additionalNodes, signature } = proof.upgrade
+      const theirs = { fork: proof.fork, length, nodes: [...nodes, ...additionalNodes], signature }
+      this.#onFork(core, length, theirs)
       return close(proof)
     }
   }
 
-  #find(core: SharedCore, length: number, theirs: Head): void {
+  #onFork(core: SharedCore, length: number, theirs: Head): void {
     const key = keyFromBytes(core.key as Uint8Array)
-    if (this.#found.has(key)) return
-    const rewriting = { key, length, isOld: false }
-    this.#found.set(key, rewriting)
+    if (this.#forked.has(key)) return
     const { fork, length: ownLength, roots, signature } = core.state
     const ours = { fork, length: ownLength, nodes: roots, signature }
-    noteFound(this.#file, { key, length, ours: toJson(ours), theirs: toJson(theirs) })
-    for (const listener of this.#listeners) listener(rewriting)
+    writeProof(this.#file, { key, length, ours: toJson(ours), theirs: toJson(theirs) })
+    this.#add({ key, length, isOld: false })
+  }
+
+  #add(fork: Fork): void {
+    this.#forked.add(fork.key)
+    this.report(fork)
   }
 }
 
-/** What a writer has signed: the roots of a tree, or the nodes that they can be made of. */
+/** A signed head. `nodes` are the roots of the tree, or nodes that determine them. */
 interface Head {
   readonly fork: number
   readonly length: number
@@ -81,59 +79,45 @@ interface Head {
   readonly signature: Uint8Array | null
 }
 
-function headOf({ fork, upgrade }: ConflictProof): Head {
-  const { length, nodes, additionalNodes, signature } = upgrade
-  return { fork, length, nodes: [...nodes, ...additionalNodes], signature }
-}
-
-function toJson({ fork, length, nodes, signature }: Head): object {
+function toJson({ nodes, signature, ...head }: Head): object {
   return {
-    fork,
-    length,
+    ...head,
     nodes: nodes.map(({ index, size, hash }) => [index, size, b4a.toString(hash, 'hex')]),
     signature: signature === null ? null : b4a.toString(signature, 'hex')
   }
 }
 
-/** What to say of it to who has the core under this name. */
-export function rewritten(name: string, { length, isOld }: Rewriting): NodeError {
-  const before = isOld ? ', as was found before this start' : ''
+/** `fork` as an error, about the core `name`. */
+export function forkError(name: string, { length, isOld }: Fork): NodeError {
   return new NodeError(
     'REWRITTEN',
-    `history was rewritten: two histories of core ${name} are signed by its writer, which differ at length ${length} or before${before}; what is stored stays as it is, and nothing is added to it`
+    `this log has forked, usually because the writer's store was restored from an older copy: its writer has signed two versions of core ${name} that differ at or before length ${length}${isOld ? ' (found in an earlier run)' : ''}. It cannot continue; start a new log with a new --storage`
   )
 }
 
-// hypercore 11.37 forgets what it found: `frozen` is not stored.
-function noteFound(path: string, finding: object): void {
+// hypercore 11.37 does not store `frozen`: after a restart it would continue
+function writeProof(path: string, proof: object): void {
   try {
-    // at once: whoever hears of it ends the process
-    const file = openSync(path, 'a', 0o600)
-    try {
-      // a line of its own, whatever was cut off before it
-      writeSync(file, `\n${JSON.stringify(finding)}\n`)
-      fsyncSync(file)
-    } finally {
-      closeSync(file)
-    }
+    // synchronous: the report may end the process. The first newline ends a line that was cut off.
+    appendFileSync(path, `\n${JSON.stringify(proof)}\n`, { mode: 0o600, flush: true })
   } catch {
-    // found again when the peer is met again
+    // the next connection to the peer finds the fork again
   }
 }
 
-/** What was found before in the store of this directory. */
-export function readFound(directory: string): Rewriting[] {
+/** The forks that the store in this directory has recorded. */
+export function readForks(directory: string): Fork[] {
   try {
-    return readFileSync(join(directory, FILE), 'utf8').split('\n').flatMap(parseFound)
+    return readFileSync(join(directory, FILE), 'utf8').split('\n').flatMap(parseFork)
   } catch {
     return []
   }
 }
 
-/** What a line says; nothing for one that was cut off. */
-function parseFound(line: string): Rewriting[] {
+/** The fork in a line; none if the line was cut off. */
+function parseFork(line: string): Fork[] {
   try {
-    const { key, length } = JSON.parse(line) as Pick<Rewriting, 'key' | 'length'>
+    const { key, length } = JSON.parse(line) as Pick<Fork, 'key' | 'length'>
     return [{ key, length, isOld: true }]
   } catch {
     return []

@@ -1,7 +1,7 @@
 import b4a from 'b4a'
 import type Hypercore from 'hypercore'
 
-/** How much of a log is known to fit together: so many blocks of the journal name so many blocks of all data cores. */
+/** The part of a log that is known to fit together: the first `journal` blocks of the journal name `blocks` blocks of data cores. */
 export interface Extent {
   readonly journal: number
   readonly blocks: number
@@ -15,7 +15,7 @@ export async function readExtent(bootstrap: Hypercore): Promise<Extent | null> {
   return stored === null ? null : (JSON.parse(b4a.toString(stored)) as Extent)
 }
 
-/** Writes through `session`: in an atom, if it is one of an atom. */
+/** Writes into the atom of `session`, if it has one. */
 export async function writeExtent(session: Hypercore, { journal, blocks }: Extent): Promise<void> {
   await session.setUserData(KEY, b4a.from(JSON.stringify({ journal, blocks })))
 }

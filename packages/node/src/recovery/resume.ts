@@ -1,39 +1,38 @@
-import type { CoreKey } from '@many-cores/protocol'
+import type Hypercore from 'hypercore'
 import type { Internals } from '../internals.ts'
-import { heal } from './compare.ts'
-import { meetPeers } from './meet.ts'
-import { findTail, type StoredLog, type Tail, unfit } from './tail.ts'
+import { findPeers } from './find-peers.ts'
+import { recover, recoverJournal } from './recover.ts'
+import { cannotAppend, type StoredLog, type Tail } from './tail.ts'
 
-/** How long the first append waits for peers where there are none, after a clean end and after another. */
-const CLEAN_PATIENCE_MS = 500
-export const PATIENCE_MS = 5000
-
-interface ResumedLog extends StoredLog {
-  readonly key: CoreKey
-  readonly isNew: boolean
-}
+/** How long the first append waits until peers are found, after a clean shutdown and after an unclean one. */
+const CLEAN_TIMEOUT_MS = 500
+const UNCLEAN_TIMEOUT_MS = 5000
 
 /**
- * Where the log goes on, once its peers were asked whether they have more of it; at once for a new log.
+ * Recovers newer lines from peers, and resolves to the end of the log. A new log has no peers to wait for.
  *
- * @throws NodeError `STORE_REFUSED` where journal and cores do not fit together, or less is here than at the last clean end.
+ * @throws NodeError `STORE_REFUSED` if journal and data cores do not fit together, or are shorter than at the last clean shutdown.
  */
-export async function resume(log: ResumedLog, internals: Internals, signal: AbortSignal): Promise<Tail> {
+export async function resume(log: StoredLog, internals: Internals, signal: AbortSignal): Promise<Tail> {
   const { key, bootstrap, isNew } = log
-  if (isNew) return await healedTail(log, signal)
-  const had = await internals.end.journalLength(key)
-  const isClean = had === bootstrap.length
-  const patience = isClean ? CLEAN_PATIENCE_MS : PATIENCE_MS
-  if (!isClean) internals.onStatus({ state: 'comparing', patience })
-  await meetPeers(bootstrap, internals, { patience, signal })
-  const tail = await healedTail(log, signal)
-  if (had !== null && tail.journal < had)
-    throw unfit(`its journal had ${had} blocks when it was closed, and has ${tail.journal} now`)
+  if (isNew) return await recover(log, signal)
+  const before = await internals.cleanShutdown.journalLength(key)
+  const isClean = before === bootstrap.length
+  const timeout = isClean ? CLEAN_TIMEOUT_MS : UNCLEAN_TIMEOUT_MS
+  if (!isClean) internals.onStatus({ state: 'comparing', timeout })
+  await findPeers(bootstrap, internals, { timeout, signal })
+  const tail = await recover(log, signal)
+  if (before !== null && tail.journal < before)
+    throw cannotAppend(`its journal had ${before} blocks at the last shutdown, and now has ${tail.journal}`)
   return tail
 }
 
-/** Where the log goes on, once what connected peers have more of it is here. */
-export async function healedTail(log: StoredLog, signal: AbortSignal): Promise<Tail> {
-  await heal(log, signal)
-  return await findTail(log)
+/** Recovers block 0, if a peer has it. */
+export async function recoverManifest(
+  bootstrap: Hypercore,
+  internals: Internals,
+  signal: AbortSignal
+): Promise<void> {
+  await findPeers(bootstrap, internals, { timeout: UNCLEAN_TIMEOUT_MS, signal })
+  await recoverJournal(bootstrap, 0, signal)
 }

@@ -2,24 +2,24 @@ import assert from 'node:assert/strict'
 import { cp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { atEnd, deadline, until } from '@many-cores/testing'
+import { atEnd, DEADLINE_MS, deadline, until } from '@many-cores/testing'
 import b4a from 'b4a'
 import Corestore from 'corestore'
 import createTestnet from 'hyperdht/testnet.js'
 import Hyperswarm from 'hyperswarm'
 import { openReader, openWriter, type Status, type Writer } from '../index.ts'
 import { internalsOf } from '../internals.ts'
-import { collect, createLog, createMachine, type Machine, take } from '../testing/support.ts'
+import { collect, createMachine, type Machine, take } from '../testing/support.ts'
 
 const MARK = 'WRITER-CLOSED'
 
 const lines = (from: number, to: number): string[] =>
   Array.from({ length: to - from }, (_, index) => `${index % 2 === 0 ? '' : 'a long line '}${from + index}\n`)
 
-/** Keeps what is in a closed store; returns what puts it back, as a restored backup or a machine's snapshot does. */
+/** Copies a closed store. Returns a function that restores the copy, as a backup or a snapshot of the machine does. */
 async function keep(storage: string): Promise<(to?: string) => Promise<void>> {
   const kept = `${storage}.kept`
-  // the lock's file belongs to its place
+  // the lock file stays: it belongs to the directory
   const isMoved = (path: string): boolean => !path.endsWith('CORESTORE')
   await cp(storage, kept, { recursive: true, filter: isMoved })
   return async (to = storage) => {
@@ -30,11 +30,11 @@ async function keep(storage: string): Promise<(to?: string) => Promise<void>> {
 
 interface SetBackOptions {
   readonly isClean?: boolean
-  /** The stores of readers, and the cores that each of them follows. */
+  /** The readers' stores, and the cores that each of them follows. */
   readonly copies?: Readonly<Record<string, readonly string[]>>
 }
 
-/** A writer with 20 lines whose store was set back to ten of them, and readers' stores that have them all; all closed. */
+/** Creates a writer's store with 20 lines that is set back to ten, and readers' stores that have all of them. All are closed. */
 async function setBack(
   machine: Machine,
   { isClean = true, copies = { r: ['short', 'long'] } }: SetBackOptions = {}
@@ -59,7 +59,7 @@ async function setBack(
   return { key: writer.key, storage: first.storage }
 }
 
-/** What a new reader gets. */
+/** Checks that a new reader gets these lines. */
 async function assertLog(machine: Machine, key: string, expected: readonly string[]): Promise<void> {
   const reader = await openReader(await machine.open('new'), key)
   const all = await deadline('all lines', collect(reader.batches({ until: expected.length })))
@@ -68,7 +68,7 @@ async function assertLog(machine: Machine, key: string, expected: readonly strin
 }
 
 for (const isClean of [true, false]) {
-  test(`a writer whose store was set back, ${isClean ? 'clean end and all' : 'without a clean end'}, gets the newer lines back from a reader before it appends`, async (t) => {
+  test(`a writer whose store was set back to ${isClean ? 'a clean' : 'an unclean'} shutdown recovers the newer lines from a reader before it appends`, async (t) => {
     const machine = await createMachine(t)
     const { key } = await setBack(machine, { isClean })
     const reader = await openReader(await machine.open('r'), key)
@@ -78,34 +78,36 @@ for (const isClean of [true, false]) {
     assert.equal(writer.key, key)
     assert.deepEqual(await writer.publish(['after\n']), { position: 20, count: 1 })
     assert.equal(writer.length, 21)
-    const regained = seen.filter(({ state }) => state === 'regained')
-    assert.deepEqual(regained, [{ state: 'regained', lines: 10 }])
+    const recovered = seen.filter(({ state }) => state === 'recovered')
+    assert.deepEqual(recovered, [{ state: 'recovered', lines: 10 }])
     const all = await deadline('the reader', collect(reader.batches({ until: 21 })))
     assert.equal(all.toString(), `${lines(0, 20).join('')}after\n`)
     await assertLog(machine, key, [...lines(0, 20), 'after\n'])
   })
 }
 
-test('a reader that comes before the first append gives the newer lines back, however late', async (t) => {
+test('newer lines are recovered from a reader that connects any time before the first append', async (t) => {
   const machine = await createMachine(t)
   const { key } = await setBack(machine)
   const node = await machine.open('w')
   const writer = await openWriter(node)
-  // nobody is waited for any more
+  // the search for peers is over
   await writer.acknowledged(0)
   assert.equal(writer.length, 10)
   await openReader(await machine.open('r'), key)
   const journal = internalsOf(node).store.get({ name: 'core-1' })
   await journal.ready()
-  await until('the reader to say what it has', () => journal.peers.some((peer) => peer.remoteLength === 21))
+  await until('the reader to announce its length', () =>
+    journal.peers.some((peer) => peer.remoteLength === 21)
+  )
   assert.deepEqual(await writer.publish(['after\n']), { position: 20, count: 1 })
 })
 
-test('a writer that was set back, and a reader that has more, stop as soon as they meet, and keep the proof', async (t) => {
+test('a writer that was set back and a reader that has more stop as soon as they connect, and keep the proof of the fork', async (t) => {
   const machine = await createMachine(t)
   const { key, storage } = await setBack(machine)
   const writer = await openWriter(await machine.open('w'))
-  // shorter than what the reader has: replication alone would not tell before the writer has passed it
+  // shorter than the reader's log: replication alone would not notice before the writer is longer
   await writer.publish(['another 11th line\n'])
   const serving = writer.serve(new AbortController().signal)
   const copy = await machine.open('r')
@@ -139,7 +141,7 @@ for (const [what, alias] of [
   ['the journal', 'core-1'],
   ['a data core', 'core-3']
 ] as const) {
-  test(`a writer stops where a plain Hypercore has another history of ${what}, a longer one`, async (t) => {
+  test(`a writer stops if a plain Hypercore has another, longer history of ${what}`, async (t) => {
     const machine = await createMachine(t)
     const first = await machine.open('w')
     const before = await openWriter(first)
@@ -172,7 +174,7 @@ for (const [what, lineOfOther] of [
   ['the journal', 'a longer line\n'],
   ['a data core alone', 'line 2\n']
 ] as const) {
-  test(`two readers of writers that share a key stop where ${what} grows in two ways while they are connected`, async (t) => {
+  test(`two readers of writers that share a key stop when ${what} forks while they are connected`, async (t) => {
     const machine = await createMachine(t)
     const first = await machine.open('w')
     const { key } = await openWriter(first)
@@ -180,7 +182,7 @@ for (const [what, lineOfOther] of [
     const other = await machine.open('x')
     await other.close()
     await (await keep(first.storage))(other.storage)
-    // each reader meets one of the writers on its own machine, and the other reader by a DHT
+    // each reader finds one of the writers by local discovery, and the other reader by a DHT
     const dht = await createTestnet(3, { host: '127.0.0.1' })
     atEnd(t, () => dht.destroy())
     const bootstrap = [`127.0.0.1:${dht.bootstrap[0]?.port}`]
@@ -191,16 +193,18 @@ for (const [what, lineOfOther] of [
       ['x', 's']
     ] as const) {
       const rendezvous = join(machine.directory, `meet-${name}`)
-      const { onStatus, until: untilStatus } = createLog()
       writers.push(await openWriter(await machine.open(name, { rendezvous })))
-      const reader = await openReader(
-        await machine.open(copy, { rendezvous, local: false, bootstrap, onStatus }),
-        key
-      )
+      const node = await machine.open(copy, { rendezvous, local: false, bootstrap })
+      const reader = await openReader(node, key)
       stops.push(assert.rejects(collect(reader.batches()), { code: 'REWRITTEN' }))
-      if (copy === 's') await untilStatus('connected')
+      // the second reader searches once: by then the first one must be announced
+      const { store, looked } = internalsOf(node)
+      const journal = store.get({ key })
+      await journal.ready()
+      await looked(journal, DEADLINE_MS)
+      if (copy === 's') await until('the readers to connect', () => node.peers === 2)
     }
-    // a record has a time of ms: with the same one, and lines as long, the journals are the same
+    // with the same time in ms, and lines of the same length, the journals are the same
     const { now } = Date
     const time = now()
     Date.now = () => time
@@ -213,7 +217,7 @@ for (const [what, lineOfOther] of [
   })
 }
 
-test('a finding of two histories stays, also behind a line that was cut off', async (t) => {
+test('a fork is remembered, also after a line that was cut off', async (t) => {
   const machine = await createMachine(t)
   const writer = await openWriter(await machine.open('w'))
   await writer.publish(['a line\n'])
@@ -229,7 +233,7 @@ test('a finding of two histories stays, also behind a line that was cut off', as
   await assert.rejects(collect(reader.batches()), { code: 'REWRITTEN' })
 })
 
-test('a writer that knows of lost lines, and meets nobody who has them, refuses to append', async (t) => {
+test('a writer that knows of lost lines, and finds no peer that has them, refuses to append', async (t) => {
   const machine = await createMachine(t)
   const { storage } = await setBack(machine)
   await writeFile(join(storage, MARK), (await readFile(join(storage, MARK), 'utf8')).replace(':11}', ':21}'))
@@ -238,13 +242,13 @@ test('a writer that knows of lost lines, and meets nobody who has them, refuses 
     const writer = await openWriter(node)
     await assert.rejects(writer.publish(['no\n']), {
       code: 'STORE_REFUSED',
-      message: /journal had 21 blocks when it was closed, and has 11 now/
+      message: /journal had 21 blocks at the last shutdown, and now has 11/
     })
     await node.close()
   }
 })
 
-test('only a writer that was not closed says that it asks its peers, and waits for nobody where there is none', async (t) => {
+test('only a writer after an unclean shutdown reports that it checks peers, and it does not wait if local discovery finds none', async (t) => {
   const machine = await createMachine(t)
   const asked: Status['state'][] = []
   const onStatus = ({ state }: Status): void => void (state === 'comparing' && asked.push(state))
@@ -259,7 +263,7 @@ test('only a writer that was not closed says that it asks its peers, and waits f
     assert.equal(writer.length, length)
     await writer.publish(['a line\n'])
     assert.ok(performance.now() - began < 1000, 'it waited')
-    await assert.rejects(stat(join(node.storage, MARK)), { code: 'ENOENT' }, 'appended to, it has an end')
+    await assert.rejects(stat(join(node.storage, MARK)), { code: 'ENOENT' }, 'the mark is still there')
     await node.close()
     if (!marked) continue
     await stat(join(node.storage, MARK))
@@ -268,7 +272,7 @@ test('only a writer that was not closed says that it asks its peers, and waits f
   assert.deepEqual(asked, ['comparing'])
 })
 
-test('a writer that closed without appending still has its clean end', async (t) => {
+test('a writer that closes without an append shuts down cleanly', async (t) => {
   const machine = await createMachine(t)
   for (const _ of [1, 2]) {
     const node = await machine.open('w')
@@ -279,10 +283,10 @@ test('a writer that closed without appending still has its clean end', async (t)
   }
 })
 
-test('a writer that is killed while it gets back what it lost does not append behind the half of it', async (t) => {
+test('a writer that is killed during recovery does not append to a part of the lost lines', async (t) => {
   const machine = await createMachine(t)
   const { key, storage } = await setBack(machine, { isClean: false })
-  // the journal alone, as if killed before the blocks came
+  // only the journal, as if it was killed before the blocks arrived
   const store = new Corestore(storage)
   const copy = new Corestore(join(machine.directory, 'r'))
   const [ours, theirs] = [store.get({ name: 'core-1' }), copy.get({ key })]
@@ -296,7 +300,7 @@ test('a writer that is killed while it gets back what it lost does not append be
   const alone = await machine.open('w')
   await assert.rejects((await openWriter(alone)).publish(['no\n']), {
     code: 'STORE_REFUSED',
-    message: /block \d+ of core \w+ is missing.*while a reader that has everything is connected/
+    message: /block \d+ of core \w+ is missing.*while a reader that has every line is connected/
   })
   await alone.close()
   await openReader(await machine.open('r'), key)
@@ -305,17 +309,17 @@ test('a writer that is killed while it gets back what it lost does not append be
   await assertLog(machine, key, [...lines(0, 20), 'after\n'])
 })
 
-test('what one reader lacks comes from another, and what all of them lack is named', async (t) => {
+test('a block that one reader lacks is recovered from another, and a block that all of them lack is named', async (t) => {
   const machine = await createMachine(t)
   const { key } = await setBack(machine, { copies: { r: ['short'], s: ['long'] } })
   await openReader(await machine.open('r'), key)
   const alone = await machine.open('w')
   await assert.rejects((await openWriter(alone)).publish(['no\n']), {
     code: 'STORE_REFUSED',
-    message: /block 5 of core long is missing, and no connected peer sends it/
+    message: /block 5 of core long is missing, and no connected peer has sent it/
   })
   await alone.close()
-  // what is there can still be read and served
+  // the stored lines can still be read and served
   const own = await machine.open('w')
   const reader = await openReader(own, key)
   const first = await deadline('the ten lines', collect(reader.batches({ until: 10 })))

@@ -1,4 +1,10 @@
-import { endOfRecord, type JournalRecord, keyToBytes, type LogManifest } from '@many-cores/protocol'
+import {
+  type CoreKey,
+  endOfRecord,
+  type JournalRecord,
+  keyToBytes,
+  type LogManifest
+} from '@many-cores/protocol'
 import type Corestore from 'corestore'
 import Hypercore from 'hypercore'
 import { NodeError } from '../errors.ts'
@@ -8,6 +14,9 @@ import { type Extent, readExtent, writeExtent } from './extent.ts'
 
 /** A log in the store of its writer. */
 export interface StoredLog {
+  readonly key: CoreKey
+  /** Whether it was just created. */
+  readonly isNew: boolean
   readonly store: Corestore
   readonly damage: Damage
   readonly bootstrap: Hypercore
@@ -15,7 +24,7 @@ export interface StoredLog {
   readonly openCore: (index: number) => Promise<Hypercore>
 }
 
-/** Where a log goes on. */
+/** The end of a log, where the writer continues. */
 export interface Tail extends Extent {
   /** The position of the next line. */
   readonly position: number
@@ -24,11 +33,11 @@ export interface Tail extends Extent {
 }
 
 /**
- * Where the log ends, once journal and data cores are known to fit together. A batch is one atom, so only what came from peers,
- * or was appended by other software, can have left them apart: `heal` has got every block that the records behind the stored extent
- * name; here all cores are checked by the number of their blocks. The cost does not depend on the length of the log.
+ * Finds the end of the log, and checks that journal and data cores fit together. A batch is one atom, so only blocks from peers or
+ * from other software can break that. `recover` has fetched every block that the records after the stored extent name; this checks
+ * the lengths of all cores. The cost does not depend on the length of the log.
  *
- * @throws NodeError `STORE_REFUSED`, naming core and block.
+ * @throws NodeError `STORE_REFUSED`, with the core and its length.
  */
 export async function findTail(log: StoredLog): Promise<Tail> {
   const { bootstrap } = log
@@ -36,48 +45,51 @@ export async function findTail(log: StoredLog): Promise<Tail> {
   const lengths = await storedLengths(log)
   const blocks = sum(lengths)
   const known = (await readExtent(bootstrap)) ?? { journal, blocks }
-  if (journal < known.journal) throw unfit(`its journal had ${known.journal} blocks, and has ${journal} now`)
+  if (journal < known.journal)
+    throw cannotAppend(`its journal had ${known.journal} blocks, and now has ${journal}`)
   const ends = new Map<number, number>()
   let named = known.blocks
   let last: JournalRecord | null = null
   for (let index = Math.max(1, Math.min(known.journal, journal - 1)); index < journal; index++) {
     last = await readRecord(log, index)
     for (const [core, length, added] of last.at) ends.set(core, length + added)
-    if (index < known.journal) continue
-    named += sum(last.at.map(([, , added]) => added))
+    if (index >= known.journal) named += sum(last.at.map(([, , added]) => added))
   }
   for (const [core, end] of ends) {
     if (lengths[core] !== end)
-      throw unfit(`its journal ends with ${end} blocks in ${nameOf(log, core)}, which has ${lengths[core]}`)
+      throw cannotAppend(
+        `its journal names ${end} blocks of ${nameOf(log, core)}, which has ${lengths[core]}`
+      )
   }
-  if (blocks !== named) throw unfit(`its journal names ${named} blocks of data cores, which have ${blocks}`)
+  if (blocks !== named)
+    throw cannotAppend(`its journal names ${named} blocks of data cores, which have ${blocks}`)
   if (journal > known.journal) await writeExtent(bootstrap, { journal, blocks })
   return { journal, blocks, position: last === null ? 0 : endOfRecord(last), time: last?.time ?? 0 }
 }
 
-/** The position of the next line by the last record that is stored, whether it fits or not; 0 where that one is not here. */
+/** The position of the next line by the last stored record, not checked further; 0 if there is none, or its block is missing. */
 export async function storedPosition({ damage, bootstrap, manifest }: StoredLog): Promise<number> {
   const last = bootstrap.length - 1
   const block = last < 1 ? null : await damage.read(bootstrap, last)
   return block === null ? 0 : endOfRecord(decodeRecord(block, last, manifest))
 }
 
-/** The record in block `index` of the journal. Throws NodeError `STORE_REFUSED` where it is not here. */
+/** The record in block `index` of the journal. Throws NodeError `STORE_REFUSED` if the block is missing. */
 export async function readRecord(
   { damage, bootstrap, manifest }: StoredLog,
   index: number
 ): Promise<JournalRecord> {
   const block = await damage.read(bootstrap, index)
-  if (block === null) throw unfit(`block ${index} of its journal is missing`)
+  if (block === null) throw cannotAppend(`block ${index} of the journal is missing`)
   return decodeRecord(block, index, manifest)
 }
 
-/** How many blocks all data cores have here. */
+/** The number of stored blocks of all data cores. */
 export async function countBlocks(log: StoredLog): Promise<number> {
   return sum(await storedLengths(log))
 }
 
-/** How many blocks each data core has here, without opening it: that takes milliseconds, and a log may have 16,384. */
+/** The stored length of each data core. Opening a core takes milliseconds, and a log may have 16,384, so this opens none. */
 async function storedLengths({ store, manifest }: StoredLog): Promise<number[]> {
   const infos = await store.storage.getInfos(
     manifest.cores.map(({ key }) => Hypercore.discoveryKey(keyToBytes(key))),
@@ -90,12 +102,11 @@ export function nameOf({ manifest }: StoredLog, core: number): string {
   return `core ${manifest.cores[core]?.name}`
 }
 
-/** Not `STORE_DAMAGED`: all of it can be read, and does not fit together, or not to what was there. */
-export function unfit(fault: string, options?: ErrorOptions): NodeError {
+/** The error for a store that can be read, but whose log must not be continued. */
+export function cannotAppend(fault: string): NodeError {
   return new NodeError(
     'STORE_REFUSED',
-    `the store cannot be written to: ${fault}. Appending would rewrite what readers have: start again while a reader that has everything is connected, or use a new --storage for a new log`,
-    options
+    `cannot append to this store: ${fault}. Appending now would fork the log. Restart while a reader that has every line is connected, or start a new log with a new --storage`
   )
 }
 

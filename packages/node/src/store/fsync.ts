@@ -1,15 +1,15 @@
 import { open } from 'node:fs/promises'
 
-/** Puts a file's contents and size onto the disk. */
+/** Syncs a file's content and size to disk. */
 export async function syncFile(path: string): Promise<void> {
-  // Windows syncs only what was opened for writing
+  // Windows syncs only a file that is open for writing
   await using file = await open(path, 'r+')
   await file.datasync()
 }
 
-/** Puts the names in a directory onto the disk: a new file survives a power cut only with its name. */
+/** Syncs the names in a directory to disk: without its name, a new file does not survive a power loss. */
 export async function syncDirectory(path: string): Promise<void> {
-  // Windows has no descriptors of directories
+  // Windows cannot open a directory
   if (process.platform === 'win32') return
   await using directory = await open(path, 'r')
   await directory.sync()

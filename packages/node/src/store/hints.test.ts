@@ -8,7 +8,7 @@ import { deferHints } from './hints.ts'
 
 const BLOCKS = 200
 
-/** Two stores with one core, the second one a reader's, and how often that one's hints were written. */
+/** Replicates one core to a second store, and counts how often that one writes hints. */
 async function replicate(
   directory: string,
   isDeferred: boolean
@@ -38,7 +38,7 @@ async function replicate(
 }
 
 for (const isDeferred of [false, true]) {
-  test(`hints are written ${isDeferred ? 'some times a second' : 'with every block where they are not deferred'}`, async (t) => {
+  test(`hints are written ${isDeferred ? 'a few times a second' : 'with every block if they are not deferred'}`, async (t) => {
     const pair = await replicate(await temporary(t), isDeferred)
     atEnd(t, () => pair.close())
     const began = performance.now()
@@ -55,7 +55,7 @@ for (const isDeferred of [false, true]) {
   })
 }
 
-test('a store that is closed before its hints are written knows what it has when it is opened again', async (t) => {
+test('a store that is closed before its hints are written counts its blocks when it is opened again', async (t) => {
   const directory = await temporary(t)
   const pair = await replicate(directory, true)
   for (let index = 0; index < BLOCKS; index++) {

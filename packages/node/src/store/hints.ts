@@ -2,22 +2,22 @@ import type Corestore from 'corestore'
 import type { SharedCore } from 'hypercore'
 import { ignore } from '../errors.ts'
 
-/** What changes within this time is written in one go. */
+/** Hints that change within this time are written together. */
 const HINTS_MS = 100
 
 /**
- * Writes the hints of cores that are opened from now on a while after they change, beside everything else.
+ * Delays and groups the writes of hints, for all cores that are opened from now on.
  *
- * They say how far a core is complete, here and at its peers. hypercore 11.37.1 writes them after each block and each word of
- * a peer about what it has, and hands out no block before: a third of all writes of a line that is typed. Losing some costs
- * nothing: a core that is opened counts its blocks again.
+ * Hints say how complete a core is, locally and at its peers. hypercore 11.37.1 writes them after each block and each message from a
+ * peer about its blocks, and returns no block before: a third of all writes for a typed line. Losing them is harmless: a core counts
+ * its blocks again when it is opened.
  */
 export function deferHints(store: Corestore): void {
   const changed = new Map<SharedCore, () => Promise<void>>()
   const flushAll = (): void => {
     const due = [...changed]
     changed.clear()
-    // what cannot be written is no hint, and whoever writes blocks hears of the reason
+    // writing blocks fails for the same reason, and reports it
     for (const [core, flush] of due) if (core.closing === null) flush().catch(ignore)
   }
   store.watch((core) => {
@@ -25,9 +25,7 @@ export function deferHints(store: Corestore): void {
     core.flushHints = () => {
       if (changed.size === 0) setTimeout(flushAll, HINTS_MS).unref()
       changed.set(core, flush)
-      return DEFERRED
+      return Promise.resolve()
     }
   })
 }
-
-const DEFERRED = Promise.resolve()

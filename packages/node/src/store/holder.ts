@@ -5,21 +5,20 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/** Elsewhere than on Linux `lsof` is asked, and may take so long. */
-const LSOF_MS = 1000
+const LSOF_TIMEOUT_MS = 1000
 
-/** The process that has `file` open, this one included; null where that cannot be told, e.g. because it is another user's. */
+/** The id of the process that has `file` open, possibly this one. Null if it cannot be found, for example because it belongs to another user. */
 export async function holderOf(file: string): Promise<number | null> {
   try {
     const path = await realpath(file)
     return process.platform === 'linux' ? await fromProc(path) : await fromLsof(path)
   } catch {
-    // it ends just now, or the system does not tell
+    // it has just closed the file, or the system does not say
     return null
   }
 }
 
-// Not /proc/locks: it has no process for locks of this kind, which belong to an open file.
+// Not /proc/locks: locks of this kind belong to an open file, and it lists them without a process.
 async function fromProc(path: string): Promise<number | null> {
   for (const pid of (await readdir('/proc')).filter(isProcess)) {
     const descriptors = await readdir(join('/proc', pid, 'fd')).catch(() => [])
@@ -32,7 +31,7 @@ async function fromProc(path: string): Promise<number | null> {
 }
 
 async function fromLsof(path: string): Promise<number | null> {
-  const { stdout } = await run('lsof', ['-t', '--', path], { timeout: LSOF_MS })
+  const { stdout } = await run('lsof', ['-t', '--', path], { timeout: LSOF_TIMEOUT_MS })
   const pid = stdout.split('\n').find(isProcess)
   return pid === undefined ? null : Number(pid)
 }

@@ -10,41 +10,41 @@ import { deferHints } from './hints.ts'
 import { holderOf } from './holder.ts'
 import { WalSync, type WalSyncOptions } from './wal-sync.ts'
 
-/** What Corestore 7 puts first into a directory of its own. */
+/** The file that Corestore 7 creates first in a new store, and locks. */
 const MARK = 'CORESTORE'
 
 /**
- * Names the database of the store by a public key of its secret. RocksDB makes a new database without a word where the old one is
- * gone, and drops the end of a damaged log, the secret included.
+ * Identifies the database of the store by a public key of its secret. RocksDB silently creates a new database if the old one is gone, and
+ * drops the end of a damaged log, which may hold the secret.
  */
 const DATABASE = 'DATABASE'
 
-/** The alias of that key. */
+/** The name of that key pair. */
 const DATABASE_KEY_NAME = 'many-cores/database'
 
 /**
- * What RocksDB gathers in memory before it writes a file; it holds up to two of them. A quarter of hypercore-storage's own
- * default takes in bulk as fast, in 100 MB less.
+ * RocksDB collects this much in memory, up to twice, before it writes a file. A quarter of the default of hypercore-storage: bulk
+ * writes are as fast, and need 100 MB less.
  */
 const WRITE_BUFFER_BYTES = 16 * 1024 * 1024
 
-/** How many logs of RocksDB, of earlier times that the store was open, are kept for whoever looks into a fault. */
+/** How many of RocksDB's message logs from earlier runs are kept for diagnosis. */
 const KEPT_LOGS = 3
 
-/** Whoever makes a mark just now has filled it by then. */
+/** A process that has just created the lock file fills it within this time. */
 const MARK_MS = 250
 
 /** An open store. */
 export interface OpenStore {
   readonly store: Corestore
-  /** Whether it was made just now. */
+  /** Whether it was just created. */
   readonly isNew: boolean
-  /** Tells when what was written to it is on the disk. */
+  /** Waits until writes are on disk. */
   readonly wal: WalSync
 }
 
 /**
- * A Corestore on `directory`, made where there is none, readable by its owner alone. Once it is open, it and its secret are on the
+ * Opens the Corestore in `directory`. Creates it if there is none, readable by its owner alone. Once it is open, its secret is on
  * disk. Throws NodeError `STORE_*`.
  */
 export async function openStore(directory: string, options: WalSyncOptions): Promise<OpenStore> {
@@ -68,7 +68,7 @@ export async function openStore(directory: string, options: WalSyncOptions): Pro
   }
 }
 
-/** Returns the outermost directory that was made. Not `recursive`: on a file system that takes none, as /proc, Node 20 never ends. */
+/** Returns the outermost directory that it created. Not `recursive`: with that, Node 20 never returns on a file system like /proc. */
 async function makeDirectory(directory: string): Promise<string | undefined> {
   const parent = dirname(directory)
   const made = (await isThere(parent)) ? undefined : await makeDirectory(parent)
@@ -77,13 +77,13 @@ async function makeDirectory(directory: string): Promise<string | undefined> {
     return made ?? directory
   } catch (error) {
     const { code } = error as { code?: unknown }
-    if (code === 'ENOENT') throw refused('no directory can be made there: use another --storage', error)
+    if (code === 'ENOENT') throw refused('no directory can be created there. Use another --storage', error)
     if (code !== 'EEXIST') throw error
     const found = await stat(directory).catch(() => null)
     if (found?.isDirectory() === true) return made
     if (found !== null) throw error
     throw refused(
-      `${directory} is a link to a directory that does not exist: make that, or use another --storage`,
+      `${directory} is a link to a directory that does not exist. Create that directory, or use another --storage`,
       error
     )
   }
@@ -97,19 +97,19 @@ function refused(fault: string, cause: unknown): NodeError {
   return new NodeError('STORE_REFUSED', `the store cannot be used: ${fault}`, { cause })
 }
 
-// hypercore-storage 3.3.1 moves every file that it finds in a directory without its mark into a folder `db`.
+// hypercore-storage 3.3.1 moves every file that it finds in a directory without this file into a folder `db`.
 async function isEmptyOrOurs(directory: string): Promise<boolean> {
   const files = await readdir(directory)
   if (files.length === 0) return true
   if (files.includes(MARK)) return false
   throw new NodeError(
     'STORE_REFUSED',
-    'the directory holds other files and no store: name an empty or a new one'
+    'the directory contains other files and no store. Use a new or an empty directory'
   )
 }
 
-// device-file, under corestore 7.12, makes the mark, locks it, and then fills it: a process that is killed in between leaves
-// one that is refused as copied ever after.
+// device-file, which corestore 7.12 uses, creates the file, locks it and then fills it. An empty one, which a process leaves that is
+// killed in between, would be refused as a copied store for ever.
 async function removeEmptyMark(mark: string): Promise<void> {
   if (!(await isEmpty(mark))) return
   await setTimeout(MARK_MS)
@@ -120,12 +120,12 @@ async function isEmpty(file: string): Promise<boolean> {
   try {
     return (await stat(file)).size === 0
   } catch {
-    // not there: nothing to mend
+    // there is none
     return false
   }
 }
 
-/** Before it is opened, which would make another, and delete what is left. */
+/** Throws if the database is gone. To be called before it is opened, which would create a new one and delete the rest. */
 async function checkDatabase(directory: string): Promise<void> {
   if ((await databaseOf(directory)) === null) return
   if (!(await isThere(join(directory, 'db', 'CURRENT')))) throw lostDatabase()
@@ -138,7 +138,7 @@ async function nameDatabase(store: Corestore, directory: string, { fsync }: WalS
   else if (known !== id) throw lostDatabase()
 }
 
-/** The name of the store's database; null where the process ended before it was written. */
+/** The id of the store's database. Null if the process ended before it was written. */
 async function databaseOf(directory: string): Promise<string | null> {
   const text = await readFile(join(directory, DATABASE), 'utf8').catch(() => '')
   return /^([0-9a-f]{64})\n$/.exec(text)?.[1] ?? null
@@ -147,17 +147,17 @@ async function databaseOf(directory: string): Promise<string | null> {
 function lostDatabase(): NodeError {
   return new NodeError(
     'STORE_DAMAGED',
-    'the store is damaged: its database is lost, with its keys and cursors; restore a backup of the whole store, or use a new --storage'
+    'the store is damaged: its database is lost, with its keys and cursors. Use a new --storage'
   )
 }
 
-// RocksDB begins a log of 50 KB whenever it is opened, and keeps a thousand: rocksdb-native 3.18 does not let us say otherwise.
+// RocksDB starts a message log of 50 KB each time it is opened, and keeps 1,000. rocksdb-native 3.18 has no option for that.
 async function removeOldLogs(directory: string): Promise<void> {
   const logs = (await readdir(directory)).filter((name) => name.startsWith('LOG.old.')).sort()
   await Promise.all(logs.slice(0, -KEPT_LOGS).map((name) => unlink(join(directory, name))))
 }
 
-/** The mark, and the names of all directories that were made, of which `made` is the outermost. */
+/** Syncs the lock file, and the names of all directories that were created: `made` is the outermost. */
 async function syncNames(directory: string, made: string | undefined): Promise<void> {
   await syncFile(join(directory, MARK))
   const outermost = made === undefined ? directory : dirname(made)
@@ -168,9 +168,9 @@ async function syncNames(directory: string, made: string | undefined): Promise<v
 }
 
 async function openCorestore(directory: string, options: WalSyncOptions): Promise<Omit<OpenStore, 'isNew'>> {
-  // corestore 7.12 hands only some options on
+  // corestore 7.12 passes only some options on
   const storage = Hypercore.defaultStorage(directory, { writeBufferSize: WRITE_BUFFER_BYTES })
-  // hypercore-storage 3.3.1 deletes all write-ahead logs after one kind of failure: docs/upstream.md
+  // after one kind of failure, hypercore-storage 3.3.1 deletes all write-ahead logs: docs/upstream.md
   storage._maybeRecoverLater = ignore
   const wal = new WalSync(storage, options)
   const store = new Corestore(storage)
@@ -179,28 +179,28 @@ async function openCorestore(directory: string, options: WalSyncOptions): Promis
     await nameDatabase(store, directory, options)
     deferHints(store)
     store.watch((core) => releaseCopy(core, wal))
-    store.watch(endQuietly)
+    store.watch(ignoreLateReads)
     await removeOldLogs(join(directory, 'db'))
     return { store, wal }
   } catch (error) {
-    // the failed open is what the caller must hear of
+    // the caller needs the first error
     await store.close().catch(ignore)
-    // a store that failed to open does not close what it opened (ready-resource), and RocksDB would keep its lock
+    // a store that failed to open closes nothing (ready-resource), and RocksDB would keep its lock
     await store.storage.close().catch(ignore)
     throw error
   }
 }
 
-/** A reader prints a block before it is on its disk, for its writer has it: what is announced or remembered waits, nothing else. */
+/** A reader can deliver a block before it is on disk: the writer has it. Only announcements and cursors wait for the disk. */
 function releaseCopy(core: SharedCore, wal: WalSync): void {
   core.ready().then(() => {
     if (core.header.keyPair === null) wal.release(core.storage.db)
   }, ignore)
 }
 
-// hypercore 11.37.1 reads what it has just stored in the background: where the store closes meanwhile, nobody hears of the reason,
-// and Node ends the process.
-function endQuietly({ replicator }: SharedCore): void {
+// hypercore 11.37.1 reads stored blocks in the background. If the store closes meanwhile, the rejection is unhandled, and Node ends the
+// process.
+function ignoreLateReads({ replicator }: SharedCore): void {
   const resolve = replicator._resolveBlocksLocally.bind(replicator)
   replicator._resolveBlocksLocally = () => resolve().catch(ignore)
 }

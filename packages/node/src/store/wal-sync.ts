@@ -4,62 +4,66 @@ import type { CorestoreStorage } from 'corestore'
 import type RocksDB from 'rocksdb-native'
 import type { WriteBatch } from 'rocksdb-native'
 import { isMissing, NodeError, translate } from '../errors.ts'
+import { Reporter } from '../reporter.ts'
 import { syncDirectory, syncFile } from './fsync.ts'
 
-/** What RocksDB names its write-ahead logs, of which the newest grows; older ones go once all that they hold is in other files. */
+/** RocksDB's names of write-ahead logs. It writes to the newest, and deletes an older one once its content is in other files. */
 const LOG = /^(\d+)\.log$/
 
 export interface WalSyncOptions {
-  /** Whether anybody waits for the disk; else `sync` resolves at once. */
+  /** Whether writes wait for the disk. If not, `sync` resolves at once. */
   readonly fsync: boolean
 }
 
 /**
- * Makes every write to a store wait until it is on the disk. rocksdb-native 3.18.1 acknowledges a write when the operating system
- * has it, and has no option for more, so the write-ahead logs are synced here. Writes that come while a sync runs share the
- * next one.
+ * Makes each write to a store wait until it is on disk. rocksdb-native 3.18.1 resolves a write once the operating system has it, and
+ * has no option to sync, so this class syncs the write-ahead logs. Writes that arrive during a sync share the next one. Reports a
+ * failed sync.
  */
-export class WalSync {
+export class WalSync extends Reporter<NodeError> {
   readonly #rocks: RocksDB
   readonly #directory: string
-  /** Whether writes wait. */
+  /** Whether writes wait for the disk. */
   readonly isOn: boolean
   #isClosed = false
-  readonly #lazy = new WeakSet<RocksDB>()
-  readonly #owners = new WeakMap<WriteBatch, RocksDB>()
-  readonly #listeners = new Set<(fault: Error) => void>()
-  /** Whether anything was written since the last sync began. */
+  readonly #released = new WeakSet<RocksDB>()
+  /** Whether anything was written since the last sync started. */
   #isDirty = false
   #running: Promise<void> | null = null
   #next: Promise<void> | null = null
   #log: { readonly number: number; readonly file: FileHandle } | null = null
-  #fault: Error | null = null
+  #fault: NodeError | null = null
 
-  /** `storage` is not open yet: its first write already is to wait. */
+  /** `storage` must not be open yet: opening it writes. */
   constructor({ rocks, path }: CorestoreStorage, { fsync }: WalSyncOptions) {
+    super()
     this.#rocks = rocks
     this.#directory = join(path, 'db')
     this.isOn = fsync
-    // the one place that makes write batches; those of all sessions come from one pool
+    // all sessions of the database get their write batches here
     const state = rocks._state
     const create = state.createWriteBatch.bind(state)
-    state.createWriteBatch = (db, options) => this.#watch(create(db, options), db)
+    state.createWriteBatch = (db, options) => {
+      const batch = create(db, options)
+      // not `batch.flush`: a batch from the pool has ours already
+      const { flush } = Object.getPrototypeOf(batch) as WriteBatch
+      batch.flush = async () => {
+        await flush.call(batch)
+        this.#isDirty = true
+        if (!this.#released.has(db)) await this.sync()
+      }
+      return batch
+    }
   }
 
-  /** Writes through `db` do not wait from now on: whoever depends on one calls `sync`. */
+  /** From now on, writes through `db` do not wait. Call `sync` where that matters. */
   release(db: RocksDB): void {
-    this.#lazy.add(db)
-  }
-
-  /** Calls `listener` when a sync fails, at once if one has. */
-  watch(listener: (fault: Error) => void): void {
-    this.#listeners.add(listener)
-    if (this.#fault !== null) listener(this.#fault)
+    this.#released.add(db)
   }
 
   /**
-   * Resolves when everything that was written before is on the disk. A sync that failed is never tried again, for the system may
-   * have dropped what it could not write: from then on every call rejects with NodeError `STORE_FULL` or the like.
+   * Resolves when all earlier writes are on disk. After a failed sync every call rejects with NodeError `STORE_FULL` or
+   * `STORE_REFUSED`: a second attempt could succeed although the operating system has dropped what it could not write.
    */
   async sync(): Promise<void> {
     if (this.isOn && !this.#isClosed) await this.#pending()
@@ -70,9 +74,9 @@ export class WalSync {
     return this.isOn && (this.#isDirty || this.#running !== null || this.#fault !== null)
   }
 
-  /** Puts everything onto the disk, also where nobody else waits for it, and ends. To be called before the store is closed. */
+  /** Syncs everything, even without `fsync`. Call this before the store is closed. */
   async close(): Promise<void> {
-    // what a closing store writes from now on is no more than hints
+    // a store that closes writes only hints
     this.#isClosed = true
     try {
       await this.#pending()
@@ -81,62 +85,35 @@ export class WalSync {
     }
   }
 
-  #watch(batch: WriteBatch, db: RocksDB): WriteBatch {
-    const isNew = !this.#owners.has(batch)
-    this.#owners.set(batch, db)
-    if (!isNew) return batch
-    const flush = batch.flush.bind(batch)
-    batch.flush = async () => {
-      const owner = this.#owners.get(batch)
-      await flush()
-      this.#isDirty = true
-      if (owner === undefined || !this.#lazy.has(owner)) await this.sync()
-    }
-    return batch
-  }
-
   #pending(): Promise<void> {
     if (this.#fault !== null) return Promise.reject(this.#fault)
     if (!this.#isDirty) return this.#running ?? DONE
-    // a tick later: what is written side by side shares one sync
-    this.#next ??= (this.#running ?? DONE).then(() => this.#begin())
+    // not at once: concurrent writes share one sync
+    this.#next ??= (this.#running ?? DONE).then(() => this.#run())
     return this.#next
   }
 
-  #begin(): Promise<void> {
-    this.#isDirty = false
-    this.#next = null
-    const running = this.#run()
-    this.#running = running
-    running.then(
-      () => {
-        if (this.#running === running) this.#running = null
-      },
-      (error: unknown) => this.#fail(translate(error))
-    )
-    return running
-  }
-
   async #run(): Promise<void> {
+    this.#isDirty = false
+    this.#running = this.#next
+    this.#next = null
     try {
       const { number } = await this.#rocks.currentWalFile()
       if (number !== this.#log?.number) await this.#follow(number)
       await this.#log?.file.datasync()
+      this.#running = null
     } catch (cause) {
       const { code, message } = translate(cause)
-      throw new NodeError(
-        code === 'STORE_FULL' ? code : 'STORE_REFUSED',
-        `cannot sync the store to disk: ${message}`,
-        {
-          cause
-        }
-      )
+      const text = `cannot sync the store to disk: ${message}`
+      this.#fault = new NodeError(code === 'STORE_FULL' ? code : 'STORE_REFUSED', text, { cause })
+      this.report(this.#fault)
+      throw this.#fault
     }
   }
 
   /**
-   * RocksDB has begun another log. What was written last may be in the older ones, and recovery drops a log where anything before it
-   * is missing: so those first, from the oldest on, then the names of all.
+   * Switches to the log that RocksDB writes to now. The last writes may be in older logs, and recovery drops a log if anything before
+   * it is missing. So this syncs the older ones first, from the oldest on, then the directory.
    */
   async #follow(current: number): Promise<void> {
     const first = this.#log?.number ?? 0
@@ -146,27 +123,18 @@ export class WalSync {
       .map((name) => Number(LOG.exec(name)?.[1]))
       .filter((number) => number >= first && number < current)
       .sort((one, other) => one - other)
-    for (const number of numbers) await this.#syncOld(number)
+    for (const number of numbers) {
+      await syncFile(this.#pathOf(number)).catch((error: unknown) => {
+        // RocksDB has deleted it, and synced the files that have its content
+        if (!isMissing(error)) throw error
+      })
+    }
     await syncDirectory(this.#directory)
     this.#log = { number: current, file: await open(this.#pathOf(current), 'r+') }
   }
 
-  async #syncOld(number: number): Promise<void> {
-    try {
-      await syncFile(this.#pathOf(number))
-    } catch (error) {
-      // removed meanwhile: what it held is in other files, which RocksDB syncs itself
-      if (!isMissing(error)) throw error
-    }
-  }
-
   #pathOf(number: number): string {
     return join(this.#directory, `${String(number).padStart(6, '0')}.log`)
-  }
-
-  #fail(error: Error): void {
-    this.#fault = error
-    for (const listener of this.#listeners) listener(error)
   }
 }
 

@@ -2,16 +2,16 @@ import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { deadline } from '@many-cores/testing'
 
-/** How a script ended, and what it printed. */
+/** The exit code and output of a script. */
 export interface Run {
   readonly code: number | null
   readonly output: string
 }
 
-/** A network namespace of one's own, which goes with the process; its loopback is down. */
+/** A new network namespace, which ends with the process. Its loopback interface is down. */
 const UNSHARE = ['unshare', '--net'] as const
 
-/** Why a test that needs a network of its own is skipped here; false where it is not. */
+/** Why tests that need a network namespace are skipped; false if they are not. */
 export const whyNotAlone: string | false = findWhyNot()
 
 /** Runs a built module of this package to its end. */
@@ -19,13 +19,13 @@ export function runScript(script: URL, args: readonly string[] = []): Promise<Ru
   return run([process.execPath, '--enable-source-maps', fileURLToPath(script), ...args])
 }
 
-/** The same where no network is, not even this machine's. */
+/** Runs it without any network, loopback included. */
 export function runAlone(script: URL, args: readonly string[] = []): Promise<Run> {
   return run([...UNSHARE, process.execPath, '--enable-source-maps', fileURLToPath(script), ...args])
 }
 
 async function run([command = '', ...args]: readonly string[]): Promise<Run> {
-  // a test runner of its own, where the script has tests
+  // a script with tests starts its own test runner
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
   const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
@@ -42,9 +42,9 @@ async function run([command = '', ...args]: readonly string[]): Promise<Run> {
 }
 
 function findWhyNot(): string | false {
-  if (process.platform !== 'linux') return 'network namespaces are a thing of Linux'
+  if (process.platform !== 'linux') return 'only Linux has network namespaces'
   const { status, stderr }: SpawnSyncReturns<string> = spawnSync(UNSHARE[0], [UNSHARE[1], 'true'], {
     encoding: 'utf8'
   })
-  return status === 0 ? false : `network namespaces cannot be made here: ${stderr}`
+  return status === 0 ? false : `cannot create a network namespace: ${stderr}`
 }

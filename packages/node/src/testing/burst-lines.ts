@@ -1,4 +1,4 @@
-/** How many lines the batch has that begins at `position`: one to some thousands, in both cores. */
+/** The number of lines of the batch that starts at `position`: 1 to 3,000, in both cores. */
 export function countAt(position: number): number {
   return 1 + ((position * 7919) % 3000)
 }

@@ -1,4 +1,4 @@
-// A program for crash.test.ts: publishes numbered lines as fast as it can until it is killed, and says what is durable. Its
+// A program for crash.test.ts: publishes numbered lines as fast as it can until it is killed, and prints the durable length. Its
 // checkpoint is the number of lines: at every start the two must be the same.
 
 import { openNode, openWriter } from '../index.ts'

@@ -1,13 +1,13 @@
-// `closing.js DIRECTORY WAY [PORT]`: opens a reader or a writer and closes its node at once, a little later each time. Ends by
-// itself unless something was left behind.
+// `closing.js DIRECTORY WAY [PORT]`: opens a reader or a writer and closes its node at once, a little later each time. Exits by
+// itself unless it leaks something.
 
 import { join } from 'node:path'
 import { type NodeOptions, openNode, openReader, openWriter } from '../index.ts'
 
 const ROUNDS = 24
 
-/** Whatever ends by itself has ended by then. */
-const PATIENCE_MS = 10_000
+/** Without a leak, the process exits within this time. */
+const EXIT_TIMEOUT_MS = 10_000
 
 const KEY = 'ab'.repeat(32)
 
@@ -31,4 +31,4 @@ for (let round = 0; round < ROUNDS; round++) {
 setTimeout(() => {
   process.stdout.write(process.getActiveResourcesInfo().join(' '))
   process.exit(1)
-}, PATIENCE_MS).unref()
+}, EXIT_TIMEOUT_MS).unref()

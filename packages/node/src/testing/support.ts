@@ -6,7 +6,7 @@ import { runInNewContext } from 'node:vm'
 import { atEnd, deadline, temporary } from '@many-cores/testing'
 import { type Batch, type Node, type NodeOptions, openNode, type Status } from '../index.ts'
 
-/** A machine of the test's own: nodes opened on it meet each other and nobody else, and are closed with it. */
+/** A machine for one test: the nodes on it find each other and no others, and close with the test. */
 export interface Machine {
   readonly directory: string
   open(name: string, options?: Partial<NodeOptions>): Promise<Node>
@@ -21,7 +21,7 @@ export async function createMachine(t: TestContext): Promise<Machine> {
         storage: join(directory, name),
         rendezvous: join(directory, 'meet'),
         local: true,
-        // whatever network this machine is in is none of a test's
+        // a test must not use the network of this machine
         lan: false,
         ...options
       })
@@ -31,7 +31,7 @@ export async function createMachine(t: TestContext): Promise<Machine> {
   }
 }
 
-/** Statuses as they come, and a way to wait for one. */
+/** Collects statuses. `until` waits for one. */
 export function createLog(): {
   onStatus: (status: Status) => void
   until: (state: Status['state']) => Promise<Status>
@@ -51,7 +51,7 @@ export function createLog(): {
   }
 }
 
-/** The next `count` lines as texts, exactly: more in the same batch would be an error of the caller. */
+/** The next `count` lines as strings. The last batch must end with the last of them. */
 export async function take(
   batches: AsyncGenerator<Batch, void, undefined>,
   count: number
@@ -81,7 +81,7 @@ export async function* chunked(bytes: Uint8Array, size: number): AsyncGenerator<
   for (let at = 0; at < bytes.byteLength; at += size) yield bytes.subarray(at, at + size)
 }
 
-/** Lines like those of programs: a third of a few bytes, the rest of up to 200. The same for the same seed. */
+/** Lines like those of programs: a third has a few bytes, the rest up to 200. The same seed gives the same lines. */
 export function seededLines(count: number, seed = 1): string[] {
   let state = seed
   const next = (below: number): number => {
@@ -94,7 +94,7 @@ export function seededLines(count: number, seed = 1): string[] {
   })
 }
 
-/** Bytes outside of the heap that something still refers to. */
+/** The number of bytes outside of the heap that are still referenced. */
 export function heldBytes(): number {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
@@ -103,7 +103,7 @@ export function heldBytes(): number {
   return process.memoryUsage().arrayBuffers
 }
 
-/** Resolves once no more than `most` bytes are held; what is on its way through this process is counted too, and goes. */
+/** Resolves once at most `most` bytes are held. Data in transit through this process counts until it is freed. */
 export async function untilHeld(most: number): Promise<void> {
   const settled = async (): Promise<void> => {
     while (heldBytes() > most) await new Promise(setImmediate)

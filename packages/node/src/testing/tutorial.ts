@@ -3,7 +3,7 @@ import type Hypercore from 'hypercore'
 import type { Node } from '../index.ts'
 import { internalsOf } from '../internals.ts'
 
-/** A log as the tutorial's writer makes it, in the store of `node`: its key and its data cores, which are empty. */
+/** Creates a log like the tutorial's writer in the store of `node`. Returns its key and its empty data cores. */
 export async function createTutorialLog(
   node: Node,
   count: number

@@ -4,7 +4,7 @@ import { deadline } from '@many-cores/testing'
 import { openReader, openWriter, type Status } from '../index.ts'
 import { createLog, createMachine, seededLines, take } from '../testing/support.ts'
 
-/** Statuses of the state `acknowledging`, and a way to wait until so many peers hold everything. */
+/** Collects the statuses `acknowledging`. `until` waits for one with this number of peers. */
 function createHoldings(): {
   readonly seen: number[]
   readonly onStatus: (status: Status) => void
@@ -30,7 +30,7 @@ function createHoldings(): {
   }
 }
 
-test('acknowledged resolves to the peers that hold every core and the journal; one of some cores alone is none', async (t) => {
+test('acknowledged resolves to the peers that hold the journal and every core, not to one that follows some cores', async (t) => {
   const machine = await createMachine(t)
   const { seen, onStatus, until } = createHoldings()
   const writer = await openWriter(await machine.open('w', { onStatus }))
@@ -53,7 +53,7 @@ test('acknowledged resolves to the peers that hold every core and the journal; o
   await long.return()
 })
 
-test('a reader counts that took everything and left, and one that comes back with everything and reads nothing', async (t) => {
+test('a reader that has left with everything counts, and so does one that returns with everything and reads nothing', async (t) => {
   const machine = await createMachine(t)
   const holdings = createHoldings()
   const log = createLog()
@@ -71,7 +71,7 @@ test('a reader counts that took everything and left, and one that comes back wit
     await take(reader.batches(), lines.length)
   }
   await returning.close()
-  // the writer hears of it later, and would count it
+  // before the writer notices this, it would count the reader
   await log.until('disconnected')
   const acknowledged = writer.acknowledged(2)
   await take((await openReader(leaving, writer.key)).batches(), lines.length)
@@ -86,7 +86,7 @@ test('a reader counts that took everything and left, and one that comes back wit
   await next
 })
 
-test('acknowledged ends with the reason of its signal, CLOSED with its writer, BAD_OPTION for no number of peers', async (t) => {
+test('acknowledged rejects with the reason of its signal, with CLOSED when its writer closes, and with BAD_OPTION for an invalid number', async (t) => {
   const machine = await createMachine(t)
   const writer = await openWriter(await machine.open('w'))
   assert.deepEqual(await writer.acknowledged(0), [])
@@ -100,7 +100,7 @@ test('acknowledged ends with the reason of its signal, CLOSED with its writer, B
   await assert.rejects(writer.acknowledged(1), { code: 'CLOSED' })
 })
 
-test('only a peer that syncs what it stores counts: neither plain Hypercore nor a reader without fsync', async (t) => {
+test('a reader without fsync does not count', async (t) => {
   const machine = await createMachine(t)
   const writer = await openWriter(await machine.open('w', { fsync: false }))
   const lines = seededLines(100)
@@ -110,6 +110,6 @@ test('only a peer that syncs what it stores counts: neither plain Hypercore nor 
     const node = await machine.open(`r${fsync}`, { fsync })
     const reader = await openReader(node, writer.key)
     assert.deepEqual(await take(reader.batches(), lines.length), lines)
-    if (fsync) assert.deepEqual(await deadline('the one that syncs', acknowledged), [node.id])
+    if (fsync) assert.deepEqual(await deadline('the reader that syncs', acknowledged), [node.id])
   }
 })

@@ -7,86 +7,72 @@ import type { StoredLog } from '../recovery/tail.ts'
 import { writeCheckpoints } from './checkpoint.ts'
 import type { PendingBatch } from './queue.ts'
 
+/** The journal's key among the sessions, beside the indexes of data cores. */
+const JOURNAL = -1
+
 /**
- * The one path by which anything is appended to a log: what is appended beside an open atom is overwritten by its flush.
+ * Appends batches to a log. Nothing else may append to it: the flush of an open atom overwrites what was appended beside it.
  *
- * The atom and its sessions stay for the life of the writer (hypercore 11.37: an atom's state goes on after its flush);
- * opening them for each batch would double the time of a small one. After a failed flush they hold what the store does
- * not: the appender is then useless, and its writer must be opened anew.
+ * The atom and its sessions live as long as the writer (hypercore 11.37: an atom can be used again after its flush). Opening them for
+ * each batch would double the time of a small one. After a failed flush they differ from the store: open a new writer then.
  */
 export class Appender {
+  readonly #log: StoredLog
   readonly #atom: Atom
-  readonly #bootstrap: Hypercore
-  readonly #openCore: StoredLog['openCore']
-  readonly #sessions = new Map<number, Promise<Hypercore>>()
-  #journal: Promise<Hypercore> | null = null
+  readonly #sessions = new Map<number, Hypercore>()
   #extent: Extent
 
-  constructor({ store, bootstrap, openCore }: StoredLog, extent: Extent) {
-    this.#atom = store.storage.createAtom()
-    this.#bootstrap = bootstrap
-    this.#openCore = openCore
+  constructor(log: StoredLog, extent: Extent) {
+    this.#log = log
+    this.#atom = log.store.storage.createAtom()
     this.#extent = extent
   }
 
-  /** How long the journal is, by what was appended. */
-  get journalLength(): number {
-    return this.#extent.journal
-  }
-
   /**
-   * Appends the batch's blocks and its journal record, and stores its checkpoints, as one atom: on the disk when it resolves, or
-   * nothing of it is there. A batch without lines stores checkpoints alone.
+   * Appends the blocks of the batch and its journal record, and stores its checkpoints, as one atom: all of it is on disk when this
+   * resolves, none of it if it rejects. A batch without lines stores only checkpoints. Resolves to the length of the journal.
    */
-  async append(batch: PendingBatch, time: number): Promise<void> {
+  async append(batch: PendingBatch, time: number): Promise<number> {
     const packed = batch.pack()
-    const sessions = await Promise.all(packed.map(([core]) => this.#dataSession(core)))
-    this.#journal ??= this.#session(this.#bootstrap)
-    const journal = await this.#journal
-    if (journal.length !== this.#extent.journal) throw overtaken(journal.length - this.#extent.journal)
+    const sessions = await Promise.all(packed.map(([core]) => this.#session(core)))
+    const journal = await this.#session(JOURNAL)
+    if (journal.length !== this.#extent.journal) throw overtaken(journal.length, this.#extent.journal)
     const at = packed.map(
       ([core, blocks], slot): CoreExtent => [core, sessions[slot]?.length ?? 0, blocks.length]
     )
-    // side by side: each append reads from the disk before it writes to the atom
+    // concurrently: each append reads from the disk before it writes to the atom
     const appends = sessions.map((session, slot) => session.append(packed[slot]?.[1] ?? []))
     const { seq, order, lines } = batch
     if (lines > 0) appends.push(journal.append(encodeJournalRecord({ seq, time, at, order })))
     await Promise.all(appends)
     const added = at.reduce((sum, [, , blocks]) => sum + blocks, 0)
     const extent = { journal: journal.length, blocks: this.#extent.blocks + added }
-    // hypercore 11.37: user data of an atom's session goes into the atom's view, like its blocks
-    await writeCheckpoints(journal, batch.checkpoints())
+    // hypercore 11.37 writes user data of an atom's session into the atom
+    await writeCheckpoints(journal, batch.checkpoints)
     if (lines > 0) await writeExtent(journal, extent)
     await this.#atom.flush()
     this.#extent = extent
+    return extent.journal
   }
 
   async close(): Promise<void> {
-    const sessions = [...this.#sessions.values(), ...(this.#journal === null ? [] : [this.#journal])]
-    // one that did not open has nothing to close
-    const opened = (await Promise.allSettled(sessions)).filter((session) => session.status === 'fulfilled')
-    await Promise.all(opened.map((session) => session.value.close()))
+    await Promise.all([...this.#sessions.values()].map((session) => session.close()))
   }
 
-  #dataSession(core: number): Promise<Hypercore> {
-    let session = this.#sessions.get(core)
-    if (session === undefined) {
-      session = this.#openCore(core).then((opened) => this.#session(opened))
-      this.#sessions.set(core, session)
-    }
-    return session
-  }
-
-  async #session(core: Hypercore): Promise<Hypercore> {
+  async #session(index: number): Promise<Hypercore> {
+    const open = this.#sessions.get(index)
+    if (open !== undefined) return open
+    const core = index === JOURNAL ? this.#log.bootstrap : await this.#log.openCore(index)
     const session = core.session({ atom: this.#atom })
+    this.#sessions.set(index, session)
     await session.ready()
     return session
   }
 }
 
-function overtaken(blocks: number): NodeError {
+function overtaken(journal: number, appended: number): NodeError {
   return new NodeError(
     'STORE_REFUSED',
-    `a peer brought ${blocks} records that this store does not have: start the writer again, and it goes on behind them`
+    `the journal has ${journal} blocks, but this writer knows of ${appended}: a peer has sent more. Restart the writer to continue after them`
   )
 }

@@ -10,7 +10,7 @@ async function stored(writer: Writer, name: string): Promise<string | null> {
   return value === null ? null : text(value)
 }
 
-test('a checkpoint is there with its lines, by its name, and after a restart', async (t) => {
+test('a checkpoint is stored with its lines, under its name, and survives a restart', async (t) => {
   const machine = await createMachine(t)
   const node = await machine.open('w')
   const writer = await openWriter(node)
@@ -27,7 +27,7 @@ test('a checkpoint is there with its lines, by its name, and after a restart', a
   assert.equal(again.length, 3)
 })
 
-test('of publishes that share a batch the last checkpoint of a name stands', async (t) => {
+test('if publishes share a batch, the last checkpoint of a name counts', async (t) => {
   const machine = await createMachine(t)
   const writer = await openWriter(await machine.open('w'))
   await Promise.all(
@@ -39,7 +39,7 @@ test('of publishes that share a batch the last checkpoint of a name stands', asy
   assert.equal(await stored(writer, '1'), '199')
 })
 
-test('a checkpoint without lines is stored alone, and adds nothing to the log', async (t) => {
+test('a checkpoint without lines is stored, and adds nothing to the log', async (t) => {
   const machine = await createMachine(t)
   const node = await machine.open('w')
   const writer = await openWriter(node)
@@ -56,7 +56,7 @@ test('a checkpoint without lines is stored alone, and adds nothing to the log', 
   assert.equal(lines, 1)
 })
 
-test('a stream’s checkpoint tells, at each batch, how far the stream has come', async (t) => {
+test('the checkpoint of a stream gets its progress at each batch', async (t) => {
   const machine = await createMachine(t)
   const writer = await openWriter(await machine.open('w'))
   const lines = seededLines(MAX_BATCH_LINES + 5000)
@@ -78,7 +78,7 @@ test('a stream’s checkpoint tells, at each batch, how far the stream has come'
   assert.equal(await stored(writer, 'in'), `10 ${Buffer.byteLength(lines.slice(0, 10).join(''))}`)
 })
 
-test('an aborted byte stream with a checkpoint leaves the line it was in the midst of', async (t) => {
+test('an aborted byte stream with a checkpoint does not publish an incomplete line', async (t) => {
   const machine = await createMachine(t)
   const node = await machine.open('w')
   const writer = await openWriter(node)
@@ -92,13 +92,13 @@ test('an aborted byte stream with a checkpoint leaves the line it was in the mid
   const publishing = writer.publishBytes(endless(), { signal: abort.signal, checkpoint })
   assert.deepEqual(await deadline('the end', publishing), { position: 0, count: 1 })
   assert.equal(await stored(writer, 'in'), '6')
-  // and one that ends by itself has a last line, with or without a terminator
+  // a stream that ends by itself has a last line, with or without a terminator
   await writer.publishBytes(chunked(Buffer.from('half\nha'), 3), { checkpoint })
   assert.equal(await stored(writer, 'in'), '7')
   assert.equal(writer.length, 3)
 })
 
-test('a checkpoint’s bad name or size is BAD_OPTION, and nothing of the call is published', async (t) => {
+test('a checkpoint with an invalid name or size is BAD_OPTION, and nothing of the call is published', async (t) => {
   const machine = await createMachine(t)
   const writer = await openWriter(await machine.open('w'))
   for (const checkpoint of [
@@ -116,7 +116,7 @@ test('a checkpoint’s bad name or size is BAD_OPTION, and nothing of the call i
   assert.equal(writer.length, 1)
 })
 
-test('a stream’s checkpoint that cannot be stored fails the writer with BAD_OPTION', async (t) => {
+test('a stream whose checkpoint is too large fails the writer with BAD_OPTION', async (t) => {
   const machine = await createMachine(t)
   const writer = await openWriter(await machine.open('w'))
   const checkpoint = { name: 'a', at: () => 'x'.repeat(4097) }

@@ -2,31 +2,32 @@ import b4a from 'b4a'
 import type Hypercore from 'hypercore'
 import { NodeError, translate } from '../errors.ts'
 
-/** Names and values, ready to be stored. */
-export type Checkpoints = ReadonlyMap<string, Uint8Array>
+/** By name, the functions that return the value. They are called once the batch is complete. */
+export type Checkpoints = Map<string, () => Uint8Array | string>
 
-/** A checkpoint is a place to go on from, not a store of its own: it is written again with each batch. */
+/** Each batch writes a checkpoint again, so it must be small. */
 const MAX_CHECKPOINT_BYTES = 4096
 
 const NAME = /^[\w.-]{1,64}$/
 const PREFIX = 'many-cores/checkpoint/'
 
-/** A copy of a value's bytes. Throws NodeError `BAD_OPTION` for one that is too large. */
+/** A copy of a value's bytes. Throws NodeError `BAD_OPTION` if the name is invalid or the value too large. */
 export function encodeCheckpoint(name: string, value: Uint8Array | string): Uint8Array {
+  checkCheckpointName(name)
   const bytes = typeof value === 'string' ? b4a.from(value) : Uint8Array.from(value)
   if (bytes.byteLength <= MAX_CHECKPOINT_BYTES) return bytes
   throw new NodeError(
     'BAD_OPTION',
-    `the checkpoint ${name} has ${bytes.byteLength} bytes; at most ${MAX_CHECKPOINT_BYTES} are allowed`
+    `checkpoint ${name} has ${bytes.byteLength} bytes: expected at most ${MAX_CHECKPOINT_BYTES}`
   )
 }
 
-/** Throws NodeError `BAD_OPTION` for a name that cannot be one. */
+/** Throws NodeError `BAD_OPTION` for an invalid name. */
 export function checkCheckpointName(name: string): void {
   if (NAME.test(name)) return
   throw new NodeError(
     'BAD_OPTION',
-    `${JSON.stringify(name)} is no checkpoint name: 1 to 64 of A-Z a-z 0-9 . _ -`
+    `invalid checkpoint name ${JSON.stringify(name)}: expected 1 to 64 of A-Z a-z 0-9 . _ -`
   )
 }
 
@@ -40,7 +41,8 @@ export async function readCheckpoint(bootstrap: Hypercore, name: string): Promis
   }
 }
 
-/** Writes through `session`: in an atom, if it is one of an atom. */
+/** Writes into the atom of `session`, if it has one. */
 export async function writeCheckpoints(session: Hypercore, checkpoints: Checkpoints): Promise<void> {
-  for (const [name, value] of checkpoints) await session.setUserData(PREFIX + name, value)
+  for (const [name, value] of checkpoints)
+    await session.setUserData(PREFIX + name, encodeCheckpoint(name, value()))
 }

@@ -10,10 +10,10 @@ export interface Lines {
 const NEWLINE = 0x0a
 
 /**
- * Cuts a byte stream into lines, after each 0x0A and at its end, a chunk's worth at a time. Holds back a copy of at most one line;
- * `takesRest` is asked at the end whether it is one without a terminator.
+ * Splits a byte stream into lines, after each 0x0A and at its end, one chunk at a time. Keeps a copy of at most one incomplete line.
+ * At the end, `takesRest` decides whether that is published as a line without a terminator.
  *
- * @throws ProtocolError `LINE_TOO_LONG`, with the line's number, when a line has passed `MAX_LINE_BYTES`.
+ * @throws ProtocolError `LINE_TOO_LONG`, with the line's number, as soon as a line is longer than `MAX_LINE_BYTES`.
  */
 export async function* splitLines(
   source: AsyncIterable<Uint8Array>,
@@ -32,37 +32,32 @@ export async function* splitLines(
     }
     const last = chunk.lastIndexOf(NEWLINE) + 1
     if (held > 0) {
-      // the held-back line alone: gluing it to the whole chunk would copy every byte once more
-      yield oneLine([...rest, chunk.subarray(0, first)])
+      // alone: joined with the whole chunk, every byte would be copied once more
+      yield oneLine(b4a.concat([...rest, chunk.subarray(0, first)]))
       count++
     }
     const from = held > 0 ? first : 0
     if (from < last) {
-      const lines = manyLines(chunk.subarray(from, last))
-      count += lines.ends.length
-      yield lines
+      const bytes = chunk.subarray(from, last)
+      const ends = lineEnds(bytes, 'newline')
+      count += ends.length
+      yield { bytes, ends }
     }
     rest = last < chunk.byteLength ? [b4a.from(chunk.subarray(last))] : []
     held = chunk.byteLength - last
     if (held > MAX_LINE_BYTES) throw tooLong(count + 1)
   }
-  if (held > 0 && takesRest()) yield oneLine(rest)
+  if (held > 0 && takesRest()) yield oneLine(b4a.concat(rest))
 }
 
-/** One line as it is, already checked. */
-export function oneLine(parts: readonly Uint8Array[]): Lines {
-  const [part] = parts
-  const bytes = parts.length === 1 && part !== undefined ? part : b4a.concat([...parts])
+/** `bytes` as one line, unchecked. */
+export function oneLine(bytes: Uint8Array): Lines {
   return { bytes, ends: [bytes.byteLength] }
-}
-
-function manyLines(bytes: Uint8Array): Lines {
-  return { bytes, ends: lineEnds(bytes, 'newline') }
 }
 
 function tooLong(number: number): ProtocolError {
   return new ProtocolError(
     'LINE_TOO_LONG',
-    `line ${number} of the input is longer than ${MAX_LINE_BYTES} bytes; nothing from it on is published`
+    `line ${number} of the input is longer than ${MAX_LINE_BYTES} bytes. Earlier lines are published, nothing from this line on`
   )
 }

@@ -11,8 +11,8 @@ import b4a from 'b4a'
 import { ignore, NodeError, translate } from '../errors.ts'
 import type { Internals } from '../internals.ts'
 import { watchLog } from '../log-watch.ts'
-import { isBehind } from '../recovery/compare.ts'
-import { healedTail, resume } from '../recovery/resume.ts'
+import { isBehind, recover } from '../recovery/recover.ts'
+import { resume } from '../recovery/resume.ts'
 import type { Tail } from '../recovery/tail.ts'
 import { untilHeld } from './acknowledgements.ts'
 import { Appender } from './appender.ts'
@@ -20,10 +20,9 @@ import { checkCheckpointName, encodeCheckpoint, readCheckpoint } from './checkpo
 import { type Lines, oneLine, splitLines } from './lines.ts'
 import type { WritableLog } from './own-log.ts'
 import { BatchQueue, type PendingBatch } from './queue.ts'
-import { gather, until } from './streams.ts'
+import { collect, untilAborted } from './streams.ts'
 import type {
   AcknowledgedOptions,
-  Checkpoint,
   Line,
   Published,
   PublishOptions,
@@ -32,43 +31,43 @@ import type {
   Writer
 } from './writer.ts'
 
-/** What appends, once it is known where the log goes on. */
+/** Created once the end of the log is known. */
 interface Appending {
   readonly queue: BatchQueue
   readonly appender: Appender
 }
 
-/** See `Writer`. */
+/**
+ * See `Writer`. The path of a line: `publish` copies it into a batch of the queue. `#flush` takes the batch, and `Appender` writes its
+ * blocks and its journal record as one atom. `WalSync` makes that write wait until it is on disk. Then `publish` resolves.
+ */
 export class LogWriter implements Writer {
   readonly key: CoreKey
   readonly manifest: LogManifest
   readonly #log: WritableLog
   readonly #internals: Internals
-  readonly #ending = new AbortController()
-  readonly #giveBack: () => void
   readonly #unwatch: () => void
-  /** Where the log goes on, by what peers say; looked at again before the first append. */
-  readonly #settled: Promise<Tail>
+  /** Aborts with the first fault, or `CLOSED`. Later calls throw the same error. */
+  readonly #end = new AbortController()
+  /** The end of the log after recovery. Recovery is repeated before the first append if a peer has more by then. */
+  readonly #resumed: Promise<Tail>
   #starting: Promise<Appending> | null = null
+  /** The result of `#starting`. Without it, each publish would await that again, and take a third longer. */
   #appending: Appending | null = null
   #length: number
   #time = 0
   #flushing: Promise<void> | null = null
-  #fault: Error | null = null
-  /** Aborted with the fault. */
-  readonly #failing = new AbortController()
   #closing: Promise<void> | null = null
 
-  constructor(log: WritableLog, internals: Internals, length: number, giveBack: () => void) {
+  constructor(log: WritableLog, internals: Internals, length: number) {
     this.key = log.key
     this.manifest = log.manifest
     this.#log = log
     this.#internals = internals
     this.#length = length
-    this.#giveBack = giveBack
     this.#unwatch = watchLog(internals, log, (fault) => this.#fail(fault))
-    this.#settled = resume(log, internals, this.#ending.signal).then((tail) => this.#takeOver(tail))
-    this.#settled.catch((error: unknown) => this.#fail(error))
+    this.#resumed = resume(log, internals, this.#end.signal).then((tail) => this.#continueAt(tail))
+    this.#resumed.catch((error: unknown) => this.#fail(error))
   }
 
   get length(): number {
@@ -78,29 +77,24 @@ export class LogWriter implements Writer {
   async publish(lines: Iterable<Line>, { checkpoint }: PublishOptions = {}): Promise<Published> {
     this.#checkOpen()
     if (typeof lines === 'string' || lines instanceof Uint8Array)
-      throw new NodeError('BAD_OPTION', 'publish takes a list of lines; for one line: publish([line])')
-    const mark = constant(checkpoint)
-    let entries: Lines[] = []
+      throw new NodeError('BAD_OPTION', 'publish takes a list of lines. For one line: publish([line])')
+    const name = checkpoint?.name ?? null
+    const value = checkpoint === undefined ? '' : encodeCheckpoint(checkpoint.name, checkpoint.value)
+    const entries: Lines[] = []
     let bytes = 0
     for (const line of lines) {
-      const entry = this.#entry(line)
+      const entry = this.#copy(line)
       bytes += entry.bytes.byteLength
       if (entries.push(entry) > MAX_BATCH_LINES || bytes > MAX_BATCH_BYTES) throw tooLarge()
     }
     const count = entries.length
-    if (count === 0 && mark === null) return { position: this.#length, count: 0 }
-    let appending = this.#appending
-    if (appending === null) {
-      // they wait, and their owner may change them
-      entries = entries.map((entry) => oneLine([b4a.from(entry.bytes)]))
-      appending = await this.#start()
-    }
-    const { queue } = appending
+    if (count === 0 && name === null) return { position: this.#length, count }
+    const { queue } = this.#appending ?? (await this.#start())
     const batch = queue.batchFor(count, bytes)
     const position = batch.end
     for (const entry of entries) batch.add(entry)
-    if (mark !== null) batch.mark(...mark)
-    this.#beginFlush()
+    if (name !== null) batch.checkpoints.set(name, () => value)
+    this.#startFlush()
     await batch.durable
     return { position, count }
   }
@@ -109,7 +103,7 @@ export class LogWriter implements Writer {
     lines: AsyncIterable<Line> | Iterable<Line>,
     { signal, checkpoint }: PublishStreamOptions = {}
   ): Promise<Published> {
-    return this.#publishAll(this.#entries(until(lines, this.#stop(signal))), checkpoint)
+    return this.#publishAll(this.#copies(untilAborted(lines, this.#endOr(signal))), checkpoint)
   }
 
   async publishBytes(
@@ -119,35 +113,36 @@ export class LogWriter implements Writer {
     if (this.manifest.framing !== 'newline') {
       throw new NodeError(
         'BAD_OPTION',
-        'a byte stream cannot be cut into the entries of a log with framing none: publish them one by one'
+        'a byte stream cannot be split into the entries of a log with framing none. Publish each entry'
       )
     }
-    const stop = this.#stop(signal)
-    const takesRest = (): boolean => checkpoint === undefined || !stop.aborted
-    return await this.#publishAll(splitLines(until(source, stop), takesRest), checkpoint)
+    const end = this.#endOr(signal)
+    const takesRest = (): boolean => checkpoint === undefined || !end.aborted
+    return await this.#publishAll(splitLines(untilAborted(source, end), takesRest), checkpoint)
   }
 
   async serve(signal: AbortSignal): Promise<void> {
-    const end = this.#stop(signal)
+    const end = this.#endOr(signal)
     if (!end.aborted) await new Promise((resolve) => end.addEventListener('abort', resolve, { once: true }))
-    if (!signal.aborted && this.#fault !== null) throw this.#fault
+    const reason: unknown = this.#end.signal.reason
+    if (!signal.aborted && !(reason instanceof NodeError && reason.code === 'CLOSED')) throw reason
   }
 
   async acknowledged(peers: number, { signal }: AcknowledgedOptions = {}): Promise<readonly string[]> {
     this.#checkOpen()
     if (!Number.isSafeInteger(peers) || peers < 0)
-      throw new NodeError('BAD_OPTION', `${peers} is no number of peers`)
+      throw new NodeError('BAD_OPTION', `invalid number of peers ${peers}: expected 0 or more`)
     const { bootstrap, manifest, openCore } = this.#log
     const { peers: connected, onStatus } = this.#internals
     try {
-      await this.#settled
+      await this.#resumed
       const data = await Promise.all(manifest.cores.map((_, index) => openCore(index)))
       return await untilHeld(
-        // a core that nobody has written to is nothing to hold
+        // an empty core has no blocks that a peer could hold
         [bootstrap, ...data].filter((core) => core.length > 0),
         {
           peers,
-          signal: this.#stop(signal),
+          signal: this.#endOr(signal),
           isCounted: connected.hasFsync,
           onHolding: (holding) => onStatus({ state: 'acknowledging', holding, peers })
         }
@@ -164,7 +159,7 @@ export class LogWriter implements Writer {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#end()
+    this.#closing ??= this.#close()
     return this.#closing
   }
 
@@ -172,75 +167,34 @@ export class LogWriter implements Writer {
     return this.close()
   }
 
-  async #end(): Promise<void> {
-    this.#ending.abort(closed())
-    await this.#settled.catch(ignore)
-    // what was published goes on from there
+  async #close(): Promise<void> {
+    this.#end.abort(new NodeError('CLOSED', 'the writer is closed'))
+    await this.#resumed.catch(ignore)
+    // lines that wait for the start are published
     await this.#starting?.catch(ignore)
     await this.#flushing
     this.#unwatch()
     this.#internals.children.forget(this)
     await this.#appending?.appender.close()
     await this.#log.close()
-    this.#giveBack()
   }
 
   async #publishAll(source: AsyncIterable<Lines>, checkpoint?: StreamCheckpoint): Promise<Published> {
     this.#checkOpen()
     if (checkpoint !== undefined) checkCheckpointName(checkpoint.name)
-    // nothing is taken from the source that may never be appended
+    // before anything is taken from the source, which may fail
     const { queue } = await this.#start()
     this.#checkOpen()
-    const { position, count } = await gather(source, queue, {
+    const { position, count } = await collect(source, queue, {
       checkpoint,
-      onlines: () => this.#checkOpen(),
-      onbatch: () => this.#beginFlush()
+      onLines: () => this.#checkOpen(),
+      onBatch: () => this.#startFlush()
     })
     this.#checkOpen()
     return { position: position ?? this.#length, count }
   }
 
-  /** Nothing is accepted any more, for the first reason that there was. */
-  #fail(error: unknown): void {
-    if (this.#closing !== null) return
-    this.#fault ??= translate(error)
-    this.#internals.end.doubt()
-    this.#failing.abort(this.#fault)
-  }
-
-  #beginFlush(): void {
-    this.#flushing ??= this.#flush()
-  }
-
-  /** Group commit: while one batch is being flushed the next one gathers. */
-  async #flush(): Promise<void> {
-    // one microtask: calls that are made side by side share the first batch already
-    await Promise.resolve()
-    const { queue, appender } = await this.#start()
-    for (let batch = queue.take(); batch !== null; batch = queue.take()) {
-      try {
-        await this.#commit(batch, appender)
-      } catch (error) {
-        this.#fail(error)
-        const fault = this.#fault ?? translate(error)
-        batch.reject(fault)
-        queue.rejectAll(fault)
-      }
-    }
-    // at once with the last look at the queue: what is added from here on starts a flush of its own
-    this.#flushing = null
-  }
-
-  async #commit(batch: PendingBatch, appender: Appender): Promise<void> {
-    // a clock that was set back must not make the journal's times descend
-    this.#time = Math.max(this.#time, Date.now())
-    await appender.append(batch, this.#time)
-    this.#internals.end.note(this.key, appender.journalLength)
-    this.#length = batch.end
-    batch.resolve()
-  }
-
-  /** Once it is known where the log goes on. */
+  /** Resolves once the end of the log is known. */
   #start(): Promise<Appending> {
     this.#starting ??= this.#begin()
     return this.#starting
@@ -248,76 +202,92 @@ export class LogWriter implements Writer {
 
   async #begin(): Promise<Appending> {
     try {
-      let tail = await this.#settled
-      // a peer that has more may have come since
-      if (isBehind(this.#log.bootstrap))
-        tail = this.#takeOver(await healedTail(this.#log, this.#ending.signal))
-      await this.#internals.end.begin()
+      let tail = await this.#resumed
+      if (isBehind(this.#log.bootstrap)) tail = this.#continueAt(await recover(this.#log, this.#end.signal))
+      await this.#internals.cleanShutdown.removeMark()
       const { routing, framing } = this.manifest
       const queue = new BatchQueue(createRouter(routing), framing, tail.position)
       this.#appending = { queue, appender: new Appender(this.#log, tail) }
       return this.#appending
     } catch (error) {
-      this.#fail(error)
-      throw this.#fault ?? translate(error)
+      throw this.#fail(error)
     }
   }
 
-  /** The log goes on there. */
-  #takeOver(tail: Tail): Tail {
-    const { onStatus, end } = this.#internals
-    const regained = tail.position - this.#length
-    if (regained > 0) onStatus({ state: 'regained', lines: regained })
+  #continueAt(tail: Tail): Tail {
+    const { onStatus, cleanShutdown } = this.#internals
+    const recovered = tail.position - this.#length
+    if (recovered > 0) onStatus({ state: 'recovered', lines: recovered })
     this.#length = tail.position
     this.#time = tail.time
-    end.note(this.key, tail.journal)
+    cleanShutdown.setJournalLength(this.key, tail.journal)
     return tail
   }
 
-  #entry(line: Line): Lines {
-    const bytes = typeof line === 'string' ? b4a.from(line) : line
-    if (!(bytes instanceof Uint8Array))
-      throw new NodeError('BAD_OPTION', `a line is a Uint8Array or a string, not ${describe(line)}`)
+  #startFlush(): void {
+    this.#flushing ??= this.#flush()
+  }
+
+  /** Group commit: while one batch is written, lines collect in the next one. */
+  async #flush(): Promise<void> {
+    // started already; but the wait lets concurrent calls share the first batch
+    const { queue, appender } = await this.#start()
+    for (let batch = queue.shift(); batch !== null; batch = queue.shift()) {
+      try {
+        await this.#commit(batch, appender)
+      } catch (error) {
+        const fault = this.#fail(error)
+        batch.reject(fault)
+        queue.rejectAll(fault)
+      }
+    }
+    // nothing is awaited since the queue was found empty: a batch that is added from here on starts the next flush
+    this.#flushing = null
+  }
+
+  async #commit(batch: PendingBatch, appender: Appender): Promise<void> {
+    // the times in the journal must not descend, even if the clock does
+    this.#time = Math.max(this.#time, Date.now())
+    const journal = await appender.append(batch, this.#time)
+    this.#internals.cleanShutdown.setJournalLength(this.key, journal)
+    this.#length = batch.end
+    batch.resolve()
+  }
+
+  /** Stops the writer at its first fault. Returns the error that callers get. */
+  #fail(error: unknown): Error {
+    const fault = translate(error)
+    if (this.#closing !== null) return fault
+    this.#internals.cleanShutdown.setUnclean()
+    this.#end.abort(fault)
+    return this.#end.signal.reason as Error
+  }
+
+  /** A checked copy: the caller can change its buffer at once. */
+  #copy(line: Line): Lines {
+    if (typeof line !== 'string' && !(line instanceof Uint8Array))
+      throw new NodeError('BAD_OPTION', `invalid line of type ${typeof line}: expected Uint8Array or string`)
+    const bytes = typeof line === 'string' ? b4a.from(line) : b4a.from(line)
     checkLine(bytes, this.manifest.framing)
-    return oneLine([bytes])
+    return oneLine(bytes)
   }
 
-  async *#entries(lines: AsyncIterable<Line>): AsyncGenerator<Lines> {
-    // a copy: its owner may change it while it waits
-    for await (const line of lines) yield this.#entry(line instanceof Uint8Array ? b4a.from(line) : line)
+  async *#copies(lines: AsyncIterable<Line>): AsyncGenerator<Lines> {
+    for await (const line of lines) yield this.#copy(line)
   }
 
-  #stop(signal: AbortSignal | undefined): AbortSignal {
-    const own = [this.#ending.signal, this.#failing.signal]
-    return AbortSignal.any(signal === undefined ? own : [...own, signal])
+  #endOr(signal: AbortSignal | undefined): AbortSignal {
+    return signal === undefined ? this.#end.signal : AbortSignal.any([this.#end.signal, signal])
   }
 
   #checkOpen(): void {
-    if (this.#fault !== null) throw this.#fault
-    if (this.#closing !== null) throw closed()
+    this.#end.signal.throwIfAborted()
   }
-}
-
-/** The name of a checkpoint, and a copy of its value; null where there is none. */
-function constant(checkpoint: Checkpoint | undefined): [name: string, value: () => Uint8Array] | null {
-  if (checkpoint === undefined) return null
-  const { name, value } = checkpoint
-  checkCheckpointName(name)
-  const bytes = encodeCheckpoint(name, value)
-  return [name, () => bytes]
-}
-
-function closed(): NodeError {
-  return new NodeError('CLOSED', 'the writer is closed')
 }
 
 function tooLarge(): ProtocolError {
   return new ProtocolError(
     'BATCH_TOO_LARGE',
-    `one publish is one batch of at most ${MAX_BATCH_LINES} lines and ${MAX_BATCH_BYTES} bytes: publishStream takes any number`
+    `publish takes at most ${MAX_BATCH_LINES} lines and ${MAX_BATCH_BYTES} bytes. publishStream has no such limit`
   )
-}
-
-function describe(value: unknown): string {
-  return value === null ? 'null' : `a ${typeof value}`
 }

@@ -1,33 +1,27 @@
 import { translate } from '../errors.ts'
 import { type Internals, internalsOf } from '../internals.ts'
 import type { Node } from '../node.ts'
-import { healJournal } from '../recovery/compare.ts'
-import { meetPeers } from '../recovery/meet.ts'
-import { PATIENCE_MS } from '../recovery/resume.ts'
 import { storedPosition } from '../recovery/tail.ts'
 import { LogWriter } from './log-writer.ts'
 import { openLog } from './own-log.ts'
 import type { Writer, WriterOptions } from './writer.ts'
 
 /**
- * Opens the log of the node's store for writing, and creates it where there is none. Peers can find it from then on. A node has
- * one writer at a time.
+ * Opens the log of the node's store for writing, and creates it if there is none. From then on, peers can find it. A node has one
+ * writer at a time.
  *
- * @throws NodeError `RULE_MISMATCH` where the log has another rule, names or framing than asked for; `STORE_REFUSED` where
- * the store was made by other software or has lost block 0; `BAD_OPTION` where the node has a writer; `CLOSED`; ProtocolError
- * `BAD_RULE`.
+ * @throws NodeError `RULE_MISMATCH` if the log has another rule, names or framing than the options; `STORE_REFUSED` if other
+ * software created the store, or it has lost block 0; `BAD_OPTION` if the node has a writer; `CLOSED`; ProtocolError `BAD_RULE`.
  */
 export async function openWriter(node: Node, options: WriterOptions = {}): Promise<Writer> {
   options.signal?.throwIfAborted()
   const internals = internalsOf(node)
-  const giveBack = internals.takeLog()
   try {
-    return await internals.children.adopt(async (closing) => {
+    return await internals.children.adopt((closing) => {
       const signal = options.signal === undefined ? closing : AbortSignal.any([closing, options.signal])
-      return await openLogWriter(internals, { ...options, signal, giveBack })
+      return openLogWriter(internals, { ...options, signal })
     })
   } catch (error) {
-    giveBack()
     options.signal?.throwIfAborted()
     throw translate(error)
   }
@@ -35,22 +29,13 @@ export async function openWriter(node: Node, options: WriterOptions = {}): Promi
 
 async function openLogWriter(
   internals: Internals,
-  options: WriterOptions & { readonly signal: AbortSignal; readonly giveBack: () => void }
+  options: WriterOptions & { readonly signal: AbortSignal }
 ): Promise<Writer> {
-  const { isNew, join } = internals
-  const { signal, giveBack } = options
-  const log = await openLog(internals, {
-    ...options,
-    findManifest: async (bootstrap) => {
-      if (isNew) return
-      await meetPeers(bootstrap, internals, { patience: PATIENCE_MS, signal })
-      await healJournal(bootstrap, 0, signal)
-    }
-  })
+  const log = await openLog(internals, options)
   try {
-    signal.throwIfAborted()
-    await join(log.bootstrap)
-    return new LogWriter(log, internals, await storedPosition(log), giveBack)
+    options.signal.throwIfAborted()
+    await internals.join(log.bootstrap)
+    return new LogWriter(log, internals, await storedPosition(log))
   } catch (error) {
     await log.close()
     throw error

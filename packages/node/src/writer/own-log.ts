@@ -5,63 +5,57 @@ import {
   decodeRule,
   defaultNames,
   encodeManifest,
-  type Framing,
   formatRule,
   keyFromBytes,
-  type LogManifest,
-  type RoutingRule
+  type LogManifest
 } from '@many-cores/protocol'
 import type Corestore from 'corestore'
 import Hypercore from 'hypercore'
 import { NodeError, translate } from '../errors.ts'
-import type { Damage } from '../integrity/damage.ts'
 import type { Internals } from '../internals.ts'
-import { type StoredLog, unfit } from '../recovery/tail.ts'
+import { recoverManifest } from '../recovery/resume.ts'
+import { cannotAppend, type StoredLog } from '../recovery/tail.ts'
+import type { WriterOptions } from './writer.ts'
 
-/** The log of a store, opened by its writer. */
+/** The log of a store, which its writer has claimed until it is closed. */
 export interface WritableLog extends StoredLog {
-  readonly key: CoreKey
-  /** Whether it was made just now. */
-  readonly isNew: boolean
   close(): Promise<void>
 }
 
-/** What the caller wants the log to be; what is not named is the log's own affair. */
-export interface LogOptions {
-  readonly routing?: RoutingRule
-  readonly names?: readonly string[]
-  readonly framing?: Framing
-  /** Gets block 0 from peers, who may have it where a store without it is not new. */
-  readonly findManifest: (bootstrap: Hypercore) => Promise<void>
-}
-
-/** Opens the log of `store`, and creates it, as `options` say, where there is none. */
+/** Opens the log of the store, and creates it with `options` if there is none. Throws NodeError `STORE_IN_USE` if a writer has it. */
 export async function openLog(
-  { store, heads, damage }: Pick<Internals, 'store' | 'heads' | 'damage'>,
-  options: LogOptions
+  internals: Internals,
+  options: WriterOptions & { readonly signal: AbortSignal }
 ): Promise<WritableLog> {
+  const { store, heads, damage } = internals
+  const release = internals.claimLog()
   const bootstrap = store.get({ name: 'core-1' })
   const cores = new Map<number, Hypercore>()
   const close = async (): Promise<void> => {
-    await Promise.all([bootstrap, ...cores.values()].map((core) => core.close()))
+    await Promise.all([bootstrap, ...cores.values()].map((core) => core.close())).finally(release)
   }
   try {
     await bootstrap.ready()
-    neverGrowAlone(bootstrap)
+    stopUpgrades(bootstrap)
     heads.addJournal(bootstrap.core)
     const key = keyOf(bootstrap)
-    if ((await damage.read(bootstrap, 0)) === null) await options.findManifest(bootstrap)
+    if (!internals.isNew && (await damage.read(bootstrap, 0)) === null)
+      await recoverManifest(bootstrap, internals, options.signal)
     const isNew = bootstrap.length === 0
     if (isNew) await bootstrap.append(encodeManifest(await newManifest(store, options), key))
-    const manifest = loggable(decodeManifest(await firstBlock(damage, bootstrap), key))
-    refuseMismatch(manifest, options)
+    const block = await damage.read(bootstrap, 0)
+    if (block === null) throw cannotAppend('block 0 of the journal is missing')
+    const manifest = decodeManifest(block, key)
+    if (manifest.version !== 1)
+      throw refused("the tutorial's writer created it, and its log has no journal. Use a new --storage")
+    checkOptions(manifest, options)
     const openCore = async (index: number): Promise<Hypercore> => {
       const core = cores.get(index) ?? store.get({ name: alias(index) })
       cores.set(index, core)
       await core.ready()
-      neverGrowAlone(core)
+      stopUpgrades(core)
       if (keyOf(core) !== manifest.cores[index]?.key)
-        throw refused(`its data core ${index} is not the one that block 0 names`)
+        throw refused(`data core ${index} is not the one that the manifest in block 0 names`)
       return core
     }
     return { store, damage, key, isNew, manifest, bootstrap, openCore, close }
@@ -71,25 +65,19 @@ export async function openLog(
   }
 }
 
-/** What a peer has of a core of ours is taken over where it is asked for, and never beside what is being appended. */
-function neverGrowAlone(core: Hypercore): void {
+/** A writer's core grows from peers only during recovery, never while the writer appends. */
+function stopUpgrades(core: Hypercore): void {
   core.core.replicator.eagerUpgrade = false
 }
 
-async function firstBlock(damage: Damage, bootstrap: Hypercore): Promise<Uint8Array> {
-  const block = await damage.read(bootstrap, 0)
-  if (block === null) throw unfit('block 0 of its journal is missing')
-  return block
-}
-
-/** A data core's name in the writer's store, as the tutorial calls it. */
+/** The name of a data core in the writer's store: the tutorial's. */
 function alias(index: number): string {
   return `core-${index + 2}`
 }
 
 async function newManifest(
   store: Corestore,
-  { routing = DEFAULT_RULE, names, framing = 'newline' }: LogOptions
+  { routing = DEFAULT_RULE, names, framing = 'newline' }: WriterOptions
 ): Promise<LogManifest> {
   const checked = decodeRule(routing)
   const cores = (names ?? defaultNames(checked)).map(async (name, index) => ({
@@ -99,24 +87,19 @@ async function newManifest(
   return { version: 1, cores: await Promise.all(cores), routing: checked, framing }
 }
 
-/** The key that corestore 7 gives to the core of this name, without opening it: a log may have 16,384. */
+/** The key of the data core, as corestore 7 derives it. This does not open the core: a log may have 16,384. */
 async function dataCoreKey(store: Corestore, index: number): Promise<CoreKey> {
   const { publicKey } = await store.createKeyPair(alias(index))
   return keyFromBytes(Hypercore.key({ version: 1, signers: [{ publicKey }] }))
 }
 
-function loggable(manifest: ReturnType<typeof decodeManifest>): LogManifest {
-  if (manifest.version === 1) return manifest
-  throw refused('the store was made by the tutorial’s writer, whose log has no journal: use a new --storage')
-}
-
-function refuseMismatch(manifest: LogManifest, { routing, names, framing }: LogOptions): void {
+function checkOptions(manifest: LogManifest, { routing, names, framing }: WriterOptions): void {
   const own = formatRule(manifest.routing)
   const asked = routing === undefined ? own : formatRule(decodeRule(routing))
   if (asked !== own) throw mismatch(`the log routes by ${own}, not by ${asked}`)
   const ownNames = manifest.cores.map((core) => core.name).join(',')
   if (names !== undefined && names.join(',') !== ownNames)
-    throw mismatch(`the log's cores are ${ownNames}, not ${names.join(',')}`)
+    throw mismatch(`the log has the cores ${ownNames}, not ${names.join(',')}`)
   if (framing !== undefined && framing !== manifest.framing)
     throw mismatch(`the log has framing ${manifest.framing}, not ${framing}`)
 }
@@ -126,12 +109,12 @@ function keyOf(core: Hypercore): CoreKey {
 }
 
 function refused(fault: string): NodeError {
-  return new NodeError('STORE_REFUSED', `the store cannot be written to: ${fault}`)
+  return new NodeError('STORE_REFUSED', `cannot append to this store: ${fault}`)
 }
 
 function mismatch(fault: string): NodeError {
   return new NodeError(
     'RULE_MISMATCH',
-    `${fault}; a log keeps what it was created with: use a new --storage for another`
+    `${fault}. This cannot change after a log is created. For a log with other settings, use a new --storage`
   )
 }

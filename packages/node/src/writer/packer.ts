@@ -2,22 +2,22 @@ import { type Framing, MAX_BLOCK_BYTES, type Router } from '@many-cores/protocol
 import b4a from 'b4a'
 import type { Lines } from './lines.ts'
 
-/** A core's first buffer; it doubles up to a full block, so that many cores with little each cost little. */
+/** The size of a core's first buffer. It doubles up to a full block, so that many cores with a few lines each need little memory. */
 const SMALL_BLOCK_BYTES = 4096
 
 const NEWLINE = 0x0a
 
-/** Routes the lines of one batch to cores and packs each core's into blocks. Lines of a run that lie side by side are copied in one piece. */
+/** Routes the lines of one batch to cores, and packs each core's lines into blocks. Adjacent lines of one core are copied together. */
 export class Packer {
   readonly #route: Router
   readonly #framing: Framing
   readonly #blocks = new Map<number, OpenBlocks>()
   /** The position of the first line. */
   readonly seq: number
-  /** The position behind the last line. */
+  /** The position after the last line. */
   end: number
   bytes = 0
-  /** `core, count, core, count, …` as a journal record has it. */
+  /** `core, count, core, count, …`, as in a journal record. */
   readonly order: number[] = []
 
   constructor(route: Router, framing: Framing, seq: number) {
@@ -31,7 +31,7 @@ export class Packer {
     return this.end - this.seq
   }
 
-  /** Adds lines `first` to `next` (exclusive). The caller keeps to a batch's limits. */
+  /** Adds lines `first` to `next` (exclusive). The caller respects the limits of a batch. */
   add({ bytes, ends }: Lines, first = 0, next: number = ends.length): void {
     const route = this.#route
     let run = -1
@@ -54,9 +54,9 @@ export class Packer {
     this.bytes += start - (ends[first - 1] ?? 0)
   }
 
-  /** The blocks that the batch adds to each core it touches, by ascending index. Nothing can be added any more. */
+  /** The blocks that the batch adds to each core, by ascending index. After this, nothing can be added. */
   pack(): [core: number, blocks: Uint8Array[]][] {
-    const packed = [...this.#blocks].map(([core, open]): [number, Uint8Array[]] => [core, open.take()])
+    const packed = [...this.#blocks].map(([core, open]): [number, Uint8Array[]] => [core, open.finish()])
     return packed.sort(([one], [other]) => one - other)
   }
 
@@ -67,7 +67,7 @@ export class Packer {
       this.#blocks.set(core, blocks)
     }
     blocks.add(bytes, start, end)
-    // only at the end of an input can a line have no terminator; what follows it must not be glued to it
+    // a line without a terminator ends its block: the next line must not be joined to it
     if (this.#framing === 'none' || bytes[end - 1] !== NEWLINE) blocks.seal()
     const last = this.order.length - 2
     if (this.order[last] === core) (this.order[last + 1] as number) += lines
@@ -75,7 +75,7 @@ export class Packer {
   }
 }
 
-/** One core's blocks of one batch: full ones, and one that still grows. */
+/** One core's blocks of one batch: full ones, and the current one, which grows. */
 class OpenBlocks {
   readonly #full: Uint8Array[] = []
   #block: Uint8Array | null = null
@@ -89,7 +89,7 @@ class OpenBlocks {
     this.#length += size
   }
 
-  /** Nothing more goes into the growing block. */
+  /** Ends the current block. */
   seal(): void {
     if (this.#block === null) return
     this.#full.push(this.#block.subarray(0, this.#length))
@@ -97,7 +97,7 @@ class OpenBlocks {
     this.#length = 0
   }
 
-  take(): Uint8Array[] {
+  finish(): Uint8Array[] {
     this.seal()
     return this.#full
   }

@@ -1,23 +1,23 @@
 import { type Framing, MAX_BATCH_LINES, type Router } from '@many-cores/protocol'
 import { ignore } from '../errors.ts'
-import { type Checkpoints, encodeCheckpoint } from './checkpoint.ts'
+import type { Checkpoints } from './checkpoint.ts'
 import type { Lines } from './lines.ts'
 import { Packer } from './packer.ts'
 
 /**
- * What a batch that gathers a stream, or several calls, is meant to have at most, in bytes: as fast as batches of 16 MiB, in
- * 100 MB less. One line, or one call, that is longer makes a batch alone.
+ * The most bytes of a batch that collects a stream or several calls. It is as fast as 16 MiB, and needs 100 MB less. One line or one
+ * call that is longer makes a batch alone.
  */
-const GATHERED_BYTES = 4 * 1024 * 1024
+const COLLECTED_BYTES = 4 * 1024 * 1024
 
-/** Lines that become durable together. They are copies: the caller may use its buffers again. */
+/** Lines that become durable together. They are copies: the caller can reuse its buffers. */
 export class PendingBatch extends Packer {
-  /** Resolves once it is durable. */
+  /** Resolves once the batch is durable. */
   readonly durable: Promise<void>
   resolve: () => void = ignore
   reject: (error: unknown) => void = ignore
-  /** By name: what gives the value. */
-  readonly #checkpoints = new Map<string, () => Uint8Array | string>()
+  /** Stored with the lines. */
+  readonly checkpoints: Checkpoints = new Map()
 
   /** `seq` is the position of its first line. */
   constructor(route: Router, framing: Framing, seq: number) {
@@ -26,16 +26,18 @@ export class PendingBatch extends Packer {
       this.resolve = resolve
       this.reject = reject
     })
-    // a caller may look only later, or at another promise that fails with it
+    // a caller may await it later, or another batch that fails with it
     this.durable.catch(ignore)
   }
 
-  /** Whether so much can be added; what no other batch could hold either fits an empty one. */
+  /** Whether this many lines and bytes can be added. An empty batch has room for anything that one batch can hold. */
   hasRoom(lines: number, bytes: number): boolean {
-    return this.lines === 0 || (this.lines + lines <= MAX_BATCH_LINES && this.bytes + bytes <= GATHERED_BYTES)
+    return (
+      this.lines === 0 || (this.lines + lines <= MAX_BATCH_LINES && this.bytes + bytes <= COLLECTED_BYTES)
+    )
   }
 
-  /** Adds lines of `from` from its line `first` on, as many as there is room for; returns the first left out. */
+  /** Adds lines from line `first` on, as many as there is room for. Returns the first line that was not added. */
   fill(from: Lines, first: number): number {
     const { ends } = from
     const start = ends[first - 1] ?? 0
@@ -44,24 +46,13 @@ export class PendingBatch extends Packer {
     if (next > first) this.add(from, first, next)
     return next
   }
-
-  /** Stores a checkpoint with the lines; of one name, the last one counts. `value` is asked for once nothing can be added. */
-  mark(name: string, value: () => Uint8Array | string): void {
-    this.#checkpoints.set(name, value)
-  }
-
-  checkpoints(): Checkpoints {
-    const values = new Map<string, Uint8Array>()
-    for (const [name, value] of this.#checkpoints) values.set(name, encodeCheckpoint(name, value()))
-    return values
-  }
 }
 
-/** The batches that wait for a flush, in order. Only the last one is added to. */
+/** The batches that wait for a flush, in order. Lines are added only to the last one. */
 export class BatchQueue {
   readonly #route: Router
   readonly #framing: Framing
-  #waiting: PendingBatch[] = []
+  readonly #waiting: PendingBatch[] = []
   #end: number
 
   /** `position` is that of the next line. */
@@ -71,32 +62,31 @@ export class BatchQueue {
     this.#end = position
   }
 
-  /** The last batch, if there is one that no flush has. */
+  /** The last batch; null if none waits. */
   get last(): PendingBatch | null {
     return this.#waiting.at(-1) ?? null
   }
 
-  /** A batch that has room for so much. */
+  /** A batch that has room for this many lines and bytes. */
   batchFor(lines: number, bytes: number): PendingBatch {
     const { last } = this
-    return last?.hasRoom(lines, bytes) ? last : this.begin()
+    return last?.hasRoom(lines, bytes) ? last : this.addBatch()
   }
 
-  /** A new batch, behind all others. */
-  begin(): PendingBatch {
+  /** Adds an empty batch. */
+  addBatch(): PendingBatch {
     const batch = new PendingBatch(this.#route, this.#framing, this.last?.end ?? this.#end)
     this.#waiting.push(batch)
     return batch
   }
 
-  /** The first batch, which a flush has from now on. */
-  take(): PendingBatch | null {
+  /** Removes the first batch: a flush has it from now on. */
+  shift(): PendingBatch | null {
     const batch = this.#waiting.shift() ?? null
     this.#end = batch?.end ?? this.#end
     return batch
   }
 
-  /** Fails everything that waits. */
   rejectAll(error: unknown): void {
     for (const batch of this.#waiting.splice(0)) batch.reject(error)
   }

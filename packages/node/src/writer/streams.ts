@@ -3,70 +3,68 @@ import { ignore } from '../errors.ts'
 import { within } from '../waiting.ts'
 import type { Lines } from './lines.ts'
 import type { BatchQueue, PendingBatch } from './queue.ts'
-import type { Progress, StreamCheckpoint } from './writer.ts'
+import type { StreamCheckpoint } from './writer.ts'
 
-/** How many batches of one stream are in memory: one is flushed while the next one fills up, and the source waits. */
-const BATCHES = 2
+/** How many batches of one stream are in memory: one is flushed while the next one fills. Then the source waits. */
+const MAX_BATCHES = 2
 
-export interface GatherOptions {
+export interface CollectOptions {
   readonly checkpoint: StreamCheckpoint | undefined
-  /** Called before lines are taken; what it throws ends the gathering. */
-  readonly onlines: () => void
+  /** Called before lines are added to a batch. Collecting ends with the error that it throws. */
+  readonly onLines: () => void
   /** Called when a batch waits for a flush. */
-  readonly onbatch: () => void
+  readonly onBatch: () => void
 }
 
 /**
- * Gathers the lines of `source` into batches of `queue`. Resolves when all are durable, to how many they are, and the position of
- * the first, if there was one. Where it rejects, what was taken is durable, or has failed.
+ * Collects the lines of `source` into batches of `queue`. Resolves once all are durable, to their number and the position of the
+ * first one, if any. When it rejects, each line taken from the source is durable or has failed.
  */
-export async function gather(
+export async function collect(
   source: AsyncIterable<Lines>,
   queue: BatchQueue,
-  { checkpoint, onlines, onbatch }: GatherOptions
+  { checkpoint, onLines, onBatch }: CollectOptions
 ): Promise<{ position: number | null; count: number }> {
   const pending: PendingBatch[] = []
-  const durable = (): Promise<unknown> => Promise.all(pending.map((batch) => batch.durable))
-  let progress: Progress = { lines: 0, bytes: 0, last: NOTHING }
   let position: number | null = null
+  let count = 0
+  let published = 0
   try {
     for await (const lines of source) {
-      onlines()
+      onLines()
       const { bytes, ends } = lines
       for (let from = 0; from < ends.length; ) {
         const batch = queue.last
         const before = batch?.end ?? 0
         const next = batch?.fill(lines, from) ?? from
         if (batch === null || next === from) {
-          if (pending.length === BATCHES) await pending.shift()?.durable
-          queue.begin()
-          onbatch()
+          if (pending.length === MAX_BATCHES) await pending.shift()?.durable
+          queue.addBatch()
+          onBatch()
           continue
         }
         position ??= before
         const end = ends[next - 1] ?? 0
-        const reached = {
-          lines: progress.lines + next - from,
-          bytes: progress.bytes + end - (ends[from - 1] ?? 0),
-          last: checkpoint === undefined ? NOTHING : b4a.from(bytes.subarray(ends[next - 2] ?? 0, end))
+        count += next - from
+        published += end - (ends[from - 1] ?? 0)
+        if (checkpoint !== undefined) {
+          const last = b4a.from(bytes.subarray(ends[next - 2] ?? 0, end))
+          const progress = { lines: count, bytes: published, last }
+          batch.checkpoints.set(checkpoint.name, () => checkpoint.at(progress))
         }
-        if (checkpoint !== undefined) batch.mark(checkpoint.name, () => checkpoint.at(reached))
-        progress = reached
         if (pending.at(-1) !== batch) pending.push(batch)
         from = next
       }
     }
   } finally {
-    await durable().catch(ignore)
+    await Promise.allSettled(pending.map(({ durable }) => durable))
   }
-  await durable()
-  return { position, count: progress.lines }
+  await Promise.all(pending.map(({ durable }) => durable))
+  return { position, count }
 }
 
-const NOTHING = new Uint8Array()
-
-/** `source` until it ends or `signal` aborts, whichever comes first; what `source` still waits for is not waited for. */
-export async function* until<T>(
+/** Iterates `source` until `signal` aborts, without waiting for a pending item. */
+export async function* untilAborted<T>(
   source: AsyncIterable<T> | Iterable<T>,
   signal: AbortSignal
 ): AsyncGenerator<T> {

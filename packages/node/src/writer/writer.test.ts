@@ -19,7 +19,7 @@ async function linesOf(reader: Reader): Promise<string[]> {
   return lines
 }
 
-test('publish resolves to where the lines stand', async (t) => {
+test('publish resolves to the positions of the lines', async (t) => {
   const machine = await createMachine(t)
   const writer = await openWriter(await machine.open('w'))
   assert.deepEqual(await writer.publish(['one\n', 'two\n']), { position: 0, count: 2 })
@@ -28,7 +28,7 @@ test('publish resolves to where the lines stand', async (t) => {
   assert.equal(writer.length, 3)
 })
 
-test('publishes made side by side keep their order and share batches', async (t) => {
+test('concurrent publishes keep their order and share batches', async (t) => {
   const machine = await createMachine(t)
   const node = await machine.open('w')
   const writer = await openWriter(node)
@@ -46,10 +46,10 @@ test('publishes made side by side keep their order and share batches', async (t)
     all += text(batch.bytes())
   }
   assert.equal(all, lines.join(''))
-  assert.ok(batches < 10, `${batches} batches for 500 publishes that were made at once`)
+  assert.ok(batches < 10, `${batches} batches for 500 concurrent publishes`)
 })
 
-test('lines, chunks and checkpoints are copied at once: a buffer can be used again', async (t) => {
+test('lines, chunks and checkpoints are copied at once, so buffers can be reused', async (t) => {
   const machine = await createMachine(t)
   const node = await machine.open('w')
   const writer = await openWriter(node)
@@ -63,7 +63,7 @@ test('lines, chunks and checkpoints are copied at once: a buffer can be used aga
     ...['a\n', 'b\n'].map((text) => writer.publish([use(text)])),
     writer.publish([use('c\n')], { checkpoint: { name: 'place', value } })
   ]
-  // after the check of a line, and before it is stored
+  // the lines are checked by now, and not stored yet
   use('\n\n')
   value.write('2')
   await Promise.all(published)
@@ -81,7 +81,7 @@ test('lines, chunks and checkpoints are copied at once: a buffer can be used aga
   assert.equal(text((await writer.checkpoint('stream')) ?? Buffer.of()), 'x\n')
 })
 
-test('publish takes a list of lines: a text, bytes, and what is no line are refused, and the writer goes on', async (t) => {
+test('publish takes a list of lines: anything else is BAD_OPTION, and the writer continues', async (t) => {
   const machine = await createMachine(t)
   for (const framing of ['newline', 'none'] as const) {
     const node = await machine.open(framing)
@@ -96,7 +96,7 @@ test('publish takes a list of lines: a text, bytes, and what is no line are refu
   }
 })
 
-test('what the framing cannot carry is refused by code, and nothing of the call is published', async (t) => {
+test('a line or batch that does not fit is rejected by code, and nothing of the call is published', async (t) => {
   const machine = await createMachine(t)
   const writer = await openWriter(await machine.open('w'))
   await assert.rejects(writer.publish(['good\n', 'two\nlines\n']), { code: 'BAD_LINE' })
@@ -111,7 +111,7 @@ test('what the framing cannot carry is refused by code, and nothing of the call 
   assert.equal(writer.length, 1)
 })
 
-test('a writer opened again goes on under the same key, and refuses another rule by name', async (t) => {
+test('a writer that is opened again continues under the same key, and rejects another rule, naming both', async (t) => {
   const machine = await createMachine(t)
   let node = await machine.open('w')
   let writer = await openWriter(node, { routing: parseRule('hash:3') })
@@ -143,7 +143,7 @@ for (const rule of [
   'round-robin:3',
   'prefix:1,22,333'
 ]) {
-  test(`every line lies in the core that ${rule} names`, async (t) => {
+  test(`every line is in the core that ${rule} selects`, async (t) => {
     const machine = await createMachine(t)
     const node = await machine.open('w')
     const writer = await openWriter(node, { routing: parseRule(rule) })
@@ -151,7 +151,7 @@ for (const rule of [
     for (let from = 0; from < 400; from += 57) await writer.publish(lines.slice(from, from + 57))
     await node.close()
 
-    // read by plain Corestore, by the spec alone
+    // with plain Corestore, by the specification
     const store = new Corestore(node.storage)
     atEnd(t, () => store.close())
     const { cores, routing, framing } = writer.manifest
@@ -204,7 +204,7 @@ const INPUTS: readonly (readonly [string, Buffer])[] = [
 
 for (const [name, input] of INPUTS) {
   for (const size of [1 << 16, 4093]) {
-    test(`a byte stream comes out as it went in: ${name}, in chunks of ${size}`, async (t) => {
+    test(`a byte stream is read as it was published: ${name}, in chunks of ${size}`, async (t) => {
       const machine = await createMachine(t)
       const node = await machine.open('w')
       const writer = await openWriter(node)
@@ -216,7 +216,7 @@ for (const [name, input] of INPUTS) {
   }
 }
 
-test('a line over the limit stops a byte stream by its number; what stands before it is durable', async (t) => {
+test('a line over the limit stops a byte stream, with its number, and the lines before it are durable', async (t) => {
   const machine = await createMachine(t)
   const node = await machine.open('w')
   const writer = await openWriter(node)
@@ -233,7 +233,7 @@ test('a line over the limit stops a byte stream by its number; what stands befor
   assert.deepEqual(await linesOf(await openReader(node, writer.key)), ['one\n', 'two\n'])
 })
 
-test('publishStream takes any number of lines, and a source’s error after what it gave', async (t) => {
+test('publishStream takes any number of lines, and rejects with the error of the source after its lines', async (t) => {
   const machine = await createMachine(t)
   const writer = await openWriter(await machine.open('w'))
   assert.deepEqual(await writer.publishStream(seededLines(70_000)), { position: 0, count: 70_000 })
@@ -245,7 +245,7 @@ test('publishStream takes any number of lines, and a source’s error after what
   assert.equal(writer.length, 70_001)
 })
 
-test('an aborted publishBytes makes durable what it took, the line it was in the midst of too', async (t) => {
+test('an aborted publishBytes makes durable what it has read, an incomplete line included', async (t) => {
   const machine = await createMachine(t)
   const writer = await openWriter(await machine.open('w'))
   const abort = new AbortController()
@@ -268,7 +268,7 @@ test('close makes durable what was published before it', async (t) => {
   await assert.rejects(writer.publish(['late\n']), { code: 'CLOSED' })
 })
 
-test('framing none carries any bytes, none too, an entry a block', async (t) => {
+test('framing none carries any bytes, also empty entries', async (t) => {
   const machine = await createMachine(t)
   const node = await machine.open('w')
   const writer = await openWriter(node, { framing: 'none', routing: parseRule('round-robin:2') })
@@ -278,7 +278,7 @@ test('framing none carries any bytes, none too, an entry a block', async (t) => 
   assert.deepEqual(await linesOf(await openReader(node, writer.key)), entries)
 })
 
-test('a batch with a line without newline in its midst keeps each line whole', async (t) => {
+test('lines without a newline in the middle of a batch stay separate', async (t) => {
   const machine = await createMachine(t)
   const node = await machine.open('w')
   const writer = await openWriter(node)
@@ -287,7 +287,7 @@ test('a batch with a line without newline in its midst keeps each line whole', a
   assert.deepEqual(await linesOf(await openReader(node, writer.key)), lines)
 })
 
-test('a log of the tutorial’s writer is refused, and left as it was', async (t) => {
+test('a log of the tutorial’s writer is refused', async (t) => {
   const machine = await createMachine(t)
   const store = new Corestore(`${machine.directory}/w`)
   const core = store.get({ name: 'core-1' })
@@ -306,12 +306,12 @@ test('a store whose journal and cores do not fit together is refused', async (t)
   await store.get({ name: 'core-3' }).append(Buffer.from('beside the journal\n'))
   await store.close()
   const writer = await openWriter(await machine.open('w'))
-  const refusal = { code: 'STORE_REFUSED', message: /ends with 1 blocks in core long, which has 2/ }
+  const refusal = { code: 'STORE_REFUSED', message: /names 1 blocks of core long, which has 2/ }
   await assert.rejects(writer.publish(['another\n']), refusal)
   await assert.rejects(writer.serve(new AbortController().signal), refusal)
 })
 
-test('names are used at creation, and a bad one is refused by code', async (t) => {
+test('names are used at creation, and an invalid list is refused by code', async (t) => {
   const machine = await createMachine(t)
   await assert.rejects(openWriter(await machine.open('a'), { names: ['only one'] }), { code: 'BAD_MANIFEST' })
   const writer: Writer = await openWriter(await machine.open('b'), { names: ['tiny', 'large'] })

@@ -1,34 +1,34 @@
 import type { CoreKey, Framing, LogManifest, RoutingRule } from '@many-cores/protocol'
 
-/** What is published: bytes, terminator included; a text stands for its UTF-8. */
+/** Bytes, terminator included. A string stands for its UTF-8. */
 export type Line = Uint8Array | string
 
+/** A log keeps the `routing`, `names` and `framing` that it is created with: to open it later with other values is an error. */
 export interface WriterOptions {
-  /** Used when the log is created; another than the log's own is an error. Default: the log's own, else `byte-length:5`. */
+  /** Default: `byte-length:5`. */
   readonly routing?: RoutingRule
-  /** Names of the data cores, as `routing` numbers them. Used when the log is created. Default: after the rule. */
+  /** Names of the data cores, in the order of the rule. Default: names that fit the rule. */
   readonly names?: readonly string[]
-  /** `newline` packs lines; `none` is for arbitrary bytes, an entry a block. Used when the log is created. Default `newline`. */
+  /** `newline` packs lines into blocks; `none` is for arbitrary bytes, one entry a block. Default: `newline`. */
   readonly framing?: Framing
-  /** Gives up opening. */
+  /** Aborts opening. */
   readonly signal?: AbortSignal
 }
 
-/** How far a source has been published: kept in the store, durable in the same atom as the lines that it stands behind. */
+/** How far a source has been published. It is stored in the same atom as the lines. */
 export interface Checkpoint {
   /** 1 to 64 of `A-Z a-z 0-9 . _ -`. */
   readonly name: string
-  /** Whatever its owner needs to go on; a text stands for its UTF-8. At most 4096 bytes. */
+  /** Anything that you need to resume the source, at most 4096 bytes. A string stands for its UTF-8. */
   readonly value: Uint8Array | string
 }
 
-/** How far a stream has come with the lines of a batch. */
+/** The lines of a stream up to the end of a batch. */
 export interface Progress {
-  /** Lines of the stream, up to and with this batch. */
   readonly lines: number
-  /** Their bytes. */
+  /** The total length of these lines. */
   readonly bytes: number
-  /** The last of them. */
+  /** The last of these lines. */
   readonly last: Uint8Array
 }
 
@@ -36,60 +36,59 @@ export interface Progress {
 export interface StreamCheckpoint {
   /** 1 to 64 of `A-Z a-z 0-9 . _ -`. */
   readonly name: string
-  /** The value at `progress`. Called once a batch; what it throws fails the writer, like a store that cannot be written. */
+  /** The value at `progress`. Called once a batch. If it throws, the writer fails, as if the store could not be written. */
   readonly at: (progress: Progress) => Uint8Array | string
 }
 
 export interface PublishOptions {
-  /** Becomes durable in the same atom as the lines, or not at all. */
+  /** Stored in the same atom as the lines. */
   readonly checkpoint?: Checkpoint
 }
 
 export interface PublishStreamOptions {
-  /** Takes nothing more from the source; what was taken is made durable. */
+  /** Stops reading the source. Lines that were read become durable. */
   readonly signal?: AbortSignal
   /**
-   * Becomes durable in the same atom as each batch. A byte stream that has one can be resumed: where it is aborted in the midst of a
-   * line, that line is left to the stream that goes on.
+   * Stored in the same atom as each batch. A byte stream with a checkpoint can be resumed: if it is aborted in the middle of a line,
+   * that line is not published.
    */
   readonly checkpoint?: StreamCheckpoint
 }
 
 export interface AcknowledgedOptions {
-  /** Gives up: rejects with its reason. */
+  /** Stops waiting: the call rejects with the signal's reason. */
   readonly signal?: AbortSignal
 }
 
-/** Where published lines stand in the log. */
+/** The positions of published lines. */
 export interface Published {
-  /** The position of the first. */
+  /** The position of the first line. */
   readonly position: number
   readonly count: number
 }
 
-/** Publishes lines to the log of its node's store. Made by `openWriter`. */
+/** Publishes lines to the log of its node's store. Created by `openWriter`. */
 export interface Writer {
-  /** The key of the log: all that a reader needs. */
+  /** The key of the log. A reader needs nothing else. */
   readonly key: CoreKey
   readonly manifest: LogManifest
-  /** Lines published and durable: the position of the next one. Grows before the first append where peers have more. */
+  /** The number of durable lines, which is the position of the next one. Recovery from peers can raise it before the first append. */
   readonly length: number
   /**
-   * Publishes `lines` as one atomic batch: resolves when all are durable, or rejects and none is. Calls made while a flush
-   * is under way share the next one, in their order. Without lines, a checkpoint is stored alone. The lines are copied at once:
-   * you can reuse their buffers.
+   * Publishes `lines` as one atomic batch: resolves when all are durable, or rejects and none is. Calls made during a flush share the
+   * next one, in their order. Without lines, only the checkpoint is stored. The lines are copied at once: you can reuse their buffers.
    *
-   * The first append waits until peers were asked whether they have more of the log: up to 0.5 s where there are none after a
-   * clean end, up to 5 s after another; not at all for a new log.
+   * The first append waits until peers were checked for newer lines. If none is found, that takes up to 0.5 s after a clean shutdown
+   * and up to 5 s after an unclean one. A new log does not wait.
    *
-   * @throws ProtocolError `BAD_LINE`, `LINE_TOO_LONG` or `BATCH_TOO_LARGE`, NodeError `BAD_OPTION`, and nothing is published;
-   * `STORE_FULL`, `REWRITTEN` or the like, after which the writer accepts nothing more; `STORE_REFUSED` where journal and cores do
-   * not fit together, or peers have more and do not send it; `CLOSED`.
+   * @throws ProtocolError `BAD_LINE`, `LINE_TOO_LONG` or `BATCH_TOO_LARGE`, NodeError `BAD_OPTION`: nothing of the call is published.
+   * NodeError `STORE_FULL`, `REWRITTEN` or the like: the writer accepts nothing more. `STORE_REFUSED`: journal and data cores do not
+   * fit together, or peers have newer lines and do not send them. `CLOSED`.
    */
   publish(lines: Iterable<Line>, options?: PublishOptions): Promise<Published>
   /**
-   * Publishes line by line, in batches as they come, never waiting for more. Resolves when all are durable. A slow store slows the
-   * source. When the writer closes before the source ends, the source is returned, what was taken is made durable, and the call
+   * Publishes lines as they come, in batches, and never waits to fill one. Resolves when all are durable. A slow store slows the
+   * source down. If the writer closes before the source ends, it returns the source, makes durable what it has read, and the call
    * rejects with NodeError `CLOSED`.
    */
   publishStream(
@@ -97,34 +96,32 @@ export interface Writer {
     options?: PublishStreamOptions
   ): Promise<Published>
   /**
-   * Publishes a byte stream, e.g. a process's standard input, cut into lines after each newline and at its end; otherwise as
-   * `publishStream`. A chunk must not change before the next one is asked for.
+   * Publishes a byte stream, such as standard input, split into lines after each newline and at its end. Otherwise like
+   * `publishStream`. A chunk must not change before the next one is requested.
    *
-   * @throws as `publish`; what stands before the fault is durable. NodeError `BAD_OPTION` for a log of framing `none`.
+   * @throws as `publish`; the lines before the fault are durable. NodeError `BAD_OPTION` for a log with framing `none`.
    */
   publishBytes(source: AsyncIterable<Uint8Array>, options?: PublishStreamOptions): Promise<Published>
   /**
-   * Resolves once `peers` peers have all that is durable now on their disks, the journal as well as every data core, to their
-   * public keys: hex, as `Node.id`. A reader that follows the log from its start comes to hold everything; one of some cores alone
-   * does not. Peers that do not sync what they store, plain Hypercore among them, do not count. `onStatus` of the node hears how
-   * many are there.
+   * Resolves once `peers` peers have everything on disk that is durable now, in the journal and every data core, to their public keys
+   * in hex, as in `Node.id`. A reader that follows the whole log gets there; one that follows some cores does not. Peers that do not
+   * sync what they store, such as plain Hypercore, do not count. A peer that acknowledged counts even if it has left since. The status
+   * `acknowledging` reports the number of peers.
    *
-   * What it proves: the owner of each key pair has said so, over a connection that only they could have made. That nobody lies,
-   * that a disk keeps what it synced, and that two key pairs are two people, it cannot prove. What was said counts, also of a peer
-   * that has left since.
+   * The owner of each key has acknowledged, over an authenticated connection. This cannot prove that a peer is honest, that its disk
+   * keeps what it synced, or that two keys are two people.
    *
-   * @throws NodeError `BAD_OPTION` where `peers` is no number of peers; `CLOSED`.
+   * @throws NodeError `BAD_OPTION` if `peers` is not a whole number of 0 or more; `CLOSED`.
    */
   acknowledged(peers: number, options?: AcknowledgedOptions): Promise<readonly string[]>
   /**
-   * Resolves at `signal`, or when the writer is closed; until then it has nothing to do but to serve. Rejects with NodeError
-   * `REWRITTEN` as soon as a second history of the log turns up (somebody else has its keys, or the store is an old copy), and as
-   * `publish` where nothing could be appended.
+   * Resolves when `signal` aborts or the writer closes; until then the log is served. Rejects with NodeError `REWRITTEN` as soon as
+   * the log has forked (another process has its keys, or the store is an old copy), and as `publish` if nothing can be appended.
    */
   serve(signal: AbortSignal): Promise<void>
-  /** The checkpoint of this name as it was last made durable, or null. Throws NodeError `BAD_OPTION`. */
+  /** The last durable checkpoint of this name, or null. Throws NodeError `BAD_OPTION`. */
   checkpoint(name: string): Promise<Uint8Array | null>
-  /** Makes durable what was published, then closes. Idempotent. The node stays open and goes on serving the log. */
+  /** Makes durable what was published, then closes. Idempotent. The node stays open and serves the log. */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }

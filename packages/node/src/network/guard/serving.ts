@@ -111,7 +111,7 @@ export class LimitedMux extends Protomux {
   #withHeads(onmessage: OnMessage | undefined): OnMessage {
     return async (message, channel) => {
       await onmessage?.(message, channel)
-      this.#options.heads.hear(channel.userData as Peer)
+      this.#options.heads.onRemoteLength(channel.userData as Peer)
     }
   }
 
