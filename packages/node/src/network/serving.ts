@@ -17,6 +17,12 @@ const MAX_GATHERED_BYTES = 256 * 1024
 /** Hypercore 11 itself has at most 512 requests under way. */
 const MAX_REQUESTS = 4096
 
+/**
+ * What a peer says of blocks takes memory up to the last one, whether it exists or not: so many more are heard of than a core is known
+ * to have. They take 4 MiB.
+ */
+const MAX_AHEAD = 2 ** 24
+
 /** What Hypercore's channels are for, … */
 const HYPERCORE = 'hypercore/alpha'
 
@@ -26,8 +32,8 @@ const SYNC = 0
 /** … which asks for something, … */
 const REQUEST = 1
 
-/** … and which say what is stored here. */
-const ANNOUNCEMENTS = [7, 8] as const
+/** … and which say what is stored, as bits or as a range. */
+const ANNOUNCEMENTS: readonly number[] = [7, 8]
 
 /**
  * Hypercore 11.37 answers all requests at once that come while the stream takes more, and lets any number wait when it does
@@ -87,6 +93,7 @@ class ServingMux extends Protomux {
     if (protocol !== HYPERCORE) return super.createChannel(options)
     const watched = messages.map((message, type) => {
       if (type === REQUEST) return { ...message, onmessage: this.#bound(message.onmessage) }
+      if (ANNOUNCEMENTS.includes(type)) return { ...message, onmessage: believable(message.onmessage) }
       return type === SYNC ? { ...message, onmessage: this.#hear(message.onmessage) } : message
     })
     const channel = super.createChannel({ ...options, messages: watched })
@@ -150,6 +157,24 @@ class ServingMux extends Protomux {
 }
 
 type OnMessage = (message: unknown, channel: Channel) => unknown
+
+/** What is stored at the other end. */
+interface Announcement {
+  readonly start: number
+  readonly drop?: boolean
+  readonly length?: number
+  readonly bitfield?: Uint32Array
+}
+
+/** Hypercore 11.37 loops over each 32,768 blocks of a range, up to 2^53, and keeps a page for them. One from the start is a number. */
+function believable(take: OnMessage | undefined): OnMessage {
+  return (message, channel) => {
+    const { start, drop, bitfield, length = 8 * (bitfield?.byteLength ?? 0) } = message as Announcement
+    const most = (channel.userData as Peer).core.state.length + MAX_AHEAD
+    if (start + length > most && (start > 0 || drop !== false)) return undefined
+    return take?.(message, channel)
+  }
+}
 
 export interface ServingOptions {
   /** Tells when what was written is on the disk. */
