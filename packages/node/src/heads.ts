@@ -64,6 +64,8 @@ export class Heads {
     if (this.#due.size === 0) return
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined
+      // a peer can come and go faster than it is compared
+      for (const peer of this.#due) if (peer.removed) this.#due.delete(peer)
       for (const peer of [...this.#due].slice(0, COMPARED_AT_ONCE)) {
         this.#due.delete(peer)
         this.#lengths.set(peer, peer.remoteLength)

@@ -4,12 +4,15 @@ import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import SecretStream from '@hyperswarm/secret-stream'
-import { atEnd, deadline } from '@many-cores/testing'
+import { atEnd, deadline, until } from '@many-cores/testing'
+import b4a from 'b4a'
+import Corestore from 'corestore'
+import type { Peer } from 'hypercore'
 import HyperDHT from 'hyperdht'
 import createTestnet from 'hyperdht/testnet.js'
 import { type Node, type NodeOptions, openReader, openWriter, type Status } from '../index.ts'
 import { internalsOf } from '../internals.ts'
-import { createMachine, type Machine, take } from '../testing/support.ts'
+import { createMachine, heldBytes, type Machine, take } from '../testing/support.ts'
 
 /** What a node reports, and a way to wait for some of it. */
 class Heard {
@@ -209,4 +212,41 @@ test('of those that are asked for a handshake and say nothing, the oldest goes; 
   // a message of 16 MiB, as it seems
   talker.write(Buffer.concat([Buffer.from([0xff, 0xff, 0xff]), Buffer.alloc(1024 * 1024)]))
   await deadline('the end of who sends no handshake', ended, SOON_MS)
+})
+
+test('peers that claim to have more than the writer, and leave, are not kept', async (t) => {
+  const machine = await createMachine(t)
+  const node = await machine.open('w')
+  const writer = await openWriter(node)
+  const path = await socketOf(machine)
+  const { store } = internalsOf(node)
+  const journal = store.get({ name: 'core-1' })
+  await journal.ready()
+  const seen: WeakRef<Peer>[] = []
+  journal.on('peer-add', (peer: Peer) => void seen.push(new WeakRef(peer)))
+  const liar = new Corestore(join(machine.directory, 'liar'))
+  atEnd(t, () => liar.close())
+  const core = liar.get({ key: b4a.from(writer.key, 'hex') })
+  await core.ready()
+  core.on('peer-add', (peer) => {
+    const { wireSync } = peer as unknown as { wireSync: { send(message: object): void } }
+    wireSync.send({ fork: 0, length: 1000, remoteLength: 0, uploading: true, downloading: true })
+  })
+  const count = 300
+  for (let come = 1; come <= count; come++) {
+    const { stream } = await intrude(t, path)
+    liar.replicate(stream)
+    await until('the claim', () => journal.peers.some((peer) => peer.remoteLength === 1000))
+    stream.destroy()
+    await until('its end', () => journal.peers.length === 0)
+  }
+  assert.equal(seen.length, count)
+  const kept = (): number => {
+    heldBytes()
+    return seen.filter((peer) => peer.deref() !== undefined).length
+  }
+  const areGone = async (): Promise<void> => {
+    while (kept() > 16) await new Promise((resolve) => setImmediate(resolve))
+  }
+  await deadline('the peers to be forgotten', areGone(), SOON_MS)
 })
