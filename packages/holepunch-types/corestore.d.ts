@@ -61,6 +61,8 @@ declare module 'corestore' {
     constructor(storage: string | CorestoreStorage, options?: CorestoreOptions)
 
     readonly storage: CorestoreStorage
+    /** Those that are open, or about to be. */
+    readonly cores: Iterable<SharedCore>
     readonly primaryKey: Uint8Array | null
     readonly opened: boolean
     readonly closing: Promise<void> | null

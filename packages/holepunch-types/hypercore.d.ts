@@ -123,6 +123,7 @@ declare module 'hypercore' {
     /** Its session of the database. */
     readonly storage: { readonly db: RocksDB }
     ready(): Promise<void>
+    readonly opened: boolean
     readonly closing: Promise<void> | null
     /** Stores how far the core is complete, here and at its peers, where that has changed. */
     flushHints(): Promise<void>
@@ -141,6 +142,7 @@ declare module 'hypercore' {
   }
 
   interface Replicator {
+    readonly peers: readonly Peer[]
     /** Whether histories of other forks are asked for. */
     allowFork: boolean
     /** Whether a longer history is asked for as soon as a peer has one. */

@@ -397,7 +397,7 @@ class LogWriter implements Writer {
     try {
       let tail = await this.#settled
       // a peer that has more may have come since
-      if (isBehind(this.#log.bootstrap)) tail = await this.#findTail()
+      if (isBehind(this.#log)) tail = await this.#findTail()
       await this.#internals.end.begin()
       const { routing, framing } = this.manifest
       const queue = new BatchQueue(createRouter(routing), framing, tail.position)

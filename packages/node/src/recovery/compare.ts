@@ -1,6 +1,8 @@
 import { setTimeout } from 'node:timers/promises'
 import type { JournalRecord } from '@many-cores/protocol'
+import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
+import type { SharedCore } from 'hypercore'
 import type { Internals } from '../internals.ts'
 import { comesTrue } from '../waiting.ts'
 import { readExtent, writeExtent } from './extent.ts'
@@ -37,9 +39,9 @@ export async function meetPeers(
   await comesTrue(hasAnswered, Math.min(ANSWER_MS, patience), signal)
 }
 
-/** Whether a connected peer says that it has more of the journal. */
-export function isBehind(bootstrap: Hypercore): boolean {
-  return longest(bootstrap) > bootstrap.length
+/** Whether a connected peer says that it has more of the log. */
+export function isBehind({ store }: StoredLog): boolean {
+  return behind(store).length > 0
 }
 
 /** Gets the blocks of the journal that connected peers have, from block `from` on. What they claim and do not prove is left out. */
@@ -59,11 +61,37 @@ export async function heal(log: StoredLog, signal: AbortSignal): Promise<void> {
   const known = (await readExtent(bootstrap))?.journal
   const from = known ?? bootstrap.length
   const last = Math.min(from, bootstrap.length - 1)
-  if (!isBehind(bootstrap) && from === bootstrap.length && (await bootstrap.has(last))) return
+  if (!isBehind(log) && from === bootstrap.length && (await bootstrap.has(last))) return
   if (known === undefined) await writeExtent(bootstrap, { journal: from, blocks: await countBlocks(log) })
   await healJournal(bootstrap, last, signal)
   for (let index = Math.max(1, from); index < bootstrap.length; index++)
     await healBatch(log, await readRecord(log, index), signal)
+  await growData(log, signal)
+}
+
+/** Makes the data cores as long as peers can prove: blocks that no record names are noticed then, and not written over. */
+async function growData({ store, bootstrap }: StoredLog, signal: AbortSignal): Promise<void> {
+  const cores = behind(store).filter((core) => core !== bootstrap.core)
+  const growing = cores.map(async ({ key }) => {
+    const core = store.get({ key: key as Uint8Array })
+    try {
+      await core.ready()
+      await grow(core, () => longest(core), signal)
+    } finally {
+      await core.close()
+    }
+  })
+  await Promise.all(growing)
+}
+
+/** The cores of ours of which a connected peer says that it has more. */
+function behind(store: Corestore): SharedCore[] {
+  return [...store.cores].filter(
+    ({ opened, header, replicator, state }) =>
+      opened &&
+      header.keyPair !== null &&
+      longest({ peers: replicator.peers, fork: state.fork }) > state.length
+  )
 }
 
 async function healBatch(log: StoredLog, { at }: JournalRecord, signal: AbortSignal): Promise<void> {
@@ -144,7 +172,7 @@ async function progressing({ isDone, progress, patience }: Watched, signal: Abor
   return true
 }
 
-function longest({ peers, fork }: Hypercore): number {
+function longest({ peers, fork }: Pick<Hypercore, 'peers' | 'fork'>): number {
   return Math.max(0, ...peers.filter((peer) => peer.remoteFork === fork).map((peer) => peer.remoteLength))
 }
 

@@ -305,6 +305,56 @@ test('a writer that is killed while it gets back what it lost does not append be
   await assertLog(machine, key, [...lines(0, 20), 'after\n'])
 })
 
+/** A writer with four lines whose store was set back; a reader has a block that came later, and not its record. All closed. */
+async function setBackUnnamed(machine: Machine): Promise<string> {
+  const first = await machine.open('w')
+  const before = await openWriter(first)
+  const { key } = before
+  for (const line of lines(0, 4)) await before.publish([line])
+  await first.close()
+  const restore = await keep(first.storage)
+  const copying = await machine.open('r')
+  const second = await machine.open('w')
+  const again = await openWriter(second)
+  await deadline('the copy', collect((await openReader(copying, key)).batches({ until: 4 })))
+  await copying.close()
+  await again.publish(lines(4, 6))
+  await second.close()
+  // as where the connection ends before the record comes
+  const store = new Corestore(first.storage)
+  const copy = new Corestore(copying.storage)
+  const ours = store.get({ name: 'core-3' })
+  await ours.ready()
+  const theirs = copy.get({ key: ours.key as Uint8Array })
+  const [here, there] = [store.replicate(true), copy.replicate(false)]
+  here.pipe(there).pipe(here)
+  await deadline('the block', theirs.get(2))
+  await Promise.all([store.close(), copy.close()])
+  await restore()
+  return key
+}
+
+test('a writer that was set back does not append where a peer has a block that no record names', async (t) => {
+  const machine = await createMachine(t)
+  const key = await setBackUnnamed(machine)
+  const reader = await openReader(await machine.open('r'), key)
+  const reading = collect(reader.batches())
+  const node = await machine.open('w')
+  const writer = await openWriter(node)
+  const cores = internalsOf(node).store.cores
+  await until('the reader to say what it has', () =>
+    [...cores].some(
+      ({ opened, replicator }) => opened && replicator.peers.some((peer) => peer.remoteLength === 3)
+    )
+  )
+  await assert.rejects(writer.publish(['another long line\n']), {
+    code: 'STORE_REFUSED',
+    message: /2 blocks in core long, which has 3/
+  })
+  await reader.close()
+  assert.equal((await reading).toString(), lines(0, 4).join(''))
+})
+
 test('what one reader lacks comes from another, and what all of them lack is named', async (t) => {
   const machine = await createMachine(t)
   const { key } = await setBack(machine, { copies: { r: ['short'], s: ['long'] } })

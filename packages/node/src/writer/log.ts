@@ -12,7 +12,7 @@ import {
   type RoutingRule
 } from '@many-cores/protocol'
 import type Corestore from 'corestore'
-import Hypercore from 'hypercore'
+import Hypercore, { type SharedCore } from 'hypercore'
 import type { Damage } from '../damage.ts'
 import { NodeError, translate } from '../errors.ts'
 import type { Internals } from '../internals.ts'
@@ -40,6 +40,7 @@ export async function openLog(
   { store, heads, damage }: Pick<Internals, 'store' | 'heads' | 'damage'>,
   options: LogOptions
 ): Promise<WritableLog> {
+  neverGrowAlone(store)
   const bootstrap = store.get({ name: 'core-1' })
   const cores = new Map<number, Hypercore>()
   const close = async (): Promise<void> => {
@@ -47,7 +48,6 @@ export async function openLog(
   }
   try {
     await bootstrap.ready()
-    neverGrowAlone(bootstrap)
     heads.addJournal(bootstrap.core)
     const key = keyOf(bootstrap)
     if ((await damage.read(bootstrap, 0)) === null) await options.findManifest(bootstrap)
@@ -59,7 +59,6 @@ export async function openLog(
       const core = cores.get(index) ?? store.get({ name: alias(index) })
       cores.set(index, core)
       await core.ready()
-      neverGrowAlone(core)
       if (keyOf(core) !== manifest.cores[index]?.key)
         throw refused(`its data core ${index} is not the one that block 0 names`)
       return core
@@ -71,9 +70,18 @@ export async function openLog(
   }
 }
 
-/** What a peer has of a core of ours is taken over where it is asked for, and never beside what is being appended. */
-function neverGrowAlone(core: Hypercore): void {
-  core.core.replicator.eagerUpgrade = false
+/**
+ * What a peer has of a core of ours is taken over where it is asked for, and never beside what is being appended: a peer can open
+ * one before we do.
+ */
+function neverGrowAlone(store: Corestore): void {
+  const stop = (core: SharedCore): void => {
+    core.ready().then(() => {
+      if (core.header.keyPair !== null) core.replicator.eagerUpgrade = false
+    }, ignore)
+  }
+  for (const core of store.cores) stop(core)
+  store.watch(stop)
 }
 
 async function firstBlock(damage: Damage, bootstrap: Hypercore): Promise<Uint8Array> {
@@ -135,3 +143,5 @@ function mismatch(fault: string): NodeError {
     `${fault}; a log keeps what it was created with: use a new --storage for another`
   )
 }
+
+function ignore(): void {}
