@@ -355,6 +355,28 @@ test('a writer that was set back does not append where a peer has a block that n
   assert.equal((await reading).toString(), lines(0, 4).join(''))
 })
 
+test('a writer does not append behind a block that a reader of its own node has fetched', async (t) => {
+  const machine = await createMachine(t)
+  const key = await setBackUnnamed(machine)
+  const node = await machine.open('w')
+  const writer = await openWriter(node)
+  for (const line of ['a\n', 'b\n']) await writer.publish([line])
+  const own = await openReader(node, key)
+  const following = own.batches()
+  await take(following, 6)
+  const next = following.next()
+  const reader = await openReader(await machine.open('r'), key)
+  const reading = collect(reader.batches({ until: 6 }))
+  const cores = internalsOf(node).store.cores
+  await until('the block', () =>
+    [...cores].some(({ opened, header, state }) => opened && header.keyPair !== null && state.length === 3)
+  )
+  await assert.rejects(writer.publish(['another long line\n']), { code: 'STORE_REFUSED' })
+  assert.equal((await deadline('the reader', reading)).toString(), `${lines(0, 4).join('')}a\nb\n`)
+  await own.close()
+  assert.equal((await next).done, true)
+})
+
 test('what one reader lacks comes from another, and what all of them lack is named', async (t) => {
   const machine = await createMachine(t)
   const { key } = await setBack(machine, { copies: { r: ['short'], s: ['long'] } })

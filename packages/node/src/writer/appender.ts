@@ -3,7 +3,7 @@ import type { Atom } from 'corestore'
 import type Hypercore from 'hypercore'
 import { NodeError } from '../errors.ts'
 import { type Extent, writeExtent } from '../recovery/extent.ts'
-import type { StoredLog } from '../recovery/tail.ts'
+import type { StoredLog, Tail } from '../recovery/tail.ts'
 import { writeCheckpoints } from './checkpoints.ts'
 import type { PendingBatch } from './queue.ts'
 
@@ -21,12 +21,15 @@ export class Appender {
   readonly #sessions = new Map<number, Promise<Hypercore>>()
   #journal: Promise<Hypercore> | null = null
   #extent: Extent
+  /** Of each data core, by what was appended. */
+  readonly #lengths: number[]
 
-  constructor({ store, bootstrap, openCore }: StoredLog, extent: Extent) {
+  constructor({ store, bootstrap, openCore }: StoredLog, { journal, blocks, lengths }: Tail) {
     this.#atom = store.storage.createAtom()
     this.#bootstrap = bootstrap
     this.#openCore = openCore
-    this.#extent = extent
+    this.#extent = { journal, blocks }
+    this.#lengths = [...lengths]
   }
 
   /** How long the journal is, by what was appended. */
@@ -44,9 +47,12 @@ export class Appender {
     this.#journal ??= this.#session(this.#bootstrap)
     const journal = await this.#journal
     if (journal.length !== this.#extent.journal) throw overtaken(journal.length - this.#extent.journal)
-    const at = packed.map(
-      ([core, blocks], slot): CoreExtent => [core, sessions[slot]?.length ?? 0, blocks.length]
-    )
+    const at = packed.map(([core, blocks], slot): CoreExtent => {
+      const length = this.#lengths[core] ?? 0
+      const more = (sessions[slot]?.length ?? 0) - length
+      if (more !== 0) throw overtaken(more)
+      return [core, length, blocks.length]
+    })
     // side by side: each append reads from the disk before it writes to the atom
     const appends = sessions.map((session, slot) => session.append(packed[slot]?.[1] ?? []))
     const { seq, order, lines } = batch
@@ -59,6 +65,7 @@ export class Appender {
     if (lines > 0) await writeExtent(journal, extent)
     await this.#atom.flush()
     this.#extent = extent
+    for (const [core, length, blocks] of at) this.#lengths[core] = length + blocks
   }
 
   async close(): Promise<void> {
@@ -87,6 +94,6 @@ export class Appender {
 function overtaken(blocks: number): NodeError {
   return new NodeError(
     'STORE_REFUSED',
-    `a peer brought ${blocks} records that this store does not have: start the writer again, and it goes on behind them`
+    `a peer brought ${blocks} records or blocks that this store did not have: start the writer again, and it goes on behind them`
   )
 }
