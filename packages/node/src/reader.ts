@@ -311,7 +311,7 @@ class LogReader implements Reader {
       { ...this.#log, manifest },
       { signal, timeout, onStatus: this.#internals.onStatus, ...(onProgress && { onProgress }) }
     ).catch((error: unknown) => {
-      throw this.#fault() ?? error
+      throw this.#fault() ?? translate(error)
     })
     options.signal?.throwIfAborted()
     this.#checkOpen()
