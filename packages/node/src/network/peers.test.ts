@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
@@ -7,6 +8,7 @@ import SecretStream from '@hyperswarm/secret-stream'
 import { atEnd, deadline, until } from '@many-cores/testing'
 import b4a from 'b4a'
 import Corestore from 'corestore'
+import type Hypercore from 'hypercore'
 import type { Peer } from 'hypercore'
 import HyperDHT from 'hyperdht'
 import createTestnet from 'hyperdht/testnet.js'
@@ -249,4 +251,66 @@ test('peers that claim to have more than the writer, and leave, are not kept', a
     while (kept() > 16) await new Promise((resolve) => setImmediate(resolve))
   }
   await deadline('the peers to be forgotten', areGone(), SOON_MS)
+})
+
+test('a request that came while the stream took nothing is answered, also where others are being read when it takes more', async (t) => {
+  const machine = await createMachine(t)
+  const node = await machine.open('w')
+  const writer = await openWriter(node, { routing: { rule: 'round-robin', cores: 5 } })
+  await writer.publish([`${'x'.repeat(2 ** 20)}\n`, 'waits\n', 'read\n', 'read, too\n'])
+  const store = new Corestore(join(machine.directory, 'copy'))
+  atEnd(t, () => store.close())
+  const copies = writer.manifest.cores.map(({ key }) => store.get({ key: b4a.from(key, 'hex') }))
+  const { socket, stream } = await intrude(t, await socketOf(machine))
+  store.replicate(stream)
+  const [long, waiting, ...read] = copies.slice(0, 4) as [Hypercore, Hypercore, Hypercore, Hypercore]
+  const areKnown = (): boolean =>
+    [long, waiting, ...read].every(
+      ({ length, peers }) => length === 1 && peers[0]?.remoteContiguousLength === 1
+    )
+  await until('what the writer has', areKnown)
+  const served = [...internalsOf(node).store.cores].filter(({ opened, key }) =>
+    read.some((core) => opened && b4a.equals(core.key as Uint8Array, key as Uint8Array))
+  )
+  // a disk that is slow for two of the blocks
+  let goOn: () => void = () => {}
+  const disk = new Promise<void>((resolve) => {
+    goOn = resolve
+  })
+  let reading = 0
+  for (const core of served) {
+    const storage = core.storage as unknown as { read(): { getBlock(index: number): Promise<Uint8Array> } }
+    const begin = storage.read.bind(storage)
+    storage.read = () => {
+      const batch = begin()
+      const get = batch.getBlock.bind(batch)
+      batch.getBlock = (index) => {
+        reading++
+        const block = get(index)
+        return disk.then(() => block)
+      }
+      return batch
+    }
+  }
+  const [peer] = served[0]?.replicator.peers ?? []
+  assert.ok(peer)
+  const { stream: serving } = peer
+  const others = [...internalsOf(node).store.cores].flatMap(({ opened, replicator }) =>
+    opened ? replicator.peers : []
+  )
+  socket.pause()
+  const blocks = [long.get(0)]
+  await until('a stream that is full', () => (serving.rawStream as unknown as Socket).writableNeedDrain)
+  blocks.push(waiting.get(0))
+  await until('the request', () => others.some(({ receiverQueue }) => receiverQueue.length === 1))
+  // a word that the stream takes
+  await writer.publish(['one more\n'])
+  blocks.push(...read.map((core) => core.get(0)))
+  await until('two reads', () => reading === 2)
+  const drained = once(serving, 'drain')
+  socket.resume()
+  await deadline('the stream to take more', drained)
+  goOn()
+  const [, line] = await deadline('all blocks', Promise.all(blocks), SOON_MS)
+  assert.equal(b4a.toString(line as Uint8Array), 'waits\n')
 })

@@ -134,9 +134,9 @@ class ServingMux extends Protomux {
         return
       }
       this.#damage.guard(peer)
-      // it is put in a queue, which is gone on with below
-      if (this.#answers >= MAX_ANSWERS) this.#waiting.add(channel)
       const answered = answer?.(message, channel)
+      // also where the stream takes no more now: when it does, answers may be under way, and nothing else would go on with it
+      if (peer.receiverQueue.length > 0) this.#waiting.add(channel)
       this.#answers++
       try {
         await answered
