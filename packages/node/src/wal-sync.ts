@@ -119,9 +119,8 @@ export class WalSync {
 
   async #run(): Promise<void> {
     try {
-      const { number } = await this.#rocks.currentWalFile()
-      if (number !== this.#log?.number) await this.#follow(number)
-      await this.#log?.file.datasync()
+      const log = await this.#newest()
+      await log.datasync()
     } catch (cause) {
       const { code, message } = translate(cause)
       throw new NodeError(
@@ -134,11 +133,24 @@ export class WalSync {
     }
   }
 
+  /** The log that RocksDB writes to, of which `gone` was one that was not there. */
+  async #newest(gone = -1): Promise<FileHandle> {
+    const { number } = await this.#rocks.currentWalFile()
+    if (this.#log?.number === number) return this.#log.file
+    try {
+      return await this.#follow(number)
+    } catch (error) {
+      // removed since: what it held is in other files, and another log was begun
+      if (!isMissing(error) || number === gone) throw error
+      return await this.#newest(number)
+    }
+  }
+
   /**
    * RocksDB has begun another log. What was written last may be in the older ones, and recovery drops a log where anything before it
    * is missing: so those first, from the oldest on, then the names of all.
    */
-  async #follow(current: number): Promise<void> {
+  async #follow(current: number): Promise<FileHandle> {
     const first = this.#log?.number ?? 0
     await this.#log?.file.close()
     this.#log = null
@@ -148,7 +160,9 @@ export class WalSync {
       .sort((one, other) => one - other)
     for (const number of numbers) await this.#syncOld(number)
     await syncDirectory(this.#directory)
-    this.#log = { number: current, file: await open(this.#pathOf(current), 'r+') }
+    const file = await open(this.#pathOf(current), 'r+')
+    this.#log = { number: current, file }
+    return file
   }
 
   async #syncOld(number: number): Promise<void> {
