@@ -200,6 +200,8 @@ for (const [what, lineOfOther] of [
       stops.push(assert.rejects(collect(reader.batches()), { code: 'REWRITTEN' }))
       if (copy === 's') await untilStatus('connected')
     }
+    // neither waits for peers any more, or it might get the other one's line first, and go on behind it
+    await Promise.all(writers.map((writer) => writer.acknowledged(0)))
     // a record has a time of ms: with the same one, and lines as long, the journals are the same
     const { now } = Date
     const time = now()
