@@ -56,6 +56,8 @@ declare module 'corestore' {
     constructor(storage: string | CorestoreStorage, options?: CorestoreOptions)
 
     readonly storage: CorestoreStorage
+    /** The cores that are open, or about to be. */
+    readonly cores: Iterable<SharedCore>
     readonly opened: boolean
     readonly closing: Promise<void> | null
     readonly closed: boolean

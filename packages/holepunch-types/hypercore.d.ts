@@ -121,6 +121,7 @@ declare module 'hypercore' {
     /** The core's session of the database. */
     readonly storage: { readonly db: RocksDB }
     ready(): Promise<void>
+    readonly opened: boolean
     readonly closing: Promise<void> | null
     /** Stores the contiguous lengths of this core and its peers, if they have changed. */
     flushHints(): Promise<void>
@@ -139,6 +140,7 @@ declare module 'hypercore' {
   }
 
   interface Replicator {
+    readonly peers: readonly Peer[]
     /** Whether histories of other forks are requested. */
     allowFork: boolean
     /** Whether a longer history is requested as soon as a peer has one. */

@@ -52,6 +52,7 @@ test('corestore has the declared members', () => {
   assert.ok(store instanceof EventEmitter)
   assertMembers<Corestore>(store, {
     storage: 'property',
+    cores: 'property',
     opened: 'property',
     closing: 'property',
     closed: 'property',
@@ -120,6 +121,7 @@ test('hypercore has the declared members', () => {
     _setBitfieldRanges: 'method',
     updateContiguousLength: 'method',
     ready: 'method',
+    opened: 'property',
     closing: 'property',
     flushHints: 'method',
     verify: 'method',
@@ -127,6 +129,7 @@ test('hypercore has the declared members', () => {
     _onconflict: 'method'
   })
   assertMembers<Replicator>(core.core.replicator, {
+    peers: 'property',
     allowFork: 'property',
     eagerUpgrade: 'property',
     _resolveBlocksLocally: 'method',

@@ -174,6 +174,17 @@ test('who knows the log and asks for absurd ranges is answered with nothing, or 
     ({ wireCancel }) => wireCancel.send({ request: huge }),
     ({ wireRange }) => wireRange.send({ drop: false, start: 0, length: huge }),
     ({ wireRange }) => wireRange.send({ drop: true, start: huge, length: huge }),
+    ({ wireRange }) => wireRange.send({ drop: false, start: 1, length: huge - 1 }),
+    ({ wireRange }) => {
+      wireRange.send({ drop: false, start: 2 ** 50, length: 1 })
+      wireRange.send({ drop: true, start: 0, length: huge })
+    },
+    ({ wireRange, protomux }) => {
+      protomux.cork()
+      for (let block = 0; block < 100_000; block++)
+        wireRange.send({ drop: false, start: 1 + block * 32768, length: 1 })
+      protomux.uncork()
+    },
     ({ wireBitfield }) =>
       wireBitfield.send({ start: 2 ** 50, bitfield: new Uint32Array(1024).fill(0xffffffff) }),
     ({ wireSync }) =>

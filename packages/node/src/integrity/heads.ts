@@ -59,6 +59,8 @@ export class Heads {
     if (this.#due.size === 0) return
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined
+      // peers can connect and leave faster than they are compared
+      for (const peer of this.#due) if (peer.removed) this.#due.delete(peer)
       for (const peer of [...this.#due].slice(0, COMPARED_AT_ONCE)) {
         this.#due.delete(peer)
         this.#lengths.set(peer, peer.remoteLength)

@@ -1,15 +1,20 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import SecretStream from '@hyperswarm/secret-stream'
-import { atEnd, deadline } from '@many-cores/testing'
+import { atEnd, deadline, until } from '@many-cores/testing'
+import b4a from 'b4a'
+import Corestore from 'corestore'
+import type Hypercore from 'hypercore'
+import type { Peer } from 'hypercore'
 import HyperDHT from 'hyperdht'
 import createTestnet from 'hyperdht/testnet.js'
 import { type Node, type NodeOptions, openReader, openWriter, type Status } from '../index.ts'
 import { internalsOf } from '../internals.ts'
-import { createMachine, type Machine, take } from '../testing/support.ts'
+import { createMachine, heldBytes, type Machine, take } from '../testing/support.ts'
 
 /** The statuses of a node, and a way to wait for one. */
 class Statuses {
@@ -209,4 +214,103 @@ test('of too many connections without a handshake, the oldest are closed; so is 
   // the start of a message of 16 MiB
   talker.write(Buffer.concat([Buffer.from([0xff, 0xff, 0xff]), Buffer.alloc(1024 * 1024)]))
   await deadline('the end of the connection', ended, SOON_MS)
+})
+
+test('peers that claim to have more than the writer, and leave, are not kept', async (t) => {
+  const machine = await createMachine(t)
+  const node = await machine.open('w')
+  const writer = await openWriter(node)
+  const path = await socketOf(machine)
+  const { store } = internalsOf(node)
+  const journal = store.get({ name: 'core-1' })
+  await journal.ready()
+  const seen: WeakRef<Peer>[] = []
+  journal.on('peer-add', (peer: Peer) => void seen.push(new WeakRef(peer)))
+  const liar = new Corestore(join(machine.directory, 'liar'))
+  atEnd(t, () => liar.close())
+  const core = liar.get({ key: b4a.from(writer.key, 'hex') })
+  await core.ready()
+  core.on('peer-add', (peer) => {
+    const { wireSync } = peer as unknown as { wireSync: { send(message: object): void } }
+    wireSync.send({ fork: 0, length: 1000, remoteLength: 0, uploading: true, downloading: true })
+  })
+  const count = 300
+  for (let come = 1; come <= count; come++) {
+    const { stream } = await intrude(t, path)
+    liar.replicate(stream)
+    await until('the claim', () => journal.peers.some((peer) => peer.remoteLength === 1000))
+    stream.destroy()
+    await until('its end', () => journal.peers.length === 0)
+  }
+  assert.equal(seen.length, count)
+  const kept = (): number => {
+    heldBytes()
+    return seen.filter((peer) => peer.deref() !== undefined).length
+  }
+  const areGone = async (): Promise<void> => {
+    while (kept() > 16) await new Promise((resolve) => setImmediate(resolve))
+  }
+  await deadline('the peers to be forgotten', areGone(), SOON_MS)
+})
+
+test('a request that came while the stream took nothing is answered, also where others are being read when it takes more', async (t) => {
+  const machine = await createMachine(t)
+  const node = await machine.open('w')
+  const writer = await openWriter(node, { routing: { rule: 'round-robin', cores: 5 } })
+  await writer.publish([`${'x'.repeat(2 ** 20)}\n`, 'waits\n', 'read\n', 'read, too\n'])
+  const store = new Corestore(join(machine.directory, 'copy'))
+  atEnd(t, () => store.close())
+  const copies = writer.manifest.cores.map(({ key }) => store.get({ key: b4a.from(key, 'hex') }))
+  const { socket, stream } = await intrude(t, await socketOf(machine))
+  store.replicate(stream)
+  const [long, waiting, ...read] = copies.slice(0, 4) as [Hypercore, Hypercore, Hypercore, Hypercore]
+  const areKnown = (): boolean =>
+    [long, waiting, ...read].every(
+      ({ length, peers }) => length === 1 && peers[0]?.remoteContiguousLength === 1
+    )
+  await until('what the writer has', areKnown)
+  const served = [...internalsOf(node).store.cores].filter(({ opened, key }) =>
+    read.some((core) => opened && b4a.equals(core.key as Uint8Array, key as Uint8Array))
+  )
+  // a disk that is slow for two of the blocks
+  let goOn: () => void = () => {}
+  const disk = new Promise<void>((resolve) => {
+    goOn = resolve
+  })
+  let reading = 0
+  for (const core of served) {
+    const storage = core.storage as unknown as { read(): { getBlock(index: number): Promise<Uint8Array> } }
+    const begin = storage.read.bind(storage)
+    storage.read = () => {
+      const batch = begin()
+      const get = batch.getBlock.bind(batch)
+      batch.getBlock = (index) => {
+        reading++
+        const block = get(index)
+        return disk.then(() => block)
+      }
+      return batch
+    }
+  }
+  const [peer] = served[0]?.replicator.peers ?? []
+  assert.ok(peer)
+  const { stream: serving } = peer
+  const others = [...internalsOf(node).store.cores].flatMap(({ opened, replicator }) =>
+    opened ? replicator.peers : []
+  )
+  socket.pause()
+  const blocks = [long.get(0)]
+  await until('a stream that is full', () => (serving.rawStream as unknown as Socket).writableNeedDrain)
+  blocks.push(waiting.get(0))
+  await until('the request', () => others.some(({ receiverQueue }) => receiverQueue.length === 1))
+  // a word that the stream takes
+  await writer.publish(['one more\n'])
+  blocks.push(...read.map((core) => core.get(0)))
+  await until('two reads', () => reading === 2)
+  const drained = once(serving, 'drain')
+  socket.resume()
+  await deadline('the stream to take more', drained)
+  goOn()
+  const [, line] = await deadline('all blocks', Promise.all(blocks), SOON_MS)
+  assert.equal(b4a.toString(line as Uint8Array), 'waits\n')
 })

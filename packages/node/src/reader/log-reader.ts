@@ -132,7 +132,7 @@ export class LogReader implements Reader {
       { ...this.#log, manifest },
       { signal, timeout, onStatus: this.#internals.onStatus, ...(onProgress && { onProgress }) }
     ).catch((error: unknown) => {
-      throw this.#fault() ?? error
+      throw this.#fault() ?? translate(error)
     })
     options.signal?.throwIfAborted()
     this.#checkOpen()

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { encodeJournalRecord, type JournalRecord } from '@many-cores/protocol'
 import { deadline } from '@many-cores/testing'
 import Corestore from 'corestore'
 import type Hypercore from 'hypercore'
-import { openReader, openWriter, type Reader } from '../index.ts'
+import { type NodeError, openReader, openWriter, type Reader } from '../index.ts'
 import { createMachine, type Machine, seededLines } from '../testing/support.ts'
 
 const LINES = seededLines(3000)
@@ -137,6 +138,28 @@ test('verify notices what the disk has done to a block since it was checked', as
   await store.close()
   const reader = await openReader(await machine.open('w'), key)
   await assert.rejects(reader.verify(), { code: 'INTEGRITY', message: /core long: 1 blocks/ })
+})
+
+test('a verification that a close interrupts ends with CLOSED, whatever it was at', async (t) => {
+  const machine = await createMachine(t)
+  const key = await publish(machine)
+  for (let turns = 0; turns < 30; turns++) {
+    const node = await machine.open('w')
+    const reader = await openReader(node, key)
+    let onEnd: () => void = () => {}
+    const isRead = new Promise<void>((resolve) => {
+      onEnd = resolve
+    })
+    const verdict = reader.verify({ onProgress: (lines) => lines === LINES.length && onEnd() })
+    const code = verdict.then(
+      () => 'CLOSED',
+      (error: unknown) => (error as NodeError).code
+    )
+    await deadline('the last line', isRead)
+    for (let turn = 0; turn < turns; turn++) await nextTurn()
+    await deadline('the node to close', node.close())
+    assert.equal(await deadline('the verdict', code), 'CLOSED', `after ${turns} turns`)
+  }
 })
 
 interface RawStorage {

@@ -1,6 +1,8 @@
 import { setTimeout } from 'node:timers/promises'
 import type { JournalRecord } from '@many-cores/protocol'
+import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
+import type { SharedCore } from 'hypercore'
 import { ignore } from '../errors.ts'
 import { readExtent, writeExtent } from './extent.ts'
 import { cannotAppend, countBlocks, findTail, nameOf, readRecord, type StoredLog, type Tail } from './tail.ts'
@@ -13,9 +15,9 @@ const PROOF_MS = 2000
 
 const POLL_MS = 10
 
-/** Whether a connected peer claims a longer journal. */
-export function isBehind(bootstrap: Hypercore): boolean {
-  return longest(bootstrap) > bootstrap.length
+/** Whether a connected peer claims a longer journal or data core. */
+export function isBehind({ store }: StoredLog): boolean {
+  return coresBehind(store).length > 0
 }
 
 /**
@@ -29,13 +31,39 @@ export async function recover(log: StoredLog, signal: AbortSignal): Promise<Tail
   const known = (await readExtent(bootstrap))?.journal
   const from = known ?? bootstrap.length
   const last = Math.min(from, bootstrap.length - 1)
-  if (isBehind(bootstrap) || from !== bootstrap.length || !(await bootstrap.has(last))) {
+  if (isBehind(log) || from !== bootstrap.length || !(await bootstrap.has(last))) {
     if (known === undefined) await writeExtent(bootstrap, { journal: from, blocks: await countBlocks(log) })
     await recoverJournal(bootstrap, last, signal)
     for (let index = Math.max(1, from); index < bootstrap.length; index++)
       await recoverBatch(log, await readRecord(log, index), signal)
+    await extendData(log, signal)
   }
   return await findTail(log)
+}
+
+/** Extends the data cores as far as peers can prove. `findTail` then refuses blocks that no record names, which an append would fork. */
+async function extendData({ store, bootstrap }: StoredLog, signal: AbortSignal): Promise<void> {
+  const cores = coresBehind(store).filter((core) => core !== bootstrap.core)
+  const extensions = cores.map(async ({ key }) => {
+    const core = store.get({ key: key as Uint8Array })
+    try {
+      await core.ready()
+      await extend(core, () => longest(core), signal)
+    } finally {
+      await core.close()
+    }
+  })
+  await Promise.all(extensions)
+}
+
+/** The writer's own open cores of which a connected peer claims more blocks. */
+function coresBehind(store: Corestore): SharedCore[] {
+  return [...store.cores].filter(
+    ({ opened, header, replicator, state }) =>
+      opened &&
+      header.keyPair !== null &&
+      longest({ peers: replicator.peers, fork: state.fork }) > state.length
+  )
 }
 
 /** Fetches the blocks of the journal that connected peers have, from `start` on, as far as peers can prove them. */
@@ -124,6 +152,6 @@ async function reaches({ progress, goal, timeout }: Progress, signal: AbortSigna
   }
 }
 
-function longest({ peers, fork }: Hypercore): number {
+function longest({ peers, fork }: Pick<Hypercore, 'peers' | 'fork'>): number {
   return Math.max(0, ...peers.filter((peer) => peer.remoteFork === fork).map((peer) => peer.remoteLength))
 }

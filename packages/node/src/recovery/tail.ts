@@ -30,6 +30,8 @@ export interface Tail extends Extent {
   readonly position: number
   /** The time of the last record, 0 if there is none. */
   readonly time: number
+  /** How many blocks each data core has. */
+  readonly lengths: readonly number[]
 }
 
 /**
@@ -64,7 +66,7 @@ export async function findTail(log: StoredLog): Promise<Tail> {
   if (blocks !== named)
     throw cannotAppend(`its journal names ${named} blocks of data cores, which have ${blocks}`)
   if (journal > known.journal) await writeExtent(bootstrap, { journal, blocks })
-  return { journal, blocks, position: last === null ? 0 : endOfRecord(last), time: last?.time ?? 0 }
+  return { journal, blocks, position: last === null ? 0 : endOfRecord(last), time: last?.time ?? 0, lengths }
 }
 
 /** The position of the next line by the last stored record, not checked further; 0 if there is none, or its block is missing. */

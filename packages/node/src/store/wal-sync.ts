@@ -98,9 +98,8 @@ export class WalSync extends Reporter<NodeError> {
     this.#running = this.#next
     this.#next = null
     try {
-      const { number } = await this.#rocks.currentWalFile()
-      if (number !== this.#log?.number) await this.#follow(number)
-      await this.#log?.file.datasync()
+      const log = await this.#newest()
+      await log.datasync()
       this.#running = null
     } catch (cause) {
       const { code, message } = translate(cause)
@@ -111,11 +110,24 @@ export class WalSync extends Reporter<NodeError> {
     }
   }
 
+  /** The log that RocksDB writes to now. `gone` is the number of a log that was deleted before it could be opened. */
+  async #newest(gone = -1): Promise<FileHandle> {
+    const { number } = await this.#rocks.currentWalFile()
+    if (this.#log?.number === number) return this.#log.file
+    try {
+      return await this.#follow(number)
+    } catch (error) {
+      // RocksDB has deleted it meanwhile, after it moved the content to other files, and started another log
+      if (!isMissing(error) || number === gone) throw error
+      return await this.#newest(number)
+    }
+  }
+
   /**
    * Switches to the log that RocksDB writes to now. The last writes may be in older logs, and recovery drops a log if anything before
    * it is missing. So this syncs the older ones first, from the oldest on, then the directory.
    */
-  async #follow(current: number): Promise<void> {
+  async #follow(current: number): Promise<FileHandle> {
     const first = this.#log?.number ?? 0
     await this.#log?.file.close()
     this.#log = null
@@ -130,7 +142,9 @@ export class WalSync extends Reporter<NodeError> {
       })
     }
     await syncDirectory(this.#directory)
-    this.#log = { number: current, file: await open(this.#pathOf(current), 'r+') }
+    const file = await open(this.#pathOf(current), 'r+')
+    this.#log = { number: current, file }
+    return file
   }
 
   #pathOf(number: number): string {

@@ -3,7 +3,7 @@ import type { Atom } from 'corestore'
 import type Hypercore from 'hypercore'
 import { NodeError } from '../errors.ts'
 import { type Extent, writeExtent } from '../recovery/extent.ts'
-import type { StoredLog } from '../recovery/tail.ts'
+import type { StoredLog, Tail } from '../recovery/tail.ts'
 import { writeCheckpoints } from './checkpoint.ts'
 import type { PendingBatch } from './queue.ts'
 
@@ -21,11 +21,14 @@ export class Appender {
   readonly #atom: Atom
   readonly #sessions = new Map<number, Hypercore>()
   #extent: Extent
+  /** The length of each data core after the last append. */
+  readonly #lengths: number[]
 
-  constructor(log: StoredLog, extent: Extent) {
+  constructor(log: StoredLog, { journal, blocks, lengths }: Tail) {
     this.#log = log
     this.#atom = log.store.storage.createAtom()
-    this.#extent = extent
+    this.#extent = { journal, blocks }
+    this.#lengths = [...lengths]
   }
 
   /**
@@ -36,10 +39,12 @@ export class Appender {
     const packed = batch.pack()
     const sessions = await Promise.all(packed.map(([core]) => this.#session(core)))
     const journal = await this.#session(JOURNAL)
-    if (journal.length !== this.#extent.journal) throw overtaken(journal.length, this.#extent.journal)
-    const at = packed.map(
-      ([core, blocks], slot): CoreExtent => [core, sessions[slot]?.length ?? 0, blocks.length]
-    )
+    if (journal.length !== this.#extent.journal) throw overtaken()
+    const at = packed.map(([core, blocks], slot): CoreExtent => {
+      const length = this.#lengths[core] ?? 0
+      if (sessions[slot]?.length !== length) throw overtaken()
+      return [core, length, blocks.length]
+    })
     // concurrently: each append reads from the disk before it writes to the atom
     const appends = sessions.map((session, slot) => session.append(packed[slot]?.[1] ?? []))
     const { seq, order, lines } = batch
@@ -52,6 +57,7 @@ export class Appender {
     if (lines > 0) await writeExtent(journal, extent)
     await this.#atom.flush()
     this.#extent = extent
+    for (const [core, length, blocks] of at) this.#lengths[core] = length + blocks
     return extent.journal
   }
 
@@ -70,9 +76,9 @@ export class Appender {
   }
 }
 
-function overtaken(journal: number, appended: number): NodeError {
+function overtaken(): NodeError {
   return new NodeError(
     'STORE_REFUSED',
-    `the journal has ${journal} blocks, but this writer knows of ${appended}: a peer has sent more. Restart the writer to continue after them`
+    'a peer has sent records or blocks that this writer did not append. Restart the writer to continue after them'
   )
 }

@@ -203,7 +203,7 @@ export class LogWriter implements Writer {
   async #begin(): Promise<Appending> {
     try {
       let tail = await this.#resumed
-      if (isBehind(this.#log.bootstrap)) tail = this.#continueAt(await recover(this.#log, this.#end.signal))
+      if (isBehind(this.#log)) tail = this.#continueAt(await recover(this.#log, this.#end.signal))
       await this.#internals.cleanShutdown.removeMark()
       const { routing, framing } = this.manifest
       const queue = new BatchQueue(createRouter(routing), framing, tail.position)

@@ -10,8 +10,8 @@ import {
   type LogManifest
 } from '@many-cores/protocol'
 import type Corestore from 'corestore'
-import Hypercore from 'hypercore'
-import { NodeError, translate } from '../errors.ts'
+import Hypercore, { type SharedCore } from 'hypercore'
+import { ignore, NodeError, translate } from '../errors.ts'
 import type { Internals } from '../internals.ts'
 import { recoverManifest } from '../recovery/resume.ts'
 import { cannotAppend, type StoredLog } from '../recovery/tail.ts'
@@ -29,6 +29,7 @@ export async function openLog(
 ): Promise<WritableLog> {
   const { store, heads, damage } = internals
   const release = internals.claimLog()
+  stopUpgrades(store)
   const bootstrap = store.get({ name: 'core-1' })
   const cores = new Map<number, Hypercore>()
   const close = async (): Promise<void> => {
@@ -36,7 +37,6 @@ export async function openLog(
   }
   try {
     await bootstrap.ready()
-    stopUpgrades(bootstrap)
     heads.addJournal(bootstrap.core)
     const key = keyOf(bootstrap)
     if (!internals.isNew && (await damage.read(bootstrap, 0)) === null)
@@ -53,7 +53,6 @@ export async function openLog(
       const core = cores.get(index) ?? store.get({ name: alias(index) })
       cores.set(index, core)
       await core.ready()
-      stopUpgrades(core)
       if (keyOf(core) !== manifest.cores[index]?.key)
         throw refused(`data core ${index} is not the one that the manifest in block 0 names`)
       return core
@@ -65,9 +64,18 @@ export async function openLog(
   }
 }
 
-/** A writer's core grows from peers only during recovery, never while the writer appends. */
-function stopUpgrades(core: Hypercore): void {
-  core.core.replicator.eagerUpgrade = false
+/**
+ * The writer's cores grow from peers only during recovery, never while the writer appends. This covers all of them, because a peer can
+ * open one before the writer does.
+ */
+function stopUpgrades(store: Corestore): void {
+  const stop = (core: SharedCore): void => {
+    core.ready().then(() => {
+      if (core.header.keyPair !== null) core.replicator.eagerUpgrade = false
+    }, ignore)
+  }
+  for (const core of store.cores) stop(core)
+  store.watch(stop)
 }
 
 /** The name of a data core in the writer's store: the tutorial's. */

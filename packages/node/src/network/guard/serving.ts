@@ -19,13 +19,19 @@ const MAX_BATCH_BYTES = 256 * 1024
 /** Hypercore 11 sends at most 512 requests before it waits for answers. */
 const MAX_REQUESTS = 4096
 
+/**
+ * Hypercore uses memory for each block that a peer claims to have, up to the last one, whether it exists or not. Claims further than this
+ * beyond the known end of a core are ignored; claims up to it take 4 MiB.
+ */
+const MAX_AHEAD = 2 ** 24
+
 /** The protocol of Hypercore's channels. */
 export const HYPERCORE = 'hypercore/alpha'
 
 /** Types of its messages: the sender's length, a request, and stored blocks as a bitfield and as a range. */
 const SYNC = 0
 const REQUEST = 1
-const ANNOUNCEMENTS = [7, 8] as const
+const ANNOUNCEMENTS: readonly number[] = [7, 8]
 
 /**
  * Hypercore 11.37 answers all requests at once while the stream is drained, and queues any number while it is
@@ -83,6 +89,7 @@ export class LimitedMux extends Protomux {
     if (protocol !== HYPERCORE) return super.createChannel(options)
     const wrapped = messages.map((message, type) => {
       if (type === REQUEST) return { ...message, onmessage: this.#limited(message.onmessage) }
+      if (ANNOUNCEMENTS.includes(type)) return { ...message, onmessage: plausible(message.onmessage) }
       return type === SYNC ? { ...message, onmessage: this.#withHeads(message.onmessage) } : message
     })
     const channel = super.createChannel({ ...options, messages: wrapped })
@@ -124,9 +131,9 @@ export class LimitedMux extends Protomux {
         return
       }
       this.#options.damage.guard(peer)
-      // Hypercore then queues the request
-      if (this.#answers >= MAX_ANSWERS) this.#waiting.add(channel)
       const answered = onmessage?.(message, channel)
+      // Hypercore has queued the request. Protomux resumes the queue when the stream drains, unless answers are still in progress then
+      if (peer.receiverQueue.length > 0) this.#waiting.add(channel)
       this.#answers++
       try {
         await answered
@@ -147,6 +154,24 @@ export class LimitedMux extends Protomux {
 }
 
 type OnMessage = (message: unknown, channel: Channel) => unknown
+
+/** The blocks that the peer has. */
+interface Announcement {
+  readonly start: number
+  readonly drop?: boolean
+  readonly length?: number
+  readonly bitfield?: Uint32Array
+}
+
+/** Hypercore 11.37 loops over each 32,768 blocks of a range, up to 2^53. A range from the start costs nothing: it is one number. */
+function plausible(onmessage: OnMessage | undefined): OnMessage {
+  return (message, channel) => {
+    const { start, drop, bitfield, length = 8 * (bitfield?.byteLength ?? 0) } = message as Announcement
+    const most = (channel.userData as Peer).core.state.length + MAX_AHEAD
+    if (start + length > most && (start > 0 || drop !== false)) return undefined
+    return onmessage?.(message, channel)
+  }
+}
 
 export interface ServingOptions {
   /** Whether writes are on the disk. */
