@@ -49,5 +49,5 @@ function checkOrder(earlier: Placed, later: Placed): void {
 }
 
 function badRecord(fault: string): ProtocolError {
-  return new ProtocolError('BAD_RECORD', `a journal record is wrong: ${fault}`)
+  return new ProtocolError('BAD_RECORD', `invalid journal record: ${fault}`)
 }

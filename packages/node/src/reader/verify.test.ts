@@ -84,7 +84,7 @@ const FAULTS: readonly {
           [1, 30, 1]
         ]
       }),
-    error: { code: 'BAD_RECORD', message: /^block 31 of core bootstrap: .*core 0 had 30 blocks/ }
+    error: { code: 'BAD_RECORD', message: /^block 31 .*core 0 had 29 blocks before it; it had 30/ }
   },
   {
     name: 'a journal record with more lines than there are',
