@@ -67,7 +67,7 @@ test('an unknown option is one sentence with the one that was meant, and 2', asy
   assert.match(reader.stderr.text, /--exit\?/)
 })
 
-test('a rule, a place or a pair of formats that cannot be is one sentence, and 2', async (t) => {
+test('an invalid rule, position or pair of formats is one sentence, and 2', async (t) => {
   const sandbox = await Sandbox.open(t)
   const programs = [
     await sandbox.writer({ args: ['--route', 'modulo:4'] }),

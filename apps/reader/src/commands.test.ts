@@ -18,7 +18,7 @@ test('cursors are listed with their lag without anybody else, moved and removed'
     .trimEnd()
     .split('\n')
     .map((line) => line.split(/ +/))
-  assert.deepEqual(rows[0], ['NAME', 'PLACE', 'LAG', 'FILE'])
+  assert.deepEqual(rows[0], ['NAME', 'POSITION', 'LAG', 'FILE'])
   assert.deepEqual(rows[1], ['all', '100', '0'])
   assert.deepEqual(rows[2], ['default', '30', '70'])
   assert.deepEqual(rows[3]?.slice(1), ['1', '99', path])
@@ -45,10 +45,10 @@ test('cursors are listed with their lag without anybody else, moved and removed'
       .split('\n')
       .map((line) => JSON.parse(line) as unknown),
     [
-      { name: 'all', place: 0, lag: 100, file: null },
-      { name: 'default', place: 95, lag: 5, file: null },
-      { name: 'new', place: 42, lag: 58, file: null },
-      { name: 'none', place: 100, lag: 0, file: null }
+      { name: 'all', position: 0, lag: 100, file: null },
+      { name: 'default', position: 95, lag: 5, file: null },
+      { name: 'new', position: 42, lag: 58, file: null },
+      { name: 'none', position: 100, lag: 0, file: null }
     ]
   )
   const stored = await world.read(['--raw', '--exit', writer.key]).ended

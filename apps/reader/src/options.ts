@@ -1,5 +1,5 @@
 import { commonOptions, type HelpText, type OptionValues, UsageError } from '@many-cores/cli'
-import { parseFrom, parseTime, parseUntil } from './place.ts'
+import { parseFrom, parseTime, parseUntil } from './position.ts'
 import { parseTemplate } from './template.ts'
 
 /** The reader's command line. */
@@ -18,7 +18,7 @@ export const options = {
   },
   from: {
     type: 'string',
-    value: 'PLACE',
+    value: 'POSITION',
     defaultHelp: 'stored',
     dashValue: true,
     parse: parseFrom,
@@ -33,7 +33,7 @@ export const options = {
   },
   until: {
     type: 'string',
-    value: 'PLACE',
+    value: 'POSITION',
     dashValue: true,
     parse: parseUntil,
     help: 'Leave before this line: a position, -N, @TIME, or end (of what is there at the start)'

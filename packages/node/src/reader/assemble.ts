@@ -10,7 +10,7 @@ import {
   type Router
 } from '@many-cores/protocol'
 import b4a from 'b4a'
-import type { Batch, Entry, Place } from './batch.ts'
+import type { Batch, Entry, Position } from './batch.ts'
 
 /** The blocks that a batch adds to each core that a reader wants, by core index. */
 export type BatchBlocks = ReadonlyMap<number, readonly Uint8Array[]>
@@ -178,7 +178,7 @@ class OrderedBatch implements Batch {
     this.time = record.time
   }
 
-  get next(): Place {
+  get next(): Position {
     // behind the whole batch, also behind lines that were filtered out after the last one
     if (this.#high === this.#table.count) return this.#record.seq + lineCount(this.#record)
     return this.#record.seq + (this.#table.offset[this.#high] as number)

@@ -1,5 +1,5 @@
 import type { TutorialManifest } from '@many-cores/protocol'
-import type { Batch, Entry, Place } from './batch.ts'
+import type { Batch, Entry, Position } from './batch.ts'
 import { awaitBlock, Blocks, endOf } from './blocks.ts'
 import type { PerCoreBound } from './bound.ts'
 import { merge } from './merge.ts'
@@ -90,10 +90,10 @@ class BlockBatch implements Batch {
   readonly count = 1
   readonly position = null
   readonly time = null
-  readonly next: Place
+  readonly next: Position
   readonly #entry: Entry
 
-  constructor(entry: Entry, next: Place) {
+  constructor(entry: Entry, next: Position) {
     this.#entry = entry
     this.next = next
   }

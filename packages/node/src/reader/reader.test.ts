@@ -89,7 +89,7 @@ test('a reader that begins at the end, or beyond it, gets what comes there', asy
   const atEnd = reader.batches({ from: 'end' })
   const beyond = reader.batches({ from: 3 })
   const [first, second] = [take(atEnd, 1), take(beyond, 1)]
-  // both have found their place before anything new comes
+  // both have found their position before anything new comes
   await writer.publish(['position 1\n'])
   assert.deepEqual(await first, ['position 1\n'])
   await writer.publish(['position 2\n', 'position 3\n'])
@@ -225,7 +225,7 @@ test('a cursor survives a restart, and is one a name', async (t) => {
   const before = await machine.open('r')
   const reader = await openReader(before, key)
   const cursor = await reader.cursor()
-  assert.equal(cursor.place, null)
+  assert.equal(cursor.position, null)
   const { value: batch } = await reader.batches().next()
   assert.ok(batch)
   await cursor.commit(batch.slice(0, 40).next)
@@ -234,9 +234,9 @@ test('a cursor survives a restart, and is one a name', async (t) => {
   await before.close()
 
   const again = await openReader(await machine.open('r'), key)
-  assert.equal((await again.cursor()).place, 40)
-  assert.equal((await again.cursor('other')).place, 7)
-  assert.equal((await again.cursor('third')).place, null)
+  assert.equal((await again.cursor()).position, 40)
+  assert.equal((await again.cursor('other')).position, 7)
+  assert.equal((await again.cursor('third')).position, null)
   assert.equal((await collect(again.batches({ from: 40, live: false }))).toString(), LINES.slice(40).join(''))
 })
 
