@@ -358,7 +358,7 @@ test('verify: 0 with counts; 5 with position, core and block of the first fault;
     [
       await publish(honest, ['one\ntwo\n', '3\n4\n', '5\n']),
       5,
-      /core all has 3 blocks, .* 2: block 2 .* position up to 4/
+      /core all has 3 blocks, .* 2: block 2 .* position 4/
     ],
     [await publish(honest, ['one\ntwo\n']), 6, /block 1 of core all/]
   ]

@@ -1,21 +1,21 @@
 import { ignore } from '../errors.ts'
 
 export interface MergeOptions<T> {
-  /** What an item counts against `limit`, in a unit of the caller's choice. */
-  readonly weight: (item: T) => number
-  /** The sources are run ahead of the consumer until what waits weighs so much. */
-  readonly limit: () => number
+  /** What an item counts against `limit`. Default 1. */
+  readonly weight?: (item: T) => number
+  /** The sources run until the weight of the items that wait for the consumer reaches this. Default 1. */
+  readonly limit?: () => number
 }
 
 /**
- * The items of all `sources` as they come, each source in its own order, read ahead of the consumer within bounds. The
- * first error of a source ends the merge.
+ * The items of all `sources` as they arrive, each source in its own order, read ahead of the consumer. The first error of
+ * a source ends the merge.
  *
- * When the consumer stops, the sources are returned but not waited for: make their pending reads reject before.
+ * When the consumer stops, the sources end at their next item, and nothing waits for that: reject their pending reads.
  */
 export async function* merge<T>(
   sources: readonly AsyncGenerator<T, void, undefined>[],
-  { weight, limit }: MergeOptions<T>
+  { weight = () => 1, limit = () => 1 }: MergeOptions<T> = {}
 ): AsyncGenerator<T, void, undefined> {
   const queue: T[] = []
   let running = sources.length
@@ -25,6 +25,7 @@ export async function* merge<T>(
   const arrival = createSignal()
   const space = createSignal()
 
+  // never rejects: an error is kept for the consumer
   const pump = async (source: AsyncGenerator<T, void, undefined>): Promise<void> => {
     try {
       for await (const item of source) {
@@ -42,7 +43,6 @@ export async function* merge<T>(
     }
   }
 
-  // a pump's promise cannot reject: its error is kept for the consumer
   for (const source of sources) void pump(source)
   try {
     while (true) {

@@ -27,7 +27,7 @@ class Consumer {
     this.#core = core
     const session = new Blocks('core', core)
     this.blocks = Array.from({ length: core.length }, async (_, index) => {
-      const block = await this.#window.expect(session, index)
+      const block = await this.#window.request(session, index)
       this.#held += block.byteLength
       return block
     })
