@@ -51,7 +51,7 @@ const LONE_SURROGATE = /\p{Surrogate}/u
 export function createRouter(rule: RoutingRule): Router {
   switch (rule.rule) {
     case 'byte-length':
-      return byteLengthRouter(rule.bounds)
+      return (bytes, _position, start = 0, end = bytes.byteLength) => countAtMost(rule.bounds, end - start)
     case 'hash':
       return hashRouter(rule)
     case 'round-robin':
@@ -146,14 +146,6 @@ export function defaultNames(rule: RoutingRule): string[] {
   return Array.from({ length: rule.cores }, (_, index) => `part-${index}`)
 }
 
-function byteLengthRouter(bounds: readonly number[]): Router {
-  const [bound, ...more] = bounds
-  if (bound !== undefined && more.length === 0) {
-    return (bytes, _position, start = 0, end = bytes.byteLength) => (end - start < bound ? 0 : 1)
-  }
-  return (bytes, _position, start = 0, end = bytes.byteLength) => countAtMost(bounds, end - start)
-}
-
 /** The number of `bounds`, which ascend, that are <= `length`. */
 function countAtMost(bounds: readonly number[], length: number): number {
   let low = 0
@@ -166,39 +158,25 @@ function countAtMost(bounds: readonly number[], length: number): number {
   return low
 }
 
-function hashRouter({ cores, separator, field }: HashRule): Router {
-  const pick =
-    separator === undefined || field === undefined ? wholeLine : fieldOf(b4a.from(separator), field)
+function hashRouter({ cores, separator, field = 1 }: HashRule): Router {
+  const between = separator === undefined ? null : b4a.from(separator)
   return (bytes, _position, start = 0, end = bytes.byteLength) => {
     const stop = end > start && bytes[end - 1] === NEWLINE ? end - 1 : end
-    const [from, to] = pick(bytes, start, stop)
-    return (murmur2(bytes, from, to) & 0x7fffffff) % cores
+    if (between === null) return (murmur2(bytes, start, stop) & 0x7fffffff) % cores
+    const key = fieldOf(bytes.subarray(start, stop), between, field)
+    return (murmur2(key) & 0x7fffffff) % cores
   }
 }
 
-type Range = readonly [from: number, to: number]
-
-function wholeLine(_bytes: Uint8Array, start: number, end: number): Range {
-  return [start, end]
-}
-
-function fieldOf(
-  separator: Uint8Array,
-  field: number
-): (bytes: Uint8Array, start: number, end: number) => Range {
-  // indexOf of a Node Buffer is native: the worst separator and line cost 48 ms for 15 MiB
-  const find = (bytes: Uint8Array, from: number, end: number): number => {
-    const at = b4a.indexOf(bytes.subarray(from, end), separator)
-    return at === -1 ? end : from + at
-  }
-  return (bytes, start, end) => {
-    let from = start
-    for (let skipped = 1; skipped < field; skipped++) {
-      const at = find(bytes, from, end)
-      if (at === end) return [end, end]
-      from = at + separator.byteLength
-    }
-    return [from, find(bytes, from, end)]
+/** Field number `field` of `line`; empty if there are fewer. */
+function fieldOf(line: Uint8Array, separator: Uint8Array, field: number): Uint8Array {
+  let rest = line
+  for (let number = 1; ; number++) {
+    // indexOf of a Node Buffer is native: the worst separator and line cost 48 ms for 15 MiB
+    const at = b4a.indexOf(rest, separator)
+    if (number === field) return at === -1 ? rest : rest.subarray(0, at)
+    if (at === -1) return rest.subarray(0, 0)
+    rest = rest.subarray(at + separator.byteLength)
   }
 }
 
@@ -293,19 +271,17 @@ function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && !LONE_SURROGATE.test(value)
 }
 
-function parseField(values: readonly string[]): { field?: number; separator?: string } {
-  if (values.length === 0) return {}
-  const members = new Map(values.map(splitMember))
-  const separator = members.get('separator')
-  const field = members.get('field')
-  if (values.length !== 2 || separator === undefined || field === undefined)
+function parseField(members: readonly string[]): { field?: number; separator?: string } {
+  if (members.length === 0) return {}
+  const field = memberValue(members, 'field=')
+  const separator = memberValue(members, 'separator=')
+  if (members.length !== 2 || field === undefined || separator === undefined)
     throw badRule('hash takes field and separator together; example: hash:4,field=1,separator=\\t')
   return { field: parseNumber(field), separator }
 }
 
-function splitMember(text: string): readonly [string, string] {
-  const equals = text.indexOf('=')
-  return equals === -1 ? [text, ''] : [text.slice(0, equals), text.slice(equals + 1)]
+function memberValue(members: readonly string[], name: string): string | undefined {
+  return members.find((member) => member.startsWith(name))?.slice(name.length)
 }
 
 function parseNumber(text: string | undefined): number {
@@ -342,15 +318,14 @@ function slug(prefix: string): string {
 }
 
 function uniqueNames(names: readonly string[]): string[] {
-  const taken = new Set<string>()
-  // the number of the last copy of a name: without it, 16,383 equal names would take as many steps squared
+  // the last copy of each name that is taken: 16,383 equal names do not take as many steps squared
   const copies = new Map<string, number>()
   return names.map((name) => {
     let copy = copies.get(name) ?? 1
     let unique = name
-    while (taken.has(unique)) unique = `${name}-${++copy}`
+    while (copies.has(unique)) unique = `${name}-${++copy}`
     copies.set(name, copy)
-    taken.add(unique)
+    copies.set(unique, 1)
     return unique
   })
 }

@@ -2,7 +2,6 @@ import {
   type CoreExtent,
   checkBlock,
   type DataCore,
-  endOfRecord,
   type JournalRecord,
   type LogManifest,
   lineCount,
@@ -32,11 +31,11 @@ export interface AssemblyContext {
  */
 export function assemble(record: JournalRecord, blocks: BatchBlocks, context: AssemblyContext): Batch | null {
   const { manifest, route, begin, end } = context
-  const table = new LineTable(record, Math.min(endOfRecord(record), end))
+  const table = new LineTable(record, manifest, end)
   const parts = new Map<number, Part>()
   for (const extent of record.at) {
     const own = blocks.get(extent[0])
-    if (own !== undefined) parts.set(extent[0], new Part(extent, own, manifest, table))
+    if (own !== undefined) parts.set(extent[0], new Part(extent, own, table))
   }
   let position = record.seq
   for (let run = 0; run < record.order.length; run += 2) {
@@ -69,24 +68,17 @@ class Part {
   /** The index of the current block in the table. */
   slot = -1
   readonly #core: DataCore
-  readonly #blocks: readonly Uint8Array[]
-  readonly #manifest: LogManifest
-  readonly #table: LineTable
   readonly #length: number
+  readonly #blocks: readonly Uint8Array[]
+  readonly #table: LineTable
   #ends: readonly number[] = []
   #block = 0
   #line = 0
 
-  constructor(
-    [core, length]: CoreExtent,
-    blocks: readonly Uint8Array[],
-    manifest: LogManifest,
-    table: LineTable
-  ) {
-    this.#core = manifest.cores[core] as DataCore
+  constructor([core, length]: CoreExtent, blocks: readonly Uint8Array[], table: LineTable) {
+    this.#core = table.manifest.cores[core] as DataCore
     this.#length = length
     this.#blocks = blocks
-    this.#manifest = manifest
     this.#table = table
   }
 
@@ -104,7 +96,7 @@ class Part {
   #nextBlock(): void {
     const bytes = this.#blocks[this.#block]
     if (bytes === undefined) throw this.#miscounted('fewer')
-    const { framing } = this.#manifest
+    const { framing } = this.#table.manifest
     checkBlock(bytes, framing)
     this.#ends = lineEnds(bytes, framing)
     this.#line = 0
@@ -135,7 +127,8 @@ class Part {
 // Columns, not objects: a batch may have 65,536 lines, and most readers only want their bytes.
 class LineTable {
   readonly record: JournalRecord
-  /** The position after the wanted lines, also after unwanted ones that follow the last of them. */
+  readonly manifest: LogManifest
+  /** The position after the wanted lines, and after unwanted ones that follow the last of them. */
   readonly end: number
   readonly blocks: BatchBlock[] = []
   /** Per line: the index of its block in `blocks`, where it starts and stops there, and its offset from `record.seq`. */
@@ -145,10 +138,11 @@ class LineTable {
   readonly offset: Uint32Array
   count = 0
 
-  constructor(record: JournalRecord, end: number) {
-    this.record = record
-    this.end = end
+  constructor(record: JournalRecord, manifest: LogManifest, end: number) {
     const capacity = lineCount(record)
+    this.record = record
+    this.manifest = manifest
+    this.end = Math.min(record.seq + capacity, end)
     this.slot = new Uint32Array(capacity)
     this.start = new Uint32Array(capacity)
     this.stop = new Uint32Array(capacity)

@@ -45,10 +45,10 @@ export class LogReader implements Reader {
   readonly #log: ReadableLog
   readonly #internals: Internals
   readonly #ending = new AbortController()
-  /** Aborted with the reason when the log turns out to have forked, or the store cannot be written. */
-  readonly #failing = new AbortController()
   readonly #unwatch: () => void
-  /** A fork found before this start: stored lines can still be read. */
+  /** The log has forked, or the store cannot be written: ends everything. */
+  #fault: NodeError | null = null
+  /** A fork that was found before this start: stored lines can still be read. */
   #oldFault: NodeError | null = null
   #closing: Promise<void> | null = null
 
@@ -58,8 +58,12 @@ export class LogReader implements Reader {
     this.#log = log
     this.#internals = internals
     this.#unwatch = watchLog(internals, log, (fault, isOld) => {
-      if (isOld) this.#oldFault ??= fault
-      else this.#failing.abort(fault)
+      if (isOld) {
+        this.#oldFault ??= fault
+        return
+      }
+      this.#fault ??= fault
+      this.#ending.abort()
     })
   }
 
@@ -72,9 +76,9 @@ export class LogReader implements Reader {
     try {
       yield* this.#batches(this.#oldFault === null ? options : stored)
     } catch (error) {
-      throw this.#fault() ?? error
+      throw this.#anyFault() ?? error
     }
-    const fault = this.#fault()
+    const fault = this.#anyFault()
     if (fault !== null && options.signal?.aborted !== true && this.#closing === null) throw fault
   }
 
@@ -129,11 +133,11 @@ export class LogReader implements Reader {
       onStatus,
       ...(onProgress && { onProgress })
     }).catch((error: unknown) => {
-      throw this.#fault() ?? error
+      throw this.#anyFault() ?? error
     })
     options.signal?.throwIfAborted()
     this.#checkOpen()
-    const fault = this.#fault()
+    const fault = this.#anyFault()
     if (fault !== null) throw fault
     return verification
   }
@@ -224,13 +228,11 @@ export class LogReader implements Reader {
   }
 
   #signal(signal: AbortSignal | undefined): AbortSignal {
-    const own = [this.#ending.signal, this.#failing.signal]
-    return AbortSignal.any(signal === undefined ? own : [...own, signal])
+    return AbortSignal.any([this.#ending.signal, ...(signal ? [signal] : [])])
   }
 
-  #fault(): NodeError | null {
-    const { signal } = this.#failing
-    return signal.aborted ? (signal.reason as NodeError) : this.#oldFault
+  #anyFault(): NodeError | null {
+    return this.#fault ?? this.#oldFault
   }
 
   #noAnswer(what: string): NodeError {

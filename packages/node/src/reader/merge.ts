@@ -22,8 +22,11 @@ export async function* merge<T>(
   let waiting = 0
   let stopped = false
   const faults: Error[] = []
-  const arrival = createSignal()
-  const space = createSignal()
+  let onArrival: () => void = ignore
+  const paused: (() => void)[] = []
+  const resume = (): void => {
+    for (const wake of paused.splice(0)) wake()
+  }
 
   // never rejects: an error is kept for the consumer
   const pump = async (source: AsyncGenerator<T, void, undefined>): Promise<void> => {
@@ -31,15 +34,18 @@ export async function* merge<T>(
       for await (const item of source) {
         queue.push(item)
         waiting += weight(item)
-        arrival.raise()
-        while (waiting >= limit() && !stopped) await space.raised()
+        onArrival()
+        while (waiting >= limit() && !stopped)
+          await new Promise<void>((wake) => {
+            paused.push(wake)
+          })
         if (stopped) return
       }
     } catch (error) {
       faults.push(error instanceof Error ? error : new Error(String(error)))
     } finally {
       running--
-      arrival.raise()
+      onArrival()
     }
   }
 
@@ -50,39 +56,18 @@ export async function* merge<T>(
       if (item !== undefined) {
         yield item
         waiting -= weight(item)
-        space.raise()
+        resume()
         continue
       }
       const [fault] = faults
       if (fault !== undefined) throw fault
       if (running === 0) return
-      await arrival.raised()
+      await new Promise<void>((wake) => {
+        onArrival = wake
+      })
     }
   } finally {
     stopped = true
-    space.raise()
-  }
-}
-
-interface Signal {
-  raise(): void
-  /** Resolves at the next `raise`. */
-  raised(): Promise<void>
-}
-
-function createSignal(): Signal {
-  let wake: () => void = ignore
-  let next: Promise<void> | null = null
-  return {
-    raise: () => {
-      next = null
-      wake()
-    },
-    raised: () => {
-      next ??= new Promise((resolve) => {
-        wake = resolve
-      })
-      return next
-    }
+    resume()
   }
 }

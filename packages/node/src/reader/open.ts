@@ -62,7 +62,7 @@ async function firstBlock(bootstrap: Hypercore, timeout: number, internals: Inte
   try {
     return await bootstrap.get(0, { timeout })
   } catch (error) {
-    if (!isTimeout(error)) throw error
+    if (!(error instanceof Error && 'code' in error && error.code === 'REQUEST_TIMEOUT')) throw error
     const why = whyNotFound(bootstrap, timeout, internals)
     // the tutorial's message, and the reason
     throw new NodeError('NOT_FOUND', `Could not connect to the writer peer: ${why}`, { cause: error })
@@ -81,8 +81,4 @@ function whyNotFound(bootstrap: Hypercore, timeout: number, { peers, whyAlone }:
     return `${answered}, but none has this log: is the key right? (${seconds})`
   const know = bootstrap.peers.length === 1 ? 'one knows' : `${bootstrap.peers.length} know`
   return `${answered} and ${know} the log, but no peer has its first block yet (${seconds})`
-}
-
-function isTimeout(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'REQUEST_TIMEOUT'
 }

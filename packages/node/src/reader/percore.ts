@@ -45,7 +45,7 @@ export async function* followPerCore(
     // a limit of 1: the windows read ahead
     for await (const entry of merge(sources)) {
       next[entry.core] = entry.index + 1
-      yield new BlockBatch(entry, { ...next })
+      yield blockBatch(entry, { ...next })
     }
   } catch (error) {
     if (!signal.aborted) throw translate(error)
@@ -82,31 +82,17 @@ async function* followCore(
 }
 
 /** A block of a tutorial log, as a batch of one line. */
-class BlockBatch implements Batch {
-  readonly count = 1
-  readonly position = null
-  readonly time = null
-  readonly next: Position
-  readonly #entry: Entry
-
-  constructor(entry: Entry, next: Position) {
-    this.#entry = entry
-    this.next = next
+function blockBatch(entry: Entry, next: Position): Batch {
+  const { line, position, time } = entry
+  const batch: Batch = {
+    count: 1,
+    position,
+    time,
+    next,
+    byteLength: line.byteLength,
+    bytes: () => line,
+    slice: () => batch,
+    [Symbol.iterator]: () => [entry].values()
   }
-
-  get byteLength(): number {
-    return this.#entry.line.byteLength
-  }
-
-  bytes(): Uint8Array {
-    return this.#entry.line
-  }
-
-  slice(): Batch {
-    return this
-  }
-
-  *[Symbol.iterator](): Iterator<Entry> {
-    yield this.#entry
-  }
+  return batch
 }

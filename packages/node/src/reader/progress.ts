@@ -7,12 +7,6 @@ import { lastPosition } from './seek.ts'
 /** People read no faster, and each look at the end of the log reads a journal record. */
 const INTERVAL_MS = 200
 
-export interface ProgressOptions {
-  /** Whether the follower continues at the end. */
-  readonly live: boolean
-  readonly onStatus: OnStatus
-}
-
 /**
  * Reports how far a follower has come, until it has delivered all lines that its peers are known to have. Costs one reading
  * of the clock per batch, and nothing per line.
@@ -31,7 +25,11 @@ export class Progress {
   #isReadingEnd = false
   #isDone = false
 
-  constructor(log: ReadableLog<LogManifest>, { live, onStatus }: ProgressOptions) {
+  /** `live`: whether the follower continues at the end. */
+  constructor(
+    log: ReadableLog<LogManifest>,
+    { live, onStatus }: { readonly live: boolean; readonly onStatus: OnStatus }
+  ) {
     this.#log = log
     this.#live = live
     this.#onStatus = onStatus
