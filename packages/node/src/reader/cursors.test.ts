@@ -7,7 +7,7 @@ import { type CursorState, openCursors, openReader, openWriter, type Position } 
 import { internalsOf } from '../internals.ts'
 import { collect, createMachine } from '../testing/support.ts'
 
-test('cursors are listed from the store alone, with what the log had, and can be moved and removed', async (t) => {
+test('cursors are listed from the store alone, with the length of the log, and can be moved and removed', async (t) => {
   const machine = await createMachine(t)
   const writing = await machine.open('w')
   const writer = await openWriter(writing)
@@ -41,13 +41,13 @@ test('cursors are listed from the store alone, with what the log had, and can be
   await assert.rejects(cursors.get('no such name!'), { code: 'BAD_OPTION' })
 })
 
-test('a key that the store never heard of has no cursors', async (t) => {
+test('a key that is not in the store has no cursors', async (t) => {
   const machine = await createMachine(t)
   const cursors = await openCursors(await machine.open('r'), 'ab'.repeat(32))
   assert.deepEqual([cursors.length, await cursors.list()], [null, []])
 })
 
-test('commits made side by side end with the last one', async (t) => {
+test('concurrent commits end with the last one', async (t) => {
   const machine = await createMachine(t)
   const node = await machine.open('w')
   const writer = await openWriter(node)
@@ -58,8 +58,8 @@ test('commits made side by side end with the last one', async (t) => {
   assert.deepEqual([again.position, again.state], [3, { length: 30 }])
 })
 
-/** What no cursor may have, though a program without types can ask for it. */
-const NO_MARKS: readonly (readonly [position: unknown, state?: unknown])[] = [
+/** Arguments that a program without types can pass, and that must be refused. */
+const INVALID: readonly (readonly [position: unknown, state?: unknown])[] = [
   [-1],
   [-0],
   [1.5],
@@ -88,14 +88,14 @@ const NO_MARKS: readonly (readonly [position: unknown, state?: unknown])[] = [
   [1, { text: 'x'.repeat(1024 * 1024) }]
 ]
 
-test('what cannot be read back is BAD_OPTION, and the cursor stays as it was', async (t) => {
+test('a position or state that cannot be read back is BAD_OPTION, and the cursor does not change', async (t) => {
   const machine = await createMachine(t)
   const node = await machine.open('w')
   const writer = await openWriter(node)
   const reader = await openReader(node, writer.key)
   const cursor = await reader.cursor()
   await cursor.commit(7, { length: 70 })
-  for (const [position, state] of NO_MARKS) {
+  for (const [position, state] of INVALID) {
     const committing = cursor.commit(position as Position, state as CursorState)
     await assert.rejects(committing, { name: 'NodeError', code: 'BAD_OPTION' }, inspect([position, state]))
     assert.deepEqual([cursor.position, cursor.state], [7, { length: 70 }])
@@ -104,7 +104,7 @@ test('what cannot be read back is BAD_OPTION, and the cursor stays as it was', a
   assert.deepEqual([again.position, again.state], [7, { length: 70 }])
 })
 
-test('what may be committed comes back as it was then', async (t) => {
+test('a committed position and state are read back as they were at the time', async (t) => {
   const machine = await createMachine(t)
   const node = await machine.open('w')
   const writer = await openWriter(node)
@@ -131,7 +131,7 @@ test('what may be committed comes back as it was then', async (t) => {
   assert.deepEqual((await reader.cursor()).state, { length: 1 })
 })
 
-test('a damaged cursor is named, can be removed, and leaves the others alone', async (t) => {
+test('a damaged cursor is listed, can be removed, and does not affect the others', async (t) => {
   const machine = await createMachine(t)
   const node = await machine.open('w')
   const writer = await openWriter(node)
