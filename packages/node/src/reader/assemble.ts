@@ -12,9 +12,6 @@ import {
 import b4a from 'b4a'
 import type { Batch, Entry, Position } from './batch.ts'
 
-/** The blocks that a batch adds to each wanted core, by core index. */
-export type BatchBlocks = ReadonlyMap<number, readonly Uint8Array[]>
-
 export interface AssemblyContext {
   readonly manifest: LogManifest
   readonly route: Router
@@ -24,13 +21,17 @@ export interface AssemblyContext {
 }
 
 /**
- * Puts the lines of a batch into their order, from the blocks of all its cores or of some. Null if no line is wanted.
+ * Puts the lines of a batch into their order, from `blocks`: what it adds to all its cores or to some, by core index. Null
+ * if no line is wanted.
  *
  * @throws ProtocolError `BAD_BLOCK` if the blocks of a core do not hold the lines that the record counts; `MISROUTED` for a
  * line in another core than the routing rule names.
  */
-export function assemble(record: JournalRecord, blocks: BatchBlocks, context: AssemblyContext): Batch | null {
-  const { manifest, route, begin, end } = context
+export function assemble(
+  record: JournalRecord,
+  blocks: ReadonlyMap<number, readonly Uint8Array[]>,
+  { manifest, route, begin, end }: AssemblyContext
+): Batch | null {
   const table = new LineTable(record, manifest, end)
   const parts = new Map<number, Part>()
   for (const extent of record.at) {

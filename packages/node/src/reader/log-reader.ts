@@ -95,7 +95,7 @@ export class LogReader implements Reader {
       ? yield* this.#ordered(log, options, context, wait)
       : yield* this.#perCore(options, context, wait)
     if (isWhole || signal.aborted) return
-    throw this.#noAnswer('all stored lines were delivered, but no peer could be asked for more')
+    throw this.#noAnswer('all stored lines were delivered, but no peer answered whether there are more')
   }
 
   range(from: Bound, to: Bound, options: RangeOptions = {}): AsyncGenerator<Entry, void, undefined> {
@@ -127,14 +127,11 @@ export class LogReader implements Reader {
     if (this.#oldFault !== null) throw this.#oldFault
     const signal = this.#signal(options.signal)
     const { onStatus } = this.#internals
-    const verification = await verify(log, {
-      signal,
-      timeout,
-      onStatus,
-      ...(onProgress && { onProgress })
-    }).catch((error: unknown) => {
-      throw this.#anyFault() ?? error
-    })
+    const verification = await verify(log, { signal, timeout, onStatus, onProgress }).catch(
+      (error: unknown) => {
+        throw this.#anyFault() ?? error
+      }
+    )
     options.signal?.throwIfAborted()
     this.#checkOpen()
     const fault = this.#anyFault()
@@ -180,7 +177,7 @@ export class LogReader implements Reader {
     const until = options.until === undefined ? null : orderedBound(options.until)
     const isEndNeeded =
       dependsOnEnd(from) || dependsOnEnd(until) || !(context.live || (await isStored(log, until)))
-    const reached = !isEndNeeded || (await refresh([log.bootstrap], wait))
+    const reached = !isEndNeeded || (await refresh(log.bootstrap, [], wait))
     const progress = new Progress(log, context)
     const isComplete = yield* followOrdered(log, { ...context, from, until, progress })
     return reached || isComplete
@@ -197,7 +194,7 @@ export class LogReader implements Reader {
     const until = options.until === undefined ? null : perCoreBound(options.until)
     const isEndNeeded = from === 'end' || until === 'end' || !context.live
     const cores = isEndNeeded ? log.manifest.cores.map((_, index) => log.openCore(index)) : []
-    const reached = !isEndNeeded || (await refresh([log.bootstrap, ...cores], wait))
+    const reached = !isEndNeeded || (await refresh(log.bootstrap, cores, wait))
     yield* followPerCore(log, { ...context, from, until })
     return reached
   }
@@ -207,10 +204,10 @@ export class LogReader implements Reader {
     const log = this.#log
     if (!hasJournal(log)) throw new NodeError('BAD_OPTION', 'a tutorial log has no positions and no times')
     const ending = this.#signal(signal)
-    const reached = await refresh([log.bootstrap], { timeout, signal: ending })
+    const reached = await refresh(log.bootstrap, [], { timeout, signal: ending })
     signal?.throwIfAborted()
     this.#checkOpen()
-    if (!reached) throw this.#noAnswer('no peer could be asked for the end of the log')
+    if (!reached) throw this.#noAnswer('no peer answered where the log ends')
     const journal = new Blocks('bootstrap', log.bootstrap)
     const stop = (): void => void journal.close()
     ending.addEventListener('abort', stop, { once: true })

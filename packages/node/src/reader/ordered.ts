@@ -93,6 +93,12 @@ interface PlannedBlock {
   readonly bytes: Promise<Uint8Array>
 }
 
+/**
+ * The way of a line: `#plan` reads its record from the journal, and `#request` requests the record's blocks. `#collect`
+ * waits for them, one batch after the other. `assemble` splits them into lines, checks these against the record and the
+ * routing rule, and puts them into order; `batches` yields them. The plan runs ahead of the consumer, and the window limits
+ * the bytes of the blocks that it has requested.
+ */
 class Follower {
   readonly #log: ReadableLog<LogManifest>
   readonly #context: FollowContext
@@ -102,6 +108,7 @@ class Follower {
   /** The cores written to last, with the index of the next block of each; the latest core last. */
   readonly #next = new Map<number, number>()
   #planLimit = FIRST_PLAN_BLOCKS
+  /** Whether the plan has reached the end of the range. */
   #isComplete = false
   #closing: Promise<void> | null = null
 
@@ -133,13 +140,6 @@ class Follower {
       this.#planLimit = Math.min(PLAN_BLOCKS, this.#planLimit * 2)
     }
     return this.#isComplete
-  }
-
-  close(): Promise<void> {
-    this.#closing ??= Promise.all(
-      [this.#journal, ...this.#cores.values()].map((blocks) => blocks.close())
-    ).then(ignore)
-    return this.#closing
   }
 
   async #findRange(search: JournalSearch): Promise<Range> {
@@ -223,6 +223,13 @@ class Follower {
       else own.push(block)
     }
     return { byCore, byteLength }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= Promise.all(
+      [this.#journal, ...this.#cores.values()].map((blocks) => blocks.close())
+    ).then(ignore)
+    return this.#closing
   }
 
   #blocks(core: number): Blocks {

@@ -53,7 +53,7 @@ export interface Verification {
   /** Blocks of all data cores. */
   readonly blocks: number
   readonly bytes: number
-  /** False if no peer could be asked for lines that are not stored here. */
+  /** False if no peer answered where the log ends: only stored lines were verified. */
   readonly reached: boolean
 }
 
@@ -68,7 +68,7 @@ export interface Reader {
    *
    * @throws NodeError `BAD_OPTION`; `REWRITTEN` if the log has forked; `STORE_FULL` if nothing more can be stored, after
    * which the node must be opened again; `GONE` for a block that did not arrive; `NOT_FOUND` at the end, with
-   * `live: false`, if no peer could be asked for more; ProtocolError if journal and cores disagree.
+   * `live: false`, if no peer answered whether there is more; ProtocolError if journal and cores disagree.
    */
   follow(options?: FollowOptions): AsyncGenerator<Entry, void, undefined>
   /** As `follow`, a batch or a part of one at a time: ten times as fast, if you do not need single entries. */

@@ -3,13 +3,14 @@ import type Hypercore from 'hypercore'
 import { translate } from '../errors.ts'
 import { type Wait, within } from '../waiting.ts'
 
-/**
- * Updates the lengths of the cores, of which the first is the bootstrap core, from peers. Returns false if no peer answered
- * in time.
- */
-export async function refresh([bootstrap, ...cores]: readonly Hypercore[], wait: Wait): Promise<boolean> {
+/** Updates the lengths of these cores of a log from peers. Returns false if no peer answered in time. */
+export async function refresh(
+  bootstrap: Hypercore,
+  cores: readonly Hypercore[],
+  wait: Wait
+): Promise<boolean> {
   // the writer itself knows the end
-  if (bootstrap === undefined || bootstrap.writable) return true
+  if (bootstrap.writable) return true
   const updating = new AbortController()
   try {
     return (await within(update(bootstrap, cores, updating.signal), wait)) ?? false

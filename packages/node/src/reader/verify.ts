@@ -9,7 +9,7 @@ import type { Verification } from './reader.ts'
 import { refresh } from './refresh.ts'
 
 interface VerifyContext extends WaitOptions, Wait {
-  readonly onProgress?: (lines: number) => void
+  readonly onProgress: ((lines: number) => void) | undefined
 }
 
 /** See `Reader.verify`. If the signal aborts, the result means nothing. */
@@ -18,10 +18,10 @@ export async function verify(log: ReadableLog<LogManifest>, context: VerifyConte
   const { signal, onProgress } = context
   const cores = manifest.cores.map((_, index) => log.openCore(index))
   await Promise.all(cores.map((core) => core.ready()))
-  const reached = await refresh([bootstrap, ...cores], context)
+  const reached = await refresh(bootstrap, cores, context)
   const lengths = cores.map((core) => core.length)
   // a batch becomes visible as one: the journal, read later, names all of these blocks
-  if (reached) await refresh([bootstrap], context)
+  if (reached) await refresh(bootstrap, [], context)
   const found = { lines: 0, batches: 0, blocks: 0, bytes: 0, reached }
   const ends = new Map<number, number>()
   const onRecord = ({ at }: JournalRecord): void => {
