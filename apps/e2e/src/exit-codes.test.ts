@@ -67,7 +67,7 @@ test('an unknown option is one sentence with the one that was meant, and 2', asy
   assert.match(reader.stderr.text, /--exit\?/)
 })
 
-test('a rule, a place, a cursor’s name or a pair of formats that cannot be is one sentence, and 2', async (t) => {
+test('an invalid rule, position, cursor name or pair of formats is one sentence, and 2', async (t) => {
   const sandbox = await Sandbox.open(t)
   const programs = [
     await sandbox.writer({ args: ['--route', 'modulo:4'] }),
@@ -360,7 +360,7 @@ test('verify: 0 with counts; 5 with position, core and block of the first fault;
     [
       await publish(honest, ['one\ntwo\n', '3\n4\n', '5\n']),
       5,
-      /core all has 3 blocks, .* 2: block 2 .* position up to 4/
+      /core all has 3 blocks, .* 2: block 2 .* position 4/
     ],
     [await publish(honest, ['one\ntwo\n']), 6, /block 1 of core all/]
   ]

@@ -21,7 +21,7 @@ test('cursors are listed with their lag without anybody else, moved and removed'
     sandbox.reader(writer.key, { command: 'cursors', args, env })
   const listed = await ended(cursors([], { XDG_RUNTIME_DIR: '' }))
   const rows = listed.stdout.lines.map((line) => line.split(/ +/))
-  assert.deepEqual(rows[0], ['NAME', 'PLACE', 'LAG', 'FILE'])
+  assert.deepEqual(rows[0], ['NAME', 'POSITION', 'LAG', 'FILE'])
   assert.deepEqual(rows[1], ['all', '100', '0'])
   assert.deepEqual(rows[2], ['default', '30', '70'])
   assert.deepEqual(rows[3]?.slice(1), ['1', '99', path])
@@ -44,10 +44,10 @@ test('cursors are listed with their lag without anybody else, moved and removed'
   assert.deepEqual(
     after.stdout.lines.map((line) => JSON.parse(line) as unknown),
     [
-      { name: 'all', place: 0, lag: 100, file: null },
-      { name: 'default', place: 95, lag: 5, file: null },
-      { name: 'new', place: 42, lag: 58, file: null },
-      { name: 'none', place: 100, lag: 0, file: null }
+      { name: 'all', position: 0, lag: 100, file: null },
+      { name: 'default', position: 95, lag: 5, file: null },
+      { name: 'new', position: 42, lag: 58, file: null },
+      { name: 'none', position: 100, lag: 0, file: null }
     ]
   )
   const stored = await ended(sandbox.reader(writer.key, { args: ['--raw', '--exit'] }))

@@ -150,9 +150,9 @@ test('what contradicts itself or cannot be read is refused in one sentence', asy
     [['--tail', '3', '--since', '1h'], /--tail and --since exclude each other/],
     [['--raw', '--json'], /--raw and --json exclude each other/],
     [['--raw', '--format', '%s'], /--raw and --format exclude each other/],
-    [['--since', 'yesterday'], /'yesterday' is no time/],
-    [['--from', '@2026-13-01'], /is no time/],
-    [['--until', 'stored'], /--until: 'stored' is no place; end, a position/],
+    [['--since', 'yesterday'], /invalid time 'yesterday'/],
+    [['--from', '@2026-13-01'], /invalid time/],
+    [['--until', 'stored'], /--until: invalid position 'stored': expected end, a position/],
     [['--format', '%z'], /%z means nothing; these do: %s/],
     [['--format', '\\q'], /\\q means nothing/]
   ]

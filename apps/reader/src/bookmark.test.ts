@@ -3,14 +3,14 @@ import test, { type TestContext } from 'node:test'
 import { Bookmark } from './bookmark.ts'
 
 interface Mark {
-  readonly place: number
+  readonly position: number
 }
 
 /** What was committed, in order; `commit` is replaced to make it fail. */
 class Recorder {
   readonly committed: number[] = []
-  commit = async ({ place }: Mark): Promise<void> => {
-    this.committed.push(place)
+  commit = async ({ position }: Mark): Promise<void> => {
+    this.committed.push(position)
   }
   readonly bookmark: Bookmark<Mark> = new Bookmark((mark) => this.commit(mark))
 }
@@ -24,17 +24,17 @@ function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
-test('the first place is committed at once', async (t) => {
+test('the first position is committed at once', async (t) => {
   stopClock(t)
   const { bookmark, committed } = new Recorder()
-  await bookmark.move({ place: 10 })
+  await bookmark.move({ position: 10 })
   assert.deepEqual(committed, [10])
 })
 
-test('of the places of 100 ms the last one is committed', async (t) => {
+test('of the positions of 100 ms the last one is committed', async (t) => {
   stopClock(t)
   const { bookmark, committed } = new Recorder()
-  for (const place of [1, 2, 3]) await bookmark.move({ place })
+  for (const position of [1, 2, 3]) await bookmark.move({ position })
   assert.deepEqual(committed, [1])
   t.mock.timers.tick(99)
   await settle()
@@ -47,17 +47,17 @@ test('of the places of 100 ms the last one is committed', async (t) => {
 test('a move after 100 ms commits by itself', async (t) => {
   stopClock(t)
   const { bookmark, committed } = new Recorder()
-  await bookmark.move({ place: 1 })
+  await bookmark.move({ position: 1 })
   t.mock.timers.tick(100)
-  await bookmark.move({ place: 2 })
+  await bookmark.move({ position: 2 })
   assert.deepEqual(committed, [1, 2])
 })
 
-test('flush commits the last place at once, and its timer nothing more', async (t) => {
+test('flush commits the last position at once, and its timer nothing more', async (t) => {
   stopClock(t)
   const { bookmark, committed } = new Recorder()
-  await bookmark.move({ place: 1 })
-  await bookmark.move({ place: 2 })
+  await bookmark.move({ position: 1 })
+  await bookmark.move({ position: 2 })
   await bookmark.flush()
   assert.deepEqual(committed, [1, 2])
   t.mock.timers.tick(1000)
@@ -75,13 +75,13 @@ test('a commit that fails in the background fails the next move and flush, too',
   stopClock(t)
   const recorder = new Recorder()
   const { bookmark } = recorder
-  await bookmark.move({ place: 1 })
-  await bookmark.move({ place: 2 })
+  await bookmark.move({ position: 1 })
+  await bookmark.move({ position: 2 })
   const fault = new Error('no space')
   recorder.commit = () => Promise.reject(fault)
   t.mock.timers.tick(100)
   await settle()
   t.mock.timers.tick(100)
-  await assert.rejects(bookmark.move({ place: 3 }), fault)
+  await assert.rejects(bookmark.move({ position: 3 }), fault)
   await assert.rejects(bookmark.flush(), fault)
 })

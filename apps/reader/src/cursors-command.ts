@@ -1,13 +1,13 @@
 import { type Command, commonOptions, defineCommand } from '@many-cores/cli'
 import { KEY } from './command.ts'
-import { parseCursorName, parsePlace } from './place.ts'
+import { parseCursorName, parsePosition } from './position.ts'
 
 /** `reader cursors KEY` */
 export const cursors: Command = defineCommand({
   options: {
     set: {
       type: 'string',
-      value: 'NAME=PLACE',
+      value: 'NAME=POSITION',
       multiple: true,
       env: false,
       parse: parseMove,
@@ -19,14 +19,14 @@ export const cursors: Command = defineCommand({
       type: 'number',
       value: 'SECONDS',
       default: 30,
-      help: 'How long to look for the log, where a place can only be found there; 0 is for ever'
+      help: 'How long to look for the log, where a position can only be found there; 0 is for ever'
     },
     ...commonOptions('reader')
   },
   help: {
     usage: 'reader cursors [options] KEY',
     about: [
-      'Prints the cursors that this store has for the log: name, place (`damaged` where it cannot be read), how many lines of those that the store has heard of lie ahead (- where it has not), and the file of one that --output made. Nobody else is asked.'
+      'Prints the cursors that this store has for the log: name, position (`damaged` where it cannot be read), how many lines of those that the store has heard of lie ahead (- where it has not), and the file of one that --output made. Nobody else is asked.'
     ],
     examples: [
       'reader cursors KEY',
@@ -45,11 +45,11 @@ export const cursors: Command = defineCommand({
 /** A cursor, and where it is moved to. */
 export interface Move {
   readonly name: string
-  readonly place: ReturnType<typeof parsePlace>
+  readonly position: ReturnType<typeof parsePosition>
 }
 
 function parseMove(text: string): Move {
   const equals = text.indexOf('=')
-  if (equals < 1) throw new Error(`'${text}' is no NAME=PLACE; default=0 is one`)
-  return { name: parseCursorName(text.slice(0, equals)), place: parsePlace(text.slice(equals + 1)) }
+  if (equals < 1) throw new Error(`invalid move '${text}': expected NAME=POSITION, for example default=0`)
+  return { name: parseCursorName(text.slice(0, equals)), position: parsePosition(text.slice(equals + 1)) }
 }

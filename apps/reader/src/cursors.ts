@@ -1,5 +1,12 @@
 import { type NodeValues, oneLine, openProgramNode, type RunContext, UsageError } from '@many-cores/cli'
-import { type Bound, type Cursor, type Cursors, openCursors, openReader, type Place } from '@many-cores/node'
+import {
+  type Bound,
+  type Cursor,
+  type Cursors,
+  openCursors,
+  openReader,
+  type Position
+} from '@many-cores/node'
 import type { Move } from './cursors-command.ts'
 
 export interface CursorsValues extends NodeValues {
@@ -13,7 +20,7 @@ export interface CursorsValues extends NodeValues {
 export async function manageCursors(key: string, values: CursorsValues, context: RunContext): Promise<void> {
   await using node = await openProgramNode(values, context)
   await using cursors = await openCursors(node, key)
-  const locate = async (bound: Bound): Promise<Place> => {
+  const locate = async (bound: Bound): Promise<Position> => {
     if (typeof bound === 'number' && bound >= 0) return bound
     if (bound === 'start') return 0
     const options = { timeout: values.timeout * 1000, signal: context.signal }
@@ -22,17 +29,17 @@ export async function manageCursors(key: string, values: CursorsValues, context:
     const length = await reader.length(options)
     return typeof bound === 'number' ? Math.max(0, length + bound) : length
   }
-  for (const { name, place } of values.set) await move(await cursors.get(name), await locate(place))
+  for (const { name, position } of values.set) await move(await cursors.get(name), await locate(position))
   for (const name of values.remove) await remove(name, cursors)
   if (values.set.length + values.remove.length > 0) return
   const rows = (await cursors.list()).map((cursor) => rowOf(cursor, cursors))
   await context.print(values.json ? rows.map((row) => `${JSON.stringify(row)}\n`).join('') : table(rows))
 }
 
-async function move(cursor: Cursor, place: Place): Promise<void> {
+async function move(cursor: Cursor, position: Position): Promise<void> {
   if (cursor.state !== null)
     throw new UsageError(`the cursor ${cursor.name} belongs to a file and moves with it; it can be removed`)
-  await cursor.commit(place)
+  await cursor.commit(position)
 }
 
 async function remove(name: string, cursors: Cursors): Promise<void> {
@@ -44,20 +51,20 @@ async function remove(name: string, cursors: Cursors): Promise<void> {
 interface Row {
   readonly name: string
   /** Null where it is damaged. */
-  readonly place: Place | null
+  readonly position: Position | null
   /** Lines ahead of it, of those that the store has heard of; null where it has not. */
   readonly lag: number | null
   /** What it is the cursor of, if of a file. */
   readonly file: string | null
 }
 
-function rowOf({ name, place, state }: Cursor, { length }: Cursors): Row {
-  const lag = length === null || typeof place !== 'number' ? null : Math.max(0, length - place)
+function rowOf({ name, position, state }: Cursor, { length }: Cursors): Row {
+  const lag = length === null || typeof position !== 'number' ? null : Math.max(0, length - position)
   const file = state?.file
-  return { name, place, lag, file: typeof file === 'string' ? file : null }
+  return { name, position, lag, file: typeof file === 'string' ? file : null }
 }
 
-const HEADINGS = ['NAME', 'PLACE', 'LAG', 'FILE']
+const HEADINGS = ['NAME', 'POSITION', 'LAG', 'FILE']
 
 function table(rows: readonly Row[]): string {
   if (rows.length === 0) return ''
@@ -69,7 +76,7 @@ function table(rows: readonly Row[]): string {
     .join('')
 }
 
-function cellsOf({ name, place, lag, file }: Row): string[] {
-  const shown = place === null ? 'damaged' : JSON.stringify(place)
+function cellsOf({ name, position, lag, file }: Row): string[] {
+  const shown = position === null ? 'damaged' : JSON.stringify(position)
   return [name, shown, lag === null ? '-' : String(lag), file === null ? '' : oneLine(file)]
 }

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { type FileHandle, open, realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import type { Cursor, Place, Reader } from '@many-cores/node'
+import type { Cursor, Position, Reader } from '@many-cores/node'
 import { Bookmark } from './bookmark.ts'
 import type { Format } from './format.ts'
-import type { From } from './place.ts'
+import type { From } from './position.ts'
 import type { Sink } from './sink.ts'
 
 export interface FileSinkOptions {
@@ -29,12 +29,12 @@ const COMMIT_BYTES = 16 * 1024 * 1024
 
 /** How far the file has come: what is committed together. */
 interface Mark {
-  readonly place: Place
+  readonly position: Position
   readonly length: number
 }
 
 /**
- * A file that gets every line exactly once: its length is committed together with the place in the log, after its bytes are
+ * A file that gets every line exactly once: its length is committed together with the position in the log, after its bytes are
  * on the disk; what stands behind that length at the start was not committed, and is cut off.
  *
  * @throws OutputError for a file that another program, or a reader of another log or store, has written.
@@ -46,25 +46,25 @@ export async function openFileSink(reader: Reader, options: FileSinkOptions): Pr
   const handle = await refusing(path, () => open(path, 'a+'))
   try {
     const begin = (await settle(handle, path, cursor)) ?? {
-      place: await beginning(reader, options),
+      position: await beginning(reader, options),
       length: 0
     }
     let { length } = begin
     let committed = length
     const bookmark = new Bookmark<Mark>(async (mark) => {
       await refusing(path, () => handle.datasync())
-      await cursor.commit(mark.place, { file: path, group, length: mark.length })
+      await cursor.commit(mark.position, { file: path, group, length: mark.length })
       committed = mark.length
     })
     await refusing(path, () => syncDirectory(path))
     await bookmark.move(begin)
     return {
-      from: begin.place,
+      from: begin.position,
       take: async (batch) => {
         const bytes = format(batch)
         await refusing(path, () => handle.appendFile(bytes))
         length += bytes.byteLength
-        await bookmark.move({ place: batch.next, length })
+        await bookmark.move({ position: batch.next, length })
         if (length - committed >= COMMIT_BYTES) await bookmark.flush()
       },
       close: async () => {
@@ -87,12 +87,12 @@ function cursorName(group: string, path: string): string {
 }
 
 /** The file as it was when the last mark was committed; null for a new one, which must be empty. */
-async function settle(handle: FileHandle, path: string, { place, state }: Cursor): Promise<Mark | null> {
+async function settle(handle: FileHandle, path: string, { position, state }: Cursor): Promise<Mark | null> {
   const stat = await handle.stat()
   if (!stat.isFile())
     throw new OutputError(`${path}: it is no plain file, so it cannot be cut back and continued`)
   const length = state?.length
-  if (place === null || typeof length !== 'number') {
+  if (position === null || typeof length !== 'number') {
     if (stat.size === 0) return null
     throw new OutputError(
       `${path}: it has ${stat.size} bytes that this reader did not write for this log and group; name a new or an empty file`
@@ -104,11 +104,11 @@ async function settle(handle: FileHandle, path: string, { place, state }: Cursor
     )
   }
   if (stat.size > length) await refusing(path, () => handle.truncate(length))
-  return { place, length }
+  return { position, length }
 }
 
-/** The first mark is committed before anything is written, so it is a place that stays: a position, not `the last ten`. */
-async function beginning(reader: Reader, { from, timeout, signal }: FileSinkOptions): Promise<Place> {
+/** The first mark is committed before anything is written, so it is a fixed position, not `the last ten`. */
+async function beginning(reader: Reader, { from, timeout, signal }: FileSinkOptions): Promise<Position> {
   if (from === 'stored' || from === 'start') return reader.manifest.version === 1 ? 0 : {}
   if (from === 'end') return await reader.length({ timeout, signal })
   if (typeof from === 'object' && 'time' in from) return await reader.find(from.time, { timeout, signal })

@@ -1,5 +1,5 @@
 import { commonOptions, type HelpText, type OptionValues, UsageError } from '@many-cores/cli'
-import { parseCursorName, parseFrom, parseTime, parseUntil } from './place.ts'
+import { parseCursorName, parseFrom, parseTime, parseUntil } from './position.ts'
 import { parseTemplate } from './template.ts'
 
 const BEGINNINGS = ['from', 'tail', 'since'] as const
@@ -23,7 +23,7 @@ export const options = {
   },
   from: {
     type: 'string',
-    value: 'PLACE',
+    value: 'POSITION',
     defaultHelp: 'stored',
     dashValue: true,
     parse: parseFrom,
@@ -46,7 +46,7 @@ export const options = {
   },
   until: {
     type: 'string',
-    value: 'PLACE',
+    value: 'POSITION',
     dashValue: true,
     parse: parseUntil,
     help: 'Leave before this line: a position, -N, @TIME, or end (of what is there at the start)'

@@ -4,7 +4,7 @@ import {
   type Cursor,
   type FollowOptions,
   openReader,
-  type Place,
+  type Position,
   type Reader
 } from '@many-cores/node'
 import { createPaint, hasColors } from './colors.ts'
@@ -12,7 +12,7 @@ import { selectCores } from './cores.ts'
 import { openFileSink } from './file-sink.ts'
 import { createTemplateFormat, createTextFormat, type Format, formatJson, formatRaw } from './format.ts'
 import type { ReadValues } from './options.ts'
-import type { From } from './place.ts'
+import type { From } from './position.ts'
 import { freeBytes, moveAside, untilSpace } from './recover.ts'
 import { createStdoutSink, type Sink } from './sink.ts'
 
@@ -22,7 +22,7 @@ import { createStdoutSink, type Sink } from './sink.ts'
  */
 export async function read(key: string, values: ReadValues, context: RunContext): Promise<void> {
   if (values.count === 0) return
-  const delivery: Delivery = { place: null, cursors: [], isRebuilt: false }
+  const delivery: Delivery = { position: null, cursors: [], isRebuilt: false }
   const storage = storageOf(values, context)
   while (true) {
     try {
@@ -44,7 +44,7 @@ export async function read(key: string, values: ReadValues, context: RunContext)
 /** What outlives the store that it was delivered from. */
 interface Delivery {
   /** Behind the last line that was printed. */
-  place: Place | null
+  position: Position | null
   /** What the damaged store still gave of its cursors. */
   cursors: readonly Cursor[]
   isRebuilt: boolean
@@ -91,10 +91,10 @@ async function deliver(key: string, { values, delivery }: Attempt, context: RunC
 /** Gives a store that was made anew the cursors of the one before, as far as it still had them. */
 async function restore(reader: Reader, { values, delivery }: Attempt, { status }: RunContext): Promise<void> {
   if (!delivery.isRebuilt) return
-  for (const { name, place, state } of delivery.cursors)
-    if (place !== null) await (await reader.cursor(name)).commit(place, state ?? undefined)
-  const isPlaceLost = delivery.place === null && delivery.cursors.length === 0
-  if (isPlaceLost && values.output === undefined && fromOf(values) === 'stored')
+  for (const { name, position, state } of delivery.cursors)
+    if (position !== null) await (await reader.cursor(name)).commit(position, state ?? undefined)
+  const isPositionLost = delivery.position === null && delivery.cursors.length === 0
+  if (isPositionLost && values.output === undefined && fromOf(values) === 'stored')
     status.note(
       'how far it had delivered is lost with it: beginning at the start, so that lines that were delivered before come again'
     )
@@ -112,14 +112,14 @@ async function openSink(reader: Reader, { values, delivery }: Attempt, context: 
   if (output === undefined) {
     const cursor = await reader.cursor(group)
     // nothing more is printed before what was printed is remembered
-    if (delivery.place !== null) await cursor.commit(delivery.place)
+    if (delivery.position !== null) await cursor.commit(delivery.position)
     return createStdoutSink(context.print, format, {
       cursor,
-      from: delivery.place ?? from,
+      from: delivery.position ?? from,
       space: () => freeBytes(storageOf(values, context)),
       signal: context.signal,
-      ondelivered: (place) => {
-        delivery.place = place
+      ondelivered: (position) => {
+        delivery.position = position
       }
     })
   }

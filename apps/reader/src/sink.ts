@@ -1,10 +1,10 @@
-import type { Batch, Bound, Cursor, Place } from '@many-cores/node'
+import type { Batch, Bound, Cursor, Position } from '@many-cores/node'
 import { Bookmark } from './bookmark.ts'
 import type { Format } from './format.ts'
 
 /** Where lines are delivered, and how far that has come. */
 export interface Sink {
-  /** Where to begin, where the user names no other place. */
+  /** Where to begin, where the user names no other position. */
   readonly from: Bound
   /** Resolves when the lines have been accepted. */
   take(batch: Batch): Promise<void>
@@ -31,7 +31,7 @@ interface StdoutSinkOptions {
   readonly space: () => Promise<number>
   readonly signal: AbortSignal
   /** Hears of what is printed, whether it can be remembered or not. */
-  readonly ondelivered: (place: Place) => void
+  readonly ondelivered: (position: Position) => void
 }
 
 /** Standard output. `from` beats the cursor, which says how far was delivered. */
@@ -41,12 +41,12 @@ export function createStdoutSink(
   { cursor, from, space, signal, ondelivered }: StdoutSinkOptions
 ): Sink {
   let isScarce = true
-  const bookmark = new Bookmark<{ readonly place: Place }>(async ({ place }) => {
-    await cursor.commit(place)
+  const bookmark = new Bookmark<{ readonly position: Position }>(async ({ position }) => {
+    await cursor.commit(position)
     isScarce = (await space()) < SCARCE_BYTES
   })
   return {
-    from: from === 'stored' ? (cursor.place ?? 'start') : from,
+    from: from === 'stored' ? (cursor.position ?? 'start') : from,
     take: async (batch) => {
       const lines = Math.min(SLICE_LINES, Math.ceil((SLICE_BYTES * batch.count) / batch.byteLength))
       for (let first = 0; first < batch.count; first += lines) {
@@ -55,7 +55,7 @@ export function createStdoutSink(
         const slice = batch.slice(first, Math.min(batch.count, first + lines))
         await print(format(slice))
         ondelivered(slice.next)
-        await bookmark.move({ place: slice.next })
+        await bookmark.move({ position: slice.next })
         if (isScarce) await bookmark.flush()
       }
     },

@@ -28,7 +28,7 @@ function use(entry: Entry): number {
 }
 
 function useAll(batch: Batch): Uint8Array {
-  // @ts-expect-error: were Batch any, this would pass
+  // @ts-expect-error: if Batch were any, this would compile
   batch.nothing
   return batch.bytes()
 }
@@ -51,7 +51,7 @@ test('a strict consumer outside the workspace compiles against the packed packag
     const tarball = (await readdir(directory)).find((file) => file.startsWith(`many-cores-${name}-`))
     await run('tar', ['-xzf', join(directory, tarball ?? ''), '-C', into, '--strip-components', '1'])
   }
-  // Node's own types are the consumer's affair; nothing of ours or of upstream may be missing beside them
+  // the consumer brings Node's types; all others must come with the packages
   const require = createRequire(import.meta.url)
   await mkdir(join(directory, 'node_modules', '@types'))
   await symlink(

@@ -1,17 +1,17 @@
 /**
- * What can be wrong with bytes or with arguments.
+ * Faults of bytes and of arguments.
  *
- * - `BAD_KEY`: not a core key in any spelling
- * - `BAD_RULE`: not a routing rule, or one that breaks a limit
- * - `BAD_MANIFEST`: block 0 is no bootstrap manifest
- * - `UNKNOWN_VERSION`: a bootstrap manifest, but of a version that this software does not know
- * - `BAD_RECORD`: a journal record that breaks the format, a limit, or the succession of records
- * - `UNKNOWN_BLOCK`: a later block of the bootstrap core that is no journal record
- * - `BAD_BLOCK`: a data core's block that does not hold the lines which its journal record counts
- * - `MISROUTED`: a line that lies in another core than the routing rule names
- * - `BAD_LINE`: a line that the log's framing cannot carry
- * - `LINE_TOO_LONG`: a line above `MAX_LINE_BYTES`
- * - `BATCH_TOO_LARGE`: more lines or bytes than one batch may have
+ * - `BAD_KEY`: not a core key
+ * - `BAD_RULE`: not a routing rule, or a rule that exceeds a limit
+ * - `BAD_MANIFEST`: block 0 is not a valid bootstrap manifest
+ * - `UNKNOWN_VERSION`: block 0 is a bootstrap manifest of another version
+ * - `BAD_RECORD`: a journal record that breaks the format, exceeds a limit, or contradicts another record
+ * - `UNKNOWN_BLOCK`: a block after block 0 of the bootstrap core that is not a journal record
+ * - `BAD_BLOCK`: a data core's block that exceeds a limit, or does not hold the lines that its journal record counts
+ * - `MISROUTED`: a line in another core than the one the routing rule names
+ * - `BAD_LINE`: a line that the log's framing cannot hold
+ * - `LINE_TOO_LONG`: a line longer than `MAX_LINE_BYTES`
+ * - `BATCH_TOO_LARGE`: more lines or bytes than a batch may have
  */
 export type ProtocolErrorCode =
   | 'BAD_KEY'

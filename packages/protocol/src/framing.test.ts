@@ -15,7 +15,7 @@ test('a block is split after each newline', () => {
   assert.deepEqual(ends('a\r\nb\u2028c\n'), [3, 9])
 })
 
-test('what follows the last newline is a line without a terminator', () => {
+test('bytes after the last newline are a line without a terminator', () => {
   assert.deepEqual(ends('one'), [3])
   assert.deepEqual(ends('one\ntwo'), [4, 7])
   assert.deepEqual(ends('\n\n '), [1, 2, 3])
@@ -25,13 +25,13 @@ test('an empty block has no line', () => {
   assert.deepEqual(ends(''), [])
 })
 
-test('with framing none a block is one entry, whatever its bytes', () => {
+test('with framing none a block is one line of any bytes', () => {
   for (const text of ['', '\n', 'one\ntwo\n', 'one\ntwo']) {
     assert.deepEqual(lineEnds(b4a.from(text), 'none'), [text.length])
   }
 })
 
-test('a plain Uint8Array and a part of a larger one are split like a Buffer', () => {
+test('a plain Uint8Array and a view of a larger one are split like a Buffer', () => {
   const whole = b4a.from('zero\none\ntwo')
   assert.deepEqual(lineEnds(new Uint8Array(whole), 'newline'), [5, 9, 12])
   assert.deepEqual(lineEnds(whole.subarray(5), 'newline'), [4, 7])
@@ -46,11 +46,11 @@ test('a newline inside a line is refused with BAD_LINE', () => {
     refuses('BAD_LINE', () => checkLine(b4a.from(text), 'newline'))
 })
 
-test('a line without a byte is refused with BAD_LINE', () => {
+test('a line of no bytes is refused with BAD_LINE', () => {
   refuses('BAD_LINE', () => checkLine(b4a.from(''), 'newline'))
 })
 
-test('with framing none an entry has any bytes, or none', () => {
+test('with framing none a line has any bytes, or none', () => {
   for (const text of ['', '\n\n', 'one\ntwo']) checkLine(b4a.from(text), 'none')
 })
 
@@ -67,7 +67,7 @@ test('a block of a data core holds whole lines', () => {
   for (const text of ['', '\n', 'one\ntwo']) checkBlock(b4a.from(text), 'none')
 })
 
-test('a block without a line is refused with BAD_BLOCK', () => {
+test('an empty block is refused with BAD_BLOCK', () => {
   refuses('BAD_BLOCK', () => checkBlock(b4a.from(''), 'newline'))
 })
 

@@ -2,8 +2,8 @@ import { ProtocolError } from './errors.ts'
 import { MAX_BLOCK_BYTES, MAX_LINE_BYTES } from './limits.ts'
 
 /**
- * How a block holds entries. `newline`: whole lines back to back, split after each 0x0A; what follows the last one is a
- * line without a terminator. `none`: one entry is one block, any bytes.
+ * How a block holds lines. `newline`: back to back, split after each 0x0A; bytes after the last 0x0A are a line without
+ * a terminator. `none`: a block is one line of any bytes.
  */
 export type Framing = 'newline' | 'none'
 
@@ -14,7 +14,7 @@ export function lineEnds(block: Uint8Array, framing: Framing): number[] {
   if (framing === 'none') return [block.byteLength]
   const ends: number[] = []
   let from = 0
-  // on a Node Buffer, indexOf is memchr: five times as fast as a loop over the bytes
+  // indexOf of a Node Buffer is memchr: five times as fast as a loop over the bytes
   for (let at = block.indexOf(NEWLINE); at !== -1; at = block.indexOf(NEWLINE, from)) {
     from = at + 1
     ends.push(from)
@@ -24,26 +24,24 @@ export function lineEnds(block: Uint8Array, framing: Framing): number[] {
 }
 
 /**
- * Checks what a writer of the format never exceeds, before `lineEnds` makes much of a stranger's block: 15 MiB of newlines
- * are as many numbers, at thirty times the memory.
+ * Checks a block against the limits, before `lineEnds` splits it: 15 MiB of newlines would become 15 million numbers, at
+ * thirty times the memory.
  *
- * @throws ProtocolError `BAD_BLOCK` for a block above `MAX_LINE_BYTES`; with framing `newline`, also for one that holds no
- * line, or several in more than `MAX_BLOCK_BYTES`.
+ * @throws ProtocolError `BAD_BLOCK` for a block longer than `MAX_LINE_BYTES`; with framing `newline`, also for an empty
+ * block and for several lines in more than `MAX_BLOCK_BYTES`.
  */
 export function checkBlock(block: Uint8Array, framing: Framing): void {
   if (block.byteLength > MAX_LINE_BYTES) throw tooLarge(block, MAX_LINE_BYTES)
   if (framing === 'none') return
-  if (block.byteLength === 0) throw new ProtocolError('BAD_BLOCK', 'a block of a data core holds no line')
-  if (block.byteLength <= MAX_BLOCK_BYTES) return
-  const newline = block.indexOf(NEWLINE)
-  if (newline !== -1 && newline < block.byteLength - 1) throw tooLarge(block, MAX_BLOCK_BYTES)
+  if (block.byteLength === 0) throw new ProtocolError('BAD_BLOCK', 'a block of a data core is empty')
+  if (block.byteLength > MAX_BLOCK_BYTES && innerNewline(block) !== -1) throw tooLarge(block, MAX_BLOCK_BYTES)
 }
 
 /**
- * Checks that `line` is one entry of the framing.
+ * Checks that `line` is one line of the framing.
  *
- * @throws ProtocolError `LINE_TOO_LONG` above `MAX_LINE_BYTES`; `BAD_LINE` where framing `newline` would split it or could
- * not show it: a 0x0A inside, or no byte at all (an empty line is its terminator alone).
+ * @throws ProtocolError `LINE_TOO_LONG` above `MAX_LINE_BYTES`; with framing `newline`, `BAD_LINE` for a 0x0A that is not
+ * the last byte, and for no bytes at all (an empty line is its terminator alone).
  */
 export function checkLine(line: Uint8Array, framing: Framing): void {
   if (line.byteLength > MAX_LINE_BYTES) {
@@ -54,13 +52,19 @@ export function checkLine(line: Uint8Array, framing: Framing): void {
   }
   if (framing === 'none') return
   if (line.byteLength === 0)
-    throw new ProtocolError('BAD_LINE', 'a line has at least one byte; an empty line is its newline alone')
-  const newline = line.indexOf(NEWLINE)
-  if (newline === -1 || newline === line.byteLength - 1) return
+    throw new ProtocolError('BAD_LINE', 'the line has no bytes; an empty line is a newline alone')
+  const newline = innerNewline(line)
+  if (newline === -1) return
   throw new ProtocolError(
     'BAD_LINE',
-    `one line was given, but byte ${newline} of its ${line.byteLength} is a newline`
+    `byte ${newline} of the line's ${line.byteLength} bytes is a newline; publish each line on its own`
   )
+}
+
+/** The index of the first newline, or -1 if there is none before the last byte. */
+function innerNewline(bytes: Uint8Array): number {
+  const newline = bytes.indexOf(NEWLINE)
+  return newline === bytes.byteLength - 1 ? -1 : newline
 }
 
 function tooLarge({ byteLength }: Uint8Array, most: number): ProtocolError {

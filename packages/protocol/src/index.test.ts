@@ -6,11 +6,11 @@ import { fileURLToPath } from 'node:url'
 
 const PACKAGE = new URL('..', import.meta.url)
 
-test('the example of the README prints what the README says', () => {
+test('the example in the README prints the output in the README', () => {
   const readme = readFileSync(new URL('README.md', PACKAGE), 'utf8')
   const [, program = ''] = /```js\n(.*?)```/s.exec(readme) ?? []
   const [, output] = /```text\n(.*?)```/s.exec(readme) ?? []
-  // started in the package, which may import itself by its name
+  // the package can import itself by name only in its own directory
   const printed = execFileSync(process.execPath, ['--input-type=module', '--eval', program], {
     cwd: fileURLToPath(PACKAGE),
     encoding: 'utf8'

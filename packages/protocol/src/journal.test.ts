@@ -41,14 +41,14 @@ const SAMPLE: JournalRecord = {
 const CONTEXT: JournalContext = { cores: 2, framing: 'newline' }
 
 for (const { note, record, ...block } of canonical) {
-  test(`a record is these bytes, and the bytes are the record: ${note}`, () => {
+  test(`a record is encoded to these bytes, and decoded from them: ${note}`, () => {
     assert.deepEqual(decodeJournalRecord(bytesOf(block), block), record)
     assert.equal(b4a.toString(encodeJournalRecord(record)), b4a.toString(bytesOf(block)))
   })
 }
 
 for (const { note, record, ...block } of accepted) {
-  test(`a record may be spelled so: ${note}`, () => {
+  test(`a record in another spelling is decoded: ${note}`, () => {
     assert.deepEqual(decodeJournalRecord(bytesOf(block), block), record)
   })
 }
@@ -60,7 +60,7 @@ for (const { note, code, ...block } of invalid) {
 }
 
 for (const { note, records, code } of sequences) {
-  test(`records in succession are ${code === undefined ? 'right' : `refused with ${code}`}: ${note}`, () => {
+  test(`a succession of records is ${code === undefined ? 'accepted' : `refused with ${code}`}: ${note}`, () => {
     const check = createSuccession()
     for (const record of code === undefined ? records : records.slice(0, -1)) check(record)
     const last = records.at(-1)
@@ -69,7 +69,7 @@ for (const { note, records, code } of sequences) {
   })
 }
 
-test('two successions do not know of each other', () => {
+test('two successions are independent of each other', () => {
   const [one, other] = [createSuccession(), createSuccession()]
   one({ ...SAMPLE, seq: 0 })
   other(SAMPLE)
@@ -85,14 +85,14 @@ test('the lines of a batch are the sum of its runs', () => {
   assert.equal(lineCount({ ...SAMPLE, order: [1, 65_536] }), MAX_BATCH_LINES)
 })
 
-test('a record of 1 MiB is read, one byte more is refused with BAD_RECORD', () => {
+test('a record of 1 MiB is decoded, one byte more is refused with BAD_RECORD', () => {
   const bytes = b4a.alloc(MAX_RECORD_BYTES + 1, ' ')
   bytes.set(encodeJournalRecord(SAMPLE))
   assert.deepEqual(decodeJournalRecord(bytes.subarray(0, -1), CONTEXT), SAMPLE)
   refuses('BAD_RECORD', () => decodeJournalRecord(bytes, CONTEXT))
 })
 
-test('a record of as many lines and runs as there may be, over as many cores, is read in as many steps', () => {
+test('the largest legal record is decoded in a number of steps proportional to its lines and cores', () => {
   const record = worstRecord()
   assert.equal(lineCount(record), MAX_BATCH_LINES)
   const bytes = encodeJournalRecord(record)
@@ -105,7 +105,7 @@ test('a record of as many lines and runs as there may be, over as many cores, is
   createSuccession()(record)
 })
 
-test('lists in lists are refused with BAD_RECORD wherever they stand', () => {
+test('deeply nested lists are refused with BAD_RECORD in every member', () => {
   const deep = nested(100_000)
   const sample = JSON.stringify(SAMPLE)
   for (const [member, value] of Object.entries(SAMPLE)) {
@@ -120,7 +120,7 @@ test('a block of a later version is refused with UNKNOWN_BLOCK, however large it
   refuses('UNKNOWN_BLOCK', () => decodeJournalRecord(json({ hello: 'x'.repeat(1_000_000) }), CONTEXT))
 })
 
-/** The longest record that is legal: a run for each line, all cores, lengths and positions near 2^53. */
+/** The longest legal record: a run for each line, all cores, lengths and positions near 2^53. */
 function worstRecord(): JournalRecord {
   const far = Number.MAX_SAFE_INTEGER - MAX_BATCH_LINES
   const wide = 10_000 // the first core index of five digits
@@ -131,7 +131,6 @@ function worstRecord(): JournalRecord {
   return {
     seq: far,
     time: far,
-    // where a core has ten lines it may have ten blocks, which take a digit more
     at: Array.from({ length: MAX_CORES }, (_, core) => [core, far, core < wide ? 1 : 8] as const),
     order
   }

@@ -13,7 +13,7 @@ interface Golden {
 const { formats, spellings, invalid } = readGolden<Golden>('keys')
 
 for (const { hex, z32 } of formats) {
-  test(`${hex} is ${z32}, both ways`, () => {
+  test(`${hex} is formatted as ${z32}, and parsed from it`, () => {
     const key = keyFromBytes(b4a.from(hex, 'hex'))
     assert.equal(formatKey(key), hex)
     assert.equal(formatKey(key, 'hex'), hex)
@@ -55,7 +55,7 @@ test('a key of another length than 32 bytes is refused with BAD_KEY', () => {
   }
 })
 
-test('the bytes of a key are a copy: changing them changes nothing else', () => {
+test('the bytes of a key are a copy', () => {
   const key = parseKey('00'.repeat(KEY_BYTES))
   keyToBytes(key).fill(0xff)
   assert.equal(keyToBytes(key)[0], 0)

@@ -4,7 +4,7 @@ import { ProtocolError } from './errors.ts'
 
 declare const brand: unique symbol
 
-/** A core's public key: 64 lower-case hex digits that `parseKey` has checked. */
+/** A core's key: 64 lower-case hex digits, checked by `parseKey`. */
 export type CoreKey = string & { readonly [brand]: 'CoreKey' }
 
 /** A key's length in bytes. */
@@ -15,10 +15,10 @@ const Z32 = /^[ybndrfg8ejkmcpqxot1uwisza345h769]{52}$/
 const SCHEME = 'pear://'
 
 /**
- * Reads a key as people paste it: hex (64) or z-base-32 (52), upper or lower case, with or without `pear://`, with white
- * space around it.
+ * Reads a key as people paste it: 64 hex digits or 52 characters of z-base-32, upper or lower case, with or without
+ * `pear://`, with white space around it.
  *
- * @throws ProtocolError `BAD_KEY`. The message never repeats the key: whoever has it can read the log.
+ * @throws ProtocolError `BAD_KEY`. The message never repeats the key: anyone who has it can read the log.
  */
 export function parseKey(text: string): CoreKey {
   // plain JavaScript may hand over anything
@@ -27,11 +27,11 @@ export function parseKey(text: string): CoreKey {
   if (Z32.test(bare)) return decodeZ32(bare)
   throw new ProtocolError(
     'BAD_KEY',
-    `not a key: ${describe(bare)}; a key has 64 hex digits or 52 characters of z-base-32`
+    `not a key: ${describe(bare)}; expected 64 hex digits or 52 characters of z-base-32`
   )
 }
 
-/** The key as text: 64 lower-case hex digits, or 52 characters of z-base-32. */
+/** The key as 64 lower-case hex digits, or as 52 characters of z-base-32. */
 export function formatKey(key: CoreKey, encoding: 'hex' | 'z32' = 'hex'): string {
   return encoding === 'hex' ? key : z32.encode(keyToBytes(key))
 }
@@ -42,24 +42,24 @@ export function keyToBytes(key: CoreKey): Uint8Array {
 }
 
 /**
- * The key that 32 bytes are.
+ * The key with these 32 bytes.
  *
  * @throws ProtocolError `BAD_KEY` for any other length.
  */
 export function keyFromBytes(bytes: Uint8Array): CoreKey {
   if (bytes.byteLength !== KEY_BYTES) {
-    throw new ProtocolError('BAD_KEY', `not a key: ${bytes.byteLength} bytes; a key has ${KEY_BYTES}`)
+    throw new ProtocolError('BAD_KEY', `not a key: ${bytes.byteLength} bytes; expected ${KEY_BYTES}`)
   }
   return b4a.toString(bytes, 'hex') as CoreKey
 }
 
 function decodeZ32(text: string): CoreKey {
   const bytes = z32.decode(text)
-  // 52 characters hold 260 bits: the last four must be zero, else two spellings would name one key
+  // 52 characters hold 260 bits. The last four must be zero: a key has one spelling
   if (z32.encode(bytes.subarray(0, KEY_BYTES)) !== text) {
     throw new ProtocolError(
       'BAD_KEY',
-      'not a key: its last character of z-base-32 is wrong; was it cut or mistyped?'
+      'not a key: its last z-base-32 character is wrong; check that the key is complete'
     )
   }
   return keyFromBytes(bytes.subarray(0, KEY_BYTES))
@@ -71,8 +71,8 @@ function stripScheme(text: string): string {
 }
 
 function describe(text: string): string {
-  if (text.length === 0) return 'nothing was given'
-  if (text.length === 64) return 'one of its 64 characters is no hex digit'
-  if (text.length === 52) return 'one of its 52 characters is not of z-base-32'
+  if (text.length === 0) return 'empty'
+  if (text.length === 64) return 'one of its 64 characters is not a hex digit'
+  if (text.length === 52) return 'one of its 52 characters is not in z-base-32'
   return `${text.length} character${text.length === 1 ? '' : 's'}`
 }

@@ -23,14 +23,14 @@ const golden = readGolden<Golden>('manifest')
 const BOOTSTRAP = parseKey(golden.bootstrap)
 
 for (const { note, manifest, ...block } of golden.canonical) {
-  test(`a manifest is these bytes, and the bytes are the manifest: ${note}`, () => {
+  test(`a manifest is encoded to these bytes, and decoded from them: ${note}`, () => {
     assert.deepEqual(decodeManifest(bytesOf(block), BOOTSTRAP), manifest)
     assert.equal(b4a.toString(encodeManifest(manifest, BOOTSTRAP)), b4a.toString(bytesOf(block)))
   })
 }
 
 for (const { note, manifest, ...block } of golden.accepted) {
-  test(`block 0 may be spelled so: ${note}`, () => {
+  test(`block 0 in another spelling is decoded: ${note}`, () => {
     assert.deepEqual(decodeManifest(bytesOf(block), BOOTSTRAP), manifest)
   })
 }
@@ -41,20 +41,20 @@ for (const { note, code, ...block } of golden.invalid) {
   })
 }
 
-test('a manifest of 4 MiB is read, one byte more is refused with BAD_MANIFEST', () => {
+test('a manifest of 4 MiB is decoded, one byte more is refused with BAD_MANIFEST', () => {
   const bytes = b4a.alloc(MAX_MANIFEST_BYTES + 1, ' ')
   bytes.set(json({ otherKeys: [keyNumber(0)] }))
   assert.equal(decodeManifest(bytes.subarray(0, -1), BOOTSTRAP).cores.length, 1)
   refuses('BAD_MANIFEST', () => decodeManifest(bytes, BOOTSTRAP))
 })
 
-test('16,384 data cores are read, one more is refused with BAD_MANIFEST', () => {
+test('16,384 data cores are accepted, one more is refused with BAD_MANIFEST', () => {
   const otherKeys = Array.from({ length: MAX_CORES + 1 }, (_, index) => keyNumber(index))
   assert.equal(decodeManifest(json({ otherKeys: otherKeys.slice(1) }), BOOTSTRAP).cores.length, MAX_CORES)
   refuses('BAD_MANIFEST', () => decodeManifest(json({ otherKeys }), BOOTSTRAP))
 })
 
-test('the largest manifest that is legal fits 4 MiB, and is read in as many steps as it has cores', () => {
+test('the largest legal manifest fits in 4 MiB, and is decoded in a number of steps proportional to its cores', () => {
   const manifest = largestManifest()
   const bytes = encodeManifest(manifest, BOOTSTRAP)
   assert.ok(bytes.byteLength < MAX_MANIFEST_BYTES, `it has ${bytes.byteLength} bytes`)
@@ -63,7 +63,7 @@ test('the largest manifest that is legal fits 4 MiB, and is read in as many step
   assert.deepEqual(decodeManifest(bytes, BOOTSTRAP), manifest)
 })
 
-test('lists in lists are refused by the code of where they stand, in a short message', () => {
+test('deeply nested lists are refused in every member, in a short message', () => {
   const deep = nested(100_000)
   for (const [member, code] of [
     ['otherKeys', 'BAD_MANIFEST'],
@@ -77,7 +77,7 @@ test('lists in lists are refused by the code of where they stand, in a short mes
   }
 })
 
-test('the message about a version or a name does not repeat a long one', () => {
+test('the message about a long version or name does not repeat all of it', () => {
   const long = '\u001b[2J'.repeat(100_000)
   refuses('UNKNOWN_VERSION', () => decodeManifest(json({ ...wire(), version: long }), BOOTSTRAP))
   refuses('BAD_MANIFEST', () => decodeManifest(json({ ...wire(), cores: [{ name: long }] }), BOOTSTRAP))
@@ -88,7 +88,7 @@ test('the message about a bad rule in block 0 says what is wrong with the rule',
   assert.throws(() => decodeManifest(bytes, BOOTSTRAP), { code: 'BAD_MANIFEST', message: /number of cores/ })
 })
 
-test('a manifest that no reader would take is not encoded', () => {
+test('a manifest that a reader would refuse is not encoded', () => {
   const manifest = sample()
   const [first, second] = manifest.cores
   assert.ok(first && second)
@@ -126,7 +126,7 @@ function wire(): object {
   return JSON.parse(b4a.toString(encodeManifest(sample(), BOOTSTRAP))) as object
 }
 
-/** As many cores, names as long, and prefixes that take as many bytes in JSON, as there may be. */
+/** The most cores, the longest names, and the prefixes that take the most bytes in JSON. */
 function largestManifest(): LogManifest {
   const prefixes = Array.from({ length: MAX_CORES - 1 }, (_, index) => controls(index))
   const routing: RoutingRule = { rule: 'prefix', prefixes }
@@ -140,7 +140,7 @@ function largestManifest(): LogManifest {
   return { version: 1, cores, routing, framing: 'newline' }
 }
 
-/** Four characters that JSON spells with six bytes each; others for each index. */
+/** Four characters that JSON spells with six bytes each, different for each index. */
 function controls(index: number): string {
   const digits = [index >> 12, index >> 8, index >> 4, index].map((digit) => 0x0e + (digit & 0x0f))
   return String.fromCharCode(...digits)

@@ -13,7 +13,7 @@ export interface DataCore {
   readonly key: CoreKey
 }
 
-/** Block 0 of a log of version 1: routing result `i` is `cores[i]`. */
+/** Block 0 of a version 1 log: routing result `i` is `cores[i]`. */
 export interface LogManifest {
   readonly version: 1
   readonly cores: readonly DataCore[]
@@ -21,16 +21,16 @@ export interface LogManifest {
   readonly framing: Framing
 }
 
-/** Block 0 as the tutorial writes it: keys alone. No stated rule, no journal, hence no positions and no times. */
+/** Block 0 of a tutorial log: keys alone. Without a journal, it has no positions and no times. */
 export interface TutorialManifest {
   readonly version: 0
-  /** Named `core-2`, `core-3`, … as the tutorial's writer calls them. */
+  /** Named `core-2`, `core-3`, … as in the tutorial. */
   readonly cores: readonly DataCore[]
   readonly routing: null
   readonly framing: 'none'
 }
 
-/** What block 0 of a bootstrap core says. */
+/** Block 0 of a bootstrap core, decoded. */
 export type BootstrapManifest = LogManifest | TutorialManifest
 
 const HEX = /^[0-9a-f]{64}$/i
@@ -40,7 +40,7 @@ const WHAT = 'block 0'
 /**
  * Block 0 for a new log.
  *
- * @throws ProtocolError `BAD_MANIFEST` if any reader would refuse the result.
+ * @throws ProtocolError `BAD_MANIFEST` if a reader would refuse it.
  */
 export function encodeManifest(manifest: LogManifest, bootstrap: CoreKey): Uint8Array {
   const bytes = b4a.from(
@@ -57,7 +57,7 @@ export function encodeManifest(manifest: LogManifest, bootstrap: CoreKey): Uint8
 }
 
 /**
- * The manifest that block 0 of the core `bootstrap` is. Trusts nothing; unknown members are ignored.
+ * Decodes and checks block 0 of the core `bootstrap`.
  *
  * @throws ProtocolError `BAD_MANIFEST`, or `UNKNOWN_VERSION` for a version other than 1.
  */
@@ -68,11 +68,11 @@ export function decodeManifest(bytes: Uint8Array, bootstrap: CoreKey): Bootstrap
     maxBytes: MAX_MANIFEST_BYTES
   })
   if (otherKeys === undefined) throw badManifest('it has no "otherKeys"')
-  // before anything else is checked: what is in a newer manifest is for newer software to say
+  // before the other members: another version may define them otherwise
   if (version !== undefined && version !== 1) {
     throw new ProtocolError(
       'UNKNOWN_VERSION',
-      `the log has version ${quote(version)}; this software knows version 1: is there a newer one?`
+      `the log has version ${quote(version)}; a newer version of this software may read it`
     )
   }
   const keys = decodeKeys(otherKeys, bootstrap)
@@ -96,19 +96,19 @@ function tutorialManifest(keys: readonly CoreKey[]): TutorialManifest {
 }
 
 function decodeKeys(value: unknown, bootstrap: CoreKey): CoreKey[] {
-  if (!isList(value)) throw badManifest('its "otherKeys" is no list')
+  if (!isList(value)) throw badManifest('its "otherKeys" is not a list')
   if (value.length === 0) throw badManifest('it names no data core')
   if (value.length > MAX_CORES)
     throw badManifest(`it names ${value.length} data cores; at most ${MAX_CORES} are allowed`)
   const keys = value.map(decodeKey)
   if (keys.includes(bootstrap)) throw badManifest('it names its own core as a data core')
   const twice = firstDuplicate(keys)
-  if (twice !== -1) throw badManifest(`otherKeys[${twice}] stands there twice`)
+  if (twice !== -1) throw badManifest(`otherKeys[${twice}] is a duplicate`)
   return keys
 }
 
 function decodeKey(value: unknown, index: number): CoreKey {
-  // parseKey takes other spellings, too; the wire has this one
+  // parseKey accepts other spellings as well; block 0 does not
   if (typeof value === 'string' && HEX.test(value)) return parseKey(value)
   throw badManifest(`otherKeys[${index}] is not a key of 64 hex digits`)
 }
@@ -117,7 +117,7 @@ function decodeRouting(value: unknown): RoutingRule {
   try {
     return decodeRule(value)
   } catch (cause) {
-    throw badManifest(`its routing is wrong: ${(cause as ProtocolError).message}`, { cause })
+    throw badManifest(`its "routing" is invalid: ${(cause as ProtocolError).message}`, { cause })
   }
 }
 
@@ -126,7 +126,7 @@ function decodeNames(value: unknown, count: number): string[] {
   if (value.length !== count) throw badManifest(`it has ${count} otherKeys, but ${value.length} cores`)
   const names = value.map((core: unknown, index) => {
     if (isJsonObject(core) && typeof core.name === 'string' && NAME.test(core.name)) return core.name
-    throw badManifest(`cores[${index}] has no name of 1 to 64 of a-z 0-9 . _ -`)
+    throw badManifest(`cores[${index}] has no valid name: 1 to 64 of a-z 0-9 . _ -`)
   })
   const twice = firstDuplicate(names)
   if (twice !== -1) throw badManifest(`two cores are named ${names[twice]}`)
@@ -135,7 +135,7 @@ function decodeNames(value: unknown, count: number): string[] {
 
 function decodeFraming(value: unknown): Framing {
   if (value === 'newline' || value === 'none') return value
-  throw badManifest('its framing is neither "newline" nor "none"')
+  throw badManifest('its "framing" is neither "newline" nor "none"')
 }
 
 function firstDuplicate(values: readonly string[]): number {
@@ -144,5 +144,5 @@ function firstDuplicate(values: readonly string[]): number {
 }
 
 function badManifest(fault: string, options?: ErrorOptions): ProtocolError {
-  return new ProtocolError('BAD_MANIFEST', `${WHAT} is no bootstrap manifest: ${fault}`, options)
+  return new ProtocolError('BAD_MANIFEST', `${WHAT} is not a bootstrap manifest: ${fault}`, options)
 }

@@ -16,7 +16,7 @@ for (const { hash, ...spelled } of vectors) {
   })
 }
 
-test('murmur2 of a part of some bytes is that of a copy of the part', () => {
+test('murmur2 of a range of bytes is that of a copy of the range', () => {
   for (const { hash, ...spelled } of vectors) {
     const bytes = bytesOf(spelled)
     for (const padding of [1, 2, 3, 4]) {

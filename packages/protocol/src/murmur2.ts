@@ -4,7 +4,7 @@ const R = 24
 
 /**
  * Kafka's 32-bit murmur2 of `bytes[start, end)`, as a signed number. Source: `org.apache.kafka.common.utils.Utils.murmur2`,
- * which fixes the seed; its own test vectors stand in `fixtures/murmur2.json`.
+ * which fixes the seed; `fixtures/murmur2.json` has its test vectors.
  */
 export function murmur2(bytes: Uint8Array, start = 0, end: number = bytes.byteLength): number {
   const length = end - start

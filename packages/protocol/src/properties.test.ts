@@ -38,7 +38,7 @@ import {
 } from './testing/arbitrary.ts'
 import { bytesOf, json, readGolden, refuses, type Spelled } from './testing/golden.ts'
 
-// The same draws at each run, so that a failure is somebody's change; FUZZ_RUNS draws others, and more.
+// Each run draws the same values, so that a failure comes from a change. FUZZ_RUNS draws others, and more.
 const { FUZZ_RUNS } = process.env
 fc.configureGlobal(FUZZ_RUNS === undefined ? { numRuns: 200, seed: 1 } : { numRuns: Number(FUZZ_RUNS) })
 assert.ok(FUZZ_RUNS === undefined || Number(FUZZ_RUNS) > 0, 'FUZZ_RUNS is a number of runs')
@@ -58,7 +58,7 @@ const ruleTexts = readGolden<{
   readonly texts: { readonly canonical: readonly { readonly text: string }[] }
 }>('routing').texts.canonical.map(({ text }) => b4a.from(text))
 
-test('a key is the same after hex, z-base-32, bytes, and as people spell it', () => {
+test('a key survives hex, z-base-32, bytes and each spelling', () => {
   check(keys, fc.boolean(), fc.boolean(), (key, upper, scheme) => {
     assert.equal(keyFromBytes(keyToBytes(key)), key)
     for (const encoding of ['hex', 'z32'] as const) {
@@ -68,33 +68,33 @@ test('a key is the same after hex, z-base-32, bytes, and as people spell it', ()
   })
 })
 
-test('a rule is the same after its text, and after JSON', () => {
+test('a rule survives its text and JSON', () => {
   check(rules(40), (rule) => {
     assert.deepEqual(parseRule(formatRule(rule)), rule)
     assert.deepEqual(decodeRule(JSON.parse(JSON.stringify(rule))), rule)
   })
 })
 
-test('two rules are the same exactly if their texts are', () => {
+test('two rules are equal exactly if their texts are', () => {
   check(rules(3), rules(3), (one, other) => {
     const same = JSON.stringify(decodeRule(one)) === JSON.stringify(decodeRule(other))
     assert.equal(formatRule(one) === formatRule(other), same)
   })
 })
 
-test('a manifest is the same after its bytes', () => {
+test('a manifest survives its bytes', () => {
   check(manifests, ({ manifest, bootstrap }) => {
     assert.deepEqual(decodeManifest(encodeManifest(manifest, bootstrap), bootstrap), manifest)
   })
 })
 
-test('a record is the same after its bytes', () => {
+test('a record survives its bytes', () => {
   check(records, ({ record, context }) => {
     assert.deepEqual(decodeJournalRecord(encodeJournalRecord(record), context), record)
   })
 })
 
-test('any manifest takes the default names of its rule', () => {
+test('the default names of a rule are valid in every manifest', () => {
   check(manifests, ({ manifest, bootstrap }) => {
     const names = defaultNames(manifest.routing)
     const cores = manifest.cores.map(({ key }, index) => ({ key, name: names[index] ?? '' }))
@@ -103,7 +103,7 @@ test('any manifest takes the default names of its rule', () => {
   })
 })
 
-test('parseKey reads a text as a key that it writes, or throws ProtocolError', () => {
+test('parseKey returns a key that survives formatKey, or throws ProtocolError', () => {
   const near = fc.tuple(keys, fc.constantFrom('hex', 'z32'), fc.nat(63), fc.string({ maxLength: 3 }))
   const texts = fc.oneof(
     fc.string({ unit: 'binary' }),
@@ -116,7 +116,7 @@ test('parseKey reads a text as a key that it writes, or throws ProtocolError', (
   })
 })
 
-test('keyFromBytes takes 32 bytes, or throws ProtocolError', () => {
+test('keyFromBytes accepts exactly 32 bytes, and throws ProtocolError for others', () => {
   check(fc.uint8Array({ maxLength: 64 }), (bytes) => {
     const key = settle(() => keyFromBytes(bytes))
     if (key !== null) assert.equal(b4a.compare(keyToBytes(key), bytes), 0)
@@ -124,7 +124,7 @@ test('keyFromBytes takes 32 bytes, or throws ProtocolError', () => {
   })
 })
 
-test('parseRule reads a text as a rule that it writes, or throws ProtocolError', () => {
+test('parseRule returns a rule that survives formatRule, or throws ProtocolError', () => {
   const names = fc.constantFrom('byte-length:', 'hash:', 'round-robin:', 'prefix:', '')
   const values = fc.string({
     unit: fc.constantFrom(...'0123459,=\\\t ab'.split(''), 'field=', 'separator=', '\ud800')
@@ -136,13 +136,13 @@ test('parseRule reads a text as a rule that it writes, or throws ProtocolError',
   check(texts, (text) => assertRule(settle(() => parseRule(text))))
 })
 
-test('decodeRule makes any value a rule that it takes again, or throws ProtocolError', () => {
+test('decodeRule returns a rule that it accepts again, or throws ProtocolError', () => {
   check(fc.oneof(fc.anything(), disfigured(ruleValues)), (value) =>
     assertRule(settle(() => decodeRule(value)))
   )
 })
 
-test('decodeManifest makes any bytes a manifest with the same bytes, or throws ProtocolError', () => {
+test('decodeManifest returns a manifest that survives its bytes, or throws ProtocolError', () => {
   check(hostile(manifestBlocks), (bytes) => {
     const manifest = settle(() => decodeManifest(bytes, manifestBootstrap))
     if (manifest === null) return
@@ -152,7 +152,7 @@ test('decodeManifest makes any bytes a manifest with the same bytes, or throws P
   })
 })
 
-test('decodeJournalRecord makes any bytes a record with the same bytes, or throws ProtocolError', () => {
+test('decodeJournalRecord returns a record that survives its bytes, or throws ProtocolError', () => {
   const contexts = fc.record({ cores: fc.constantFrom(1, 2, 3, 16_384), framing: framings })
   check(hostile(journalBlocks), contexts, (bytes, context) => {
     const record = settle(() => decodeJournalRecord(bytes, context))
@@ -164,7 +164,7 @@ test('decodeJournalRecord makes any bytes a record with the same bytes, or throw
   })
 })
 
-test('the lines of a block are its bytes, and each but the last has its terminator', () => {
+test('the lines of a block are all of its bytes, and each but the last has its terminator', () => {
   check(lines, framings, (block, framing) => {
     const parts = split(block, framing)
     assert.equal(b4a.compare(b4a.concat(parts), block), 0)
@@ -177,7 +177,7 @@ test('the lines of a block are its bytes, and each but the last has its terminat
   })
 })
 
-test('lines that are packed back to back are split into the same lines', () => {
+test('lines packed back to back are split into the same lines', () => {
   const whole = lines.map((line) => b4a.concat([line.filter((byte) => byte !== 0x0a), b4a.from('\n')]))
   const last = lines.map((line) => line.filter((byte) => byte !== 0x0a))
   check(fc.array(whole), last, (packed, rest) => {
@@ -187,7 +187,7 @@ test('lines that are packed back to back are split into the same lines', () => {
   })
 })
 
-test('every line goes to a core that there is, the one that the rule says in words', () => {
+test('every line is routed to an existing core, the one that the specification names', () => {
   check(rules(12), lines, positions, (rule, line, position) => {
     const core = createRouter(rule)(line, position)
     assert.ok(Number.isInteger(core) && core >= 0 && core < coreCount(rule), `core ${core}`)
@@ -195,7 +195,7 @@ test('every line goes to a core that there is, the one that the rule says in wor
   })
 })
 
-test('fields and prefixes are found among the same two letters, alone and between others', () => {
+test('fields and prefixes are found in lines of two letters, alone and inside a block', () => {
   const letters = fc.string({ unit: fc.constantFrom('a', 'b'), maxLength: 30 })
   const short = fc.string({ unit: fc.constantFrom('a', 'b'), minLength: 1, maxLength: 7 })
   check(letters, short, fc.integer({ min: 1, max: 4 }), letters, (text, pattern, field, after) => {
@@ -211,7 +211,7 @@ test('fields and prefixes are found among the same two letters, alone and betwee
   })
 })
 
-test('a line goes to the same core alone and anywhere in a block', () => {
+test('a line is routed to the same core alone and anywhere in a block', () => {
   check(rules(12), lines, lines, lines, positions, (rule, before, line, after, position) => {
     const block = b4a.concat([before, line, after])
     const start = before.byteLength
@@ -220,7 +220,7 @@ test('a line goes to the same core alone and anywhere in a block', () => {
   })
 })
 
-test('a journal is in succession, and is not once a record of it is missing or comes twice', () => {
+test('a journal is a valid succession, and is not once a record is missing or occurs twice', () => {
   const batches = fc.array(records, { minLength: 3, maxLength: 6 })
   check(batches, fc.nat(), fc.boolean(), (drawn, where, twice) => {
     const journal = inSuccession(drawn.map(({ record }) => record))
@@ -231,7 +231,7 @@ test('a journal is in succession, and is not once a record of it is missing or c
   })
 })
 
-/** Draws values, and says which ones `predicate` throws for. */
+/** Draws values, and reports those for which `predicate` throws. */
 function check<Values extends [unknown, ...unknown[]]>(
   ...args: [
     ...drawn: { [Index in keyof Values]: fc.Arbitrary<Values[Index]> },
@@ -241,7 +241,7 @@ function check<Values extends [unknown, ...unknown[]]>(
   fc.assert(fc.property<Values>(...args))
 }
 
-/** What `action` gives, or null where it throws ProtocolError. Whatever else it throws is a fault. */
+/** The result of `action`, or null if it throws ProtocolError. Any other error is a fault. */
 function settle<Value>(action: () => Value): Value | null {
   try {
     return action()
@@ -259,7 +259,7 @@ function blocksOf({ canonical, accepted, invalid }: GoldenBlocks): {
   return { right, all: [...right, ...invalid.map(bytesOf)] }
 }
 
-/** Any bytes, any JSON, and what is nearly one of the golden blocks. */
+/** Any bytes, any JSON, and bytes close to a golden block. */
 function hostile({ right, all }: ReturnType<typeof blocksOf>): fc.Arbitrary<Uint8Array> {
   const values = right.map((bytes): unknown => JSON.parse(b4a.toString(bytes)))
   return fc.oneof(
@@ -278,7 +278,7 @@ function assertRule(rule: RoutingRule | null): void {
   assert.ok(createRouter(rule)(b4a.from('one\n'), 7) < coreCount(rule))
 }
 
-/** What the specification says of a record, without regard to cost. */
+/** Asserts the specification's rules for a record, without regard to cost. */
 function assertRecord({ seq, time, at, order }: JournalRecord, { cores, framing }: JournalContext): void {
   const touched = at.map(([core]) => core)
   assert.deepEqual(
@@ -314,7 +314,7 @@ function split(block: Uint8Array, framing: Framing): Uint8Array[] {
   return ends.map((end, index) => block.subarray(ends[index - 1] ?? 0, end))
 }
 
-/** The rules as the specification says them, without regard to cost. */
+/** The routing rules as the specification states them, without regard to cost. */
 function coreInWords(rule: RoutingRule, line: Uint8Array, position: number): number {
   const bytes = latin1(line)
   switch (rule.rule) {
@@ -341,7 +341,7 @@ function latin1(bytes: Uint8Array): string {
   return b4a.toString(bytes, 'latin1')
 }
 
-/** The same batches as a journal from its beginning. */
+/** The batches as a journal from its beginning. */
 function inSuccession(batches: readonly JournalRecord[]): JournalRecord[] {
   const lengths = new Map<number, number>()
   let seq = 0

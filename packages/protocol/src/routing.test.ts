@@ -59,7 +59,7 @@ for (const { note, rule, lines } of cases) {
     }
   })
 
-  test(`${rule.rule} routes a line inside a block as it does alone: ${note}`, () => {
+  test(`${rule.rule} routes a line inside a block as it routes it alone: ${note}`, () => {
     const route = createRouter(rule)
     const parts = lines.map(bytesOf)
     const block = b4a.concat(parts)
@@ -71,7 +71,7 @@ for (const { note, rule, lines } of cases) {
     }
   })
 
-  test(`${rule.rule} is read as it was written: ${note}`, () => {
+  test(`${rule.rule} survives JSON and its text: ${note}`, () => {
     assert.deepEqual(decodeRule(rule), rule)
     assert.deepEqual(parseRule(formatRule(rule)), rule)
   })
@@ -84,14 +84,14 @@ for (const { note, rule, code } of invalid) {
 }
 
 for (const { text, rule } of texts.canonical) {
-  test(`${JSON.stringify(text)} is a rule, and the rule is that text`, () => {
+  test(`${JSON.stringify(text)} is parsed as a rule, and formatted from it`, () => {
     assert.deepEqual(parseRule(text), rule)
     assert.equal(formatRule(rule), text)
   })
 }
 
 for (const { text, rule } of texts.accepted) {
-  test(`${JSON.stringify(text)} is a rule, too`, () => {
+  test(`${JSON.stringify(text)} is parsed as a rule`, () => {
     assert.deepEqual(parseRule(text), rule)
     assert.notEqual(formatRule(rule), text)
   })
@@ -103,7 +103,7 @@ for (const text of texts.invalid) {
   })
 }
 
-test('half a character in a prefix or a separator is refused with BAD_RULE', () => {
+test('a lone surrogate in a prefix or a separator is refused with BAD_RULE', () => {
   for (const half of ['\ud800', 'a\udc00', '\udc00\ud800', '🙂\ud83d']) {
     refuses('BAD_RULE', () => decodeRule({ rule: 'prefix', prefixes: [half] }))
     refuses('BAD_RULE', () => decodeRule({ rule: 'hash', cores: 2, separator: half, field: 1 }))
@@ -118,7 +118,7 @@ test('unknown members of a rule are ignored', () => {
   }
 })
 
-test('a rule has as many cores as its table', () => {
+test('the number of cores follows from the rule', () => {
   assert.equal(coreCount({ rule: 'byte-length', bounds: [5] }), 2)
   assert.equal(coreCount({ rule: 'byte-length', bounds: [1, 2, 3] }), 4)
   assert.equal(coreCount({ rule: 'hash', cores: 7 }), 7)
@@ -126,7 +126,7 @@ test('a rule has as many cores as its table', () => {
   assert.equal(coreCount({ rule: 'prefix', prefixes: ['a', 'b'] }), 3)
 })
 
-test('the default rule is the one of the tutorial', () => {
+test('the default rule is that of the tutorial', () => {
   assert.equal(formatRule(DEFAULT_RULE), 'byte-length:5')
   assert.deepEqual(defaultNames(DEFAULT_RULE), ['short', 'long'])
 })
@@ -153,7 +153,7 @@ test('a separator has at most 64 bytes', () => {
   }
 })
 
-test('a prefix has at most 255 bytes, all together 65,536', () => {
+test('a prefix has at most 255 bytes, and all together 65,536', () => {
   const prefixes = Array.from({ length: 257 }, (_, index) => `${index}`.padStart(MAX_PREFIX_BYTES, 'x'))
   assert.equal(prefixes.join('').length, MAX_PREFIXES_BYTES - 1)
   decodeRule({ rule: 'prefix', prefixes: [...prefixes, 'y'] })
@@ -162,7 +162,7 @@ test('a prefix has at most 255 bytes, all together 65,536', () => {
   refuses('BAD_RULE', () => decodeRule({ rule: 'prefix', prefixes: ['x'.repeat(MAX_PREFIX_BYTES + 1)] }))
 })
 
-test('lists in lists are refused with BAD_RULE wherever they stand', () => {
+test('deeply nested lists are refused with BAD_RULE in every member', () => {
   const deep: unknown = JSON.parse(nested(100_000))
   const members = ['rule', 'bounds', 'cores', 'separator', 'field', 'prefixes']
   for (const rule of ['byte-length', 'hash', 'round-robin', 'prefix']) {
@@ -182,7 +182,7 @@ test('a prefix rule reads no more of a line than its longest prefix and one byte
   assert.ok(line.reads() <= MAX_PREFIX_BYTES + 1, `${line.reads()} reads`)
 })
 
-test('a separator and a line that are made to be slow are not', () => {
+test('a hostile separator and line are not slow', () => {
   const half = 'x'.repeat(MAX_SEPARATOR_BYTES / 2 - 1)
   const hostile = ['x'.repeat(MAX_SEPARATOR_BYTES - 1), `${half}y${half}`, 'xy'.repeat(31), 'x']
   for (const start of hostile) {
@@ -190,12 +190,12 @@ test('a separator and a line that are made to be slow are not', () => {
     const line = b4a.alloc(MAX_LINE_BYTES, start)
     const began = performance.now()
     createRouter(decodeRule(rule))(line, 0)
-    // some 50 ms: more only where each byte is looked at dozens of times
+    // about 50 ms; far more if each byte is compared dozens of times
     assert.ok(performance.now() - began < 2000, start)
   }
 })
 
-test('a field is found as by splitting, for all separators of four letters and lines of ten', () => {
+test('a field is the one that splitting finds, for all separators of four letters and lines of ten', () => {
   const whole = createRouter({ rule: 'hash', cores: MAX_CORES })
   const all = allTexts(10).map((text) => ({ text, line: b4a.from(text) }))
   for (const separator of allTexts(4)) {
@@ -207,13 +207,13 @@ test('a field is found as by splitting, for all separators of four letters and l
   }
 })
 
-test('a field far behind the end of a line is empty, and not looked for any further', () => {
+test('a field far beyond the end of a line is empty, and the search for it stops at the end', () => {
   const rule = { rule: 'hash', cores: 4, separator: 'x', field: Number.MAX_SAFE_INTEGER } as const
   const whole = createRouter({ rule: 'hash', cores: 4 })
   assert.equal(createRouter(decodeRule(rule))(b4a.alloc(10_000, 'x'), 0), whole(new Uint8Array(), 0))
 })
 
-test('a length is compared with few of 16,383 bounds', () => {
+test('a length is compared with at most 14 of 16,383 bounds', () => {
   let compared = 0
   const bounds = new Proxy(
     Array.from({ length: MAX_CORES - 1 }, (_, index) => index + 1),
@@ -240,7 +240,7 @@ test('names follow the rule', () => {
   assert.deepEqual(names('prefix:a,A,rest,[a]'), ['a', 'a-2', 'rest', 'a-3', 'rest-2'])
 })
 
-test('names of prefixes are legal and differ, whatever the prefixes', () => {
+test('names made from prefixes are legal and unique for any prefixes', () => {
   for (const prefixes of [
     [
       'a',
@@ -269,7 +269,7 @@ test('names of prefixes are legal and differ, whatever the prefixes', () => {
   }
 })
 
-test('names of 16,383 prefixes that look the same take a few look-ups each', () => {
+test('names of 16,383 prefixes that look the same take a few lookups each', () => {
   const prefixes = Array.from({ length: MAX_CORES - 1 }, (_, index) => String.fromCharCode(0x4e00 + index))
   const rule = decodeRule({ rule: 'prefix', prefixes })
   const lookups = countLookups(() => defaultNames(rule))
@@ -277,7 +277,7 @@ test('names of 16,383 prefixes that look the same take a few look-ups each', () 
   assertNames(defaultNames(rule), MAX_CORES)
 })
 
-/** All texts of so many of the letters a and b. */
+/** All texts of this many of the letters a and b. */
 function allTexts(length: number): string[] {
   return Array.from({ length: 2 ** length }, (_, number) =>
     number.toString(2).padStart(length, '0').replaceAll('0', 'a').replaceAll('1', 'b')

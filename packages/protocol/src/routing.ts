@@ -4,15 +4,15 @@ import { isCount, isJsonObject, isList, type JsonObject, quote } from './json.ts
 import { MAX_CORES, MAX_PREFIX_BYTES, MAX_PREFIXES_BYTES, MAX_SEPARATOR_BYTES } from './limits.ts'
 import { murmur2 } from './murmur2.ts'
 
-/** Core index = how many of `bounds` (ascending, in bytes) are <= the line's length, terminator counted. */
+/** Core index = the number of `bounds` (ascending, in bytes) that are <= the line's length, terminator included. */
 export interface ByteLengthRule {
   readonly rule: 'byte-length'
   readonly bounds: readonly number[]
 }
 
 /**
- * Kafka's default partitioner over the line's key. The key is the line without its terminator or, where both are given,
- * its field number `field` (counted from 1) between `separator`s; a line with fewer fields has the empty key.
+ * Kafka's default partitioner over the line's key. The key is the line without its terminator or, with both members given,
+ * field `field` (from 1) of it, split at each `separator`; the key of a line with fewer fields is empty.
  */
 export interface HashRule {
   readonly rule: 'hash'
@@ -27,31 +27,31 @@ export interface RoundRobinRule {
   readonly cores: number
 }
 
-/** Core index = the first of `prefixes` that the line begins with, else the rest core `prefixes.length`. */
+/** Core index = the first of `prefixes` that the line begins with, or `prefixes.length` if there is none. */
 export interface PrefixRule {
   readonly rule: 'prefix'
   readonly prefixes: readonly string[]
 }
 
-/** The rules of version 1. The set is closed: a rule is data, and none of them can make a reader run for long. */
+/** The rules of version 1. The set is closed, so that no rule can make a reader run for long. */
 export type RoutingRule = ByteLengthRule | HashRule | RoundRobinRule | PrefixRule
 
-/** The core index of the line `bytes[start, end)`, terminator included, at a position of the log. */
+/** Returns the core index of the line `bytes[start, end)`, terminator included, at `position`. */
 export type Router = (bytes: Uint8Array, position: number, start?: number, end?: number) => number
 
-/** The tutorial's rule: short below 5 bytes, terminator counted. */
+/** The rule of the tutorial: lines of fewer than 5 bytes, terminator included, and the others. */
 export const DEFAULT_RULE: RoutingRule = { rule: 'byte-length', bounds: [5] }
 
 const NEWLINE = 0x0a
 
-// JSON can spell half a character; it has no UTF-8, and every such half would become the same bytes
+// JSON can spell a lone surrogate, which UTF-8 cannot: all of them would become the same bytes
 const LONE_SURROGATE = /\p{Surrogate}/u
 
-/** The routing function that `rule` describes. Pure; the same rule gives the same function everywhere. */
+/** The routing function of `rule`: pure, and the same everywhere. */
 export function createRouter(rule: RoutingRule): Router {
   switch (rule.rule) {
     case 'byte-length':
-      return byteLengthRouter(rule.bounds)
+      return (bytes, _position, start = 0, end = bytes.byteLength) => countAtMost(rule.bounds, end - start)
     case 'hash':
       return hashRouter(rule)
     case 'round-robin':
@@ -61,7 +61,7 @@ export function createRouter(rule: RoutingRule): Router {
   }
 }
 
-/** How many data cores a log with this rule has. */
+/** The number of data cores of a log with this rule. */
 export function coreCount(rule: RoutingRule): number {
   switch (rule.rule) {
     case 'byte-length':
@@ -75,12 +75,12 @@ export function coreCount(rule: RoutingRule): number {
 }
 
 /**
- * The rule that unchecked JSON is.
+ * Decodes and checks a rule from JSON.
  *
- * @throws ProtocolError `BAD_RULE` with what is wrong and what would be right.
+ * @throws ProtocolError `BAD_RULE`
  */
 export function decodeRule(value: unknown): RoutingRule {
-  if (!isJsonObject(value)) throw badRule('a routing rule is an object with the member "rule"')
+  if (!isJsonObject(value)) throw badRule('a routing rule must be an object with the member "rule"')
   switch (value.rule) {
     case 'byte-length':
       return { rule: 'byte-length', bounds: decodeBounds(value.bounds) }
@@ -91,15 +91,13 @@ export function decodeRule(value: unknown): RoutingRule {
     case 'prefix':
       return { rule: 'prefix', prefixes: decodePrefixes(value.prefixes) }
     default:
-      throw badRule(
-        `unknown rule ${quote(value.rule)}; version 1 has byte-length, hash, round-robin and prefix`
-      )
+      throw badRule(`unknown rule ${quote(value.rule)}; expected byte-length, hash, round-robin or prefix`)
   }
 }
 
 /**
- * The rule that a command line names: `byte-length:5[,…]`, `hash:N[,field=K,separator=S]`, `round-robin:N`,
- * `prefix:A[,B…]`. A backslash takes the next character literally (`\,`), `\t` is a tab. `formatRule` is its inverse.
+ * Parses a rule as a command line names it: `byte-length:5[,…]`, `hash:N[,field=K,separator=S]`, `round-robin:N`,
+ * `prefix:A[,B…]`. After a backslash, the next character is literal (`\,`), but `\t` is a tab. Inverse of `formatRule`.
  *
  * @throws ProtocolError `BAD_RULE`
  */
@@ -113,18 +111,18 @@ export function parseRule(text: string): RoutingRule {
     case 'hash':
       return decodeRule({ rule: name, cores: parseNumber(values[0]), ...parseField(values.slice(1)) })
     case 'round-robin':
-      if (values.length > 1) throw badRule('round-robin takes one number, e.g. round-robin:4')
+      if (values.length > 1) throw badRule('round-robin takes one number; example: round-robin:4')
       return decodeRule({ rule: name, cores: parseNumber(values[0]) })
     case 'prefix':
       return decodeRule({ rule: name, prefixes: values })
     default:
       throw badRule(
-        `unknown rule ${quote(name)}; there are byte-length:5, hash:N, round-robin:N and prefix:A,B`
+        `unknown rule ${quote(name)}; expected byte-length:5, hash:N, round-robin:N or prefix:A,B`
       )
   }
 }
 
-/** The rule as a command line writes it. Two rules are the same exactly if their texts are. */
+/** The rule as text for a command line. Two rules are equal exactly if their texts are. */
 export function formatRule(rule: RoutingRule): string {
   switch (rule.rule) {
     case 'byte-length':
@@ -140,7 +138,7 @@ export function formatRule(rule: RoutingRule): string {
   }
 }
 
-/** Names for a rule's cores where nobody gave any: `short` and `long`, `part-0`…, or after the prefixes. Unique. */
+/** Default names for a rule's cores, unique: `short` and `long`, `part-0` …, or made from the prefixes. */
 export function defaultNames(rule: RoutingRule): string[] {
   if (rule.rule === 'byte-length' && rule.bounds.length === 1) return ['short', 'long']
   if (rule.rule === 'byte-length') return [...rule.bounds.map((bound) => `under-${bound}`), 'rest']
@@ -148,15 +146,7 @@ export function defaultNames(rule: RoutingRule): string[] {
   return Array.from({ length: rule.cores }, (_, index) => `part-${index}`)
 }
 
-function byteLengthRouter(bounds: readonly number[]): Router {
-  const [bound, ...more] = bounds
-  if (bound !== undefined && more.length === 0) {
-    return (bytes, _position, start = 0, end = bytes.byteLength) => (end - start < bound ? 0 : 1)
-  }
-  return (bytes, _position, start = 0, end = bytes.byteLength) => countAtMost(bounds, end - start)
-}
-
-/** How many of the ascending `bounds` are <= `length`. */
+/** The number of `bounds`, which ascend, that are <= `length`. */
 function countAtMost(bounds: readonly number[], length: number): number {
   let low = 0
   let high = bounds.length
@@ -168,39 +158,25 @@ function countAtMost(bounds: readonly number[], length: number): number {
   return low
 }
 
-function hashRouter({ cores, separator, field }: HashRule): Router {
-  const pick =
-    separator === undefined || field === undefined ? wholeLine : fieldOf(b4a.from(separator), field)
+function hashRouter({ cores, separator, field = 1 }: HashRule): Router {
+  const between = separator === undefined ? null : b4a.from(separator)
   return (bytes, _position, start = 0, end = bytes.byteLength) => {
     const stop = end > start && bytes[end - 1] === NEWLINE ? end - 1 : end
-    const [from, to] = pick(bytes, start, stop)
-    return (murmur2(bytes, from, to) & 0x7fffffff) % cores
+    if (between === null) return (murmur2(bytes, start, stop) & 0x7fffffff) % cores
+    const key = fieldOf(bytes.subarray(start, stop), between, field)
+    return (murmur2(key) & 0x7fffffff) % cores
   }
 }
 
-type Range = readonly [from: number, to: number]
-
-function wholeLine(_bytes: Uint8Array, start: number, end: number): Range {
-  return [start, end]
-}
-
-function fieldOf(
-  separator: Uint8Array,
-  field: number
-): (bytes: Uint8Array, start: number, end: number) => Range {
-  // on a Node Buffer, indexOf is native: even a separator and a line that are made for it cost 48 ms in 15 MiB
-  const find = (bytes: Uint8Array, from: number, end: number): number => {
-    const at = b4a.indexOf(bytes.subarray(from, end), separator)
-    return at === -1 ? end : from + at
-  }
-  return (bytes, start, end) => {
-    let from = start
-    for (let skipped = 1; skipped < field; skipped++) {
-      const at = find(bytes, from, end)
-      if (at === end) return [end, end]
-      from = at + separator.byteLength
-    }
-    return [from, find(bytes, from, end)]
+/** Field number `field` of `line`; empty if there are fewer. */
+function fieldOf(line: Uint8Array, separator: Uint8Array, field: number): Uint8Array {
+  let rest = line
+  for (let number = 1; ; number++) {
+    // indexOf of a Node Buffer is native: the worst separator and line cost 48 ms for 15 MiB
+    const at = b4a.indexOf(rest, separator)
+    if (number === field) return at === -1 ? rest : rest.subarray(0, at)
+    if (at === -1) return rest.subarray(0, 0)
+    rest = rest.subarray(at + separator.byteLength)
   }
 }
 
@@ -210,7 +186,7 @@ interface TrieNode {
   readonly next: Map<number, TrieNode>
 }
 
-// A trie and not a list: 16,383 prefixes of a stranger cost a reader at most 255 steps a line.
+// A trie, not a list: 16,383 prefixes cost a reader at most 255 steps a line.
 function prefixRouter(prefixes: readonly string[]): Router {
   const root: TrieNode = { index: prefixes.length, next: new Map() }
   for (const [index, prefix] of prefixes.entries()) insert(root, b4a.from(prefix), index)
@@ -241,11 +217,8 @@ function insert(root: TrieNode, prefix: Uint8Array, index: number): void {
 }
 
 function decodeBounds(value: unknown): number[] {
-  if (!isList(value) || value.length === 0) throw badRule('byte-length needs "bounds", e.g. byte-length:5')
-  if (value.length >= MAX_CORES)
-    throw badRule(`byte-length has ${value.length} bounds; at most ${MAX_CORES - 1} are allowed`)
   let last = 0
-  return value.map((bound) => {
+  return decodeList(value, 'bounds', 'byte-length:5').map((bound) => {
     if (!isCount(bound) || bound === 0) throw badRule(`the bound ${quote(bound)} is not a length in bytes`)
     if (bound <= last) throw badRule(`the bounds must ascend: ${bound} follows ${last}`)
     last = bound
@@ -257,9 +230,9 @@ function decodeHash({ cores, separator, field }: JsonObject): HashRule {
   const rule = { rule: 'hash', cores: decodeCores(cores) } as const
   if (separator === undefined && field === undefined) return rule
   if (separator === undefined || field === undefined)
-    throw badRule('hash takes "field" and "separator" together')
-  if (!isCount(field) || field === 0) throw badRule(`the field ${quote(field)} is not a number from 1`)
-  if (!isText(separator)) throw badRule('the separator of hash is a text that is not empty')
+    throw badRule('hash takes "field" and "separator" together, or neither')
+  if (!isCount(field) || field === 0) throw badRule(`the field ${quote(field)} is not a whole number from 1`)
+  if (!isText(separator)) throw badRule('the separator of hash must be a text that is not empty')
   if (b4a.byteLength(separator) > MAX_SEPARATOR_BYTES) {
     throw badRule(`the separator of hash is longer than ${MAX_SEPARATOR_BYTES} bytes`)
   }
@@ -272,54 +245,49 @@ function decodeCores(value: unknown): number {
 }
 
 function decodePrefixes(value: unknown): string[] {
-  if (!isList(value) || value.length === 0) throw badRule('prefix needs "prefixes", e.g. prefix:ERROR,WARN')
-  if (value.length >= MAX_CORES)
-    throw badRule(`there are ${value.length} prefixes; at most ${MAX_CORES - 1} are allowed`)
   let total = 0
-  const prefixes = value.map((prefix) => {
-    if (!isText(prefix)) throw badRule(`${quote(prefix)} is no prefix: it must be a text that is not empty`)
+  const prefixes = decodeList(value, 'prefixes', 'prefix:ERROR,WARN').map((prefix) => {
+    if (!isText(prefix)) throw badRule(`the prefix ${quote(prefix)} is not a text, or is empty`)
     const length = b4a.byteLength(prefix)
     if (length > MAX_PREFIX_BYTES)
-      throw badRule(`a prefix of ${length} bytes is too long; at most ${MAX_PREFIX_BYTES} are allowed`)
+      throw badRule(`a prefix has ${length} bytes; at most ${MAX_PREFIX_BYTES} are allowed`)
     total += length
     return prefix
   })
   if (total > MAX_PREFIXES_BYTES)
     throw badRule(`the prefixes have ${total} bytes together; at most ${MAX_PREFIXES_BYTES} are allowed`)
-  if (new Set(prefixes).size < prefixes.length) throw badRule('the same prefix stands there twice')
+  if (new Set(prefixes).size < prefixes.length) throw badRule('a prefix is a duplicate of another')
   return prefixes
+}
+
+/** A list for a rule with one core more than the list has entries. */
+function decodeList(value: unknown, name: string, example: string): readonly unknown[] {
+  if (!isList(value) || value.length === 0) throw badRule(`the rule needs ${name}; example: ${example}`)
+  if (value.length < MAX_CORES) return value
+  throw badRule(`the rule has ${value.length} ${name}; at most ${MAX_CORES - 1} are allowed`)
 }
 
 function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && !LONE_SURROGATE.test(value)
 }
 
-function parseField(values: readonly string[]): { field?: number; separator?: string } {
-  if (values.length === 0) return {}
-  const members = new Map(values.map(splitMember))
-  const separator = members.get('separator')
-  const field = members.get('field')
-  if (
-    members.size !== values.length ||
-    members.size !== 2 ||
-    separator === undefined ||
-    field === undefined
-  ) {
-    throw badRule('hash takes field and separator together, e.g. hash:4,field=1,separator=\\t')
-  }
+function parseField(members: readonly string[]): { field?: number; separator?: string } {
+  if (members.length === 0) return {}
+  const field = memberValue(members, 'field=')
+  const separator = memberValue(members, 'separator=')
+  if (members.length !== 2 || field === undefined || separator === undefined)
+    throw badRule('hash takes field and separator together; example: hash:4,field=1,separator=\\t')
   return { field: parseNumber(field), separator }
 }
 
-function splitMember(text: string): readonly [string, string] {
-  const equals = text.indexOf('=')
-  return equals === -1 ? [text, ''] : [text.slice(0, equals), text.slice(equals + 1)]
+function memberValue(members: readonly string[], name: string): string | undefined {
+  return members.find((member) => member.startsWith(name))?.slice(name.length)
 }
 
 function parseNumber(text: string | undefined): number {
   if (text !== undefined && /^\d+$/.test(text)) return Number(text)
-  throw badRule(
-    `${text === undefined ? 'a number is missing' : `${quote(text)} is no number`}; rules read byte-length:5, hash:4, round-robin:4`
-  )
+  const fault = text === undefined ? 'a number is missing' : `${quote(text)} is not a number`
+  throw badRule(`${fault}; examples: byte-length:5, hash:4, round-robin:4`)
 }
 
 function splitValues(text: string): string[] {
@@ -350,15 +318,14 @@ function slug(prefix: string): string {
 }
 
 function uniqueNames(names: readonly string[]): string[] {
-  const taken = new Set<string>()
-  // where the search for a name's next copy goes on: 16,383 equal names would else take as many steps squared
+  // the last copy of each name that is taken: 16,383 equal names do not take as many steps squared
   const copies = new Map<string, number>()
   return names.map((name) => {
     let copy = copies.get(name) ?? 1
     let unique = name
-    while (taken.has(unique)) unique = `${name}-${++copy}`
+    while (copies.has(unique)) unique = `${name}-${++copy}`
     copies.set(name, copy)
-    taken.add(unique)
+    copies.set(unique, 1)
     return unique
   })
 }

@@ -115,7 +115,7 @@ test('a journal that lies in its midst: whoever is misled by it ends soon, with 
     const { reader, code, memory } = await log.attempt(bounds.join(' '), ['--raw', '--exit', ...bounds])
     const took = performance.now() - began
     assert.equal(code, 5, reader.stderr.text)
-    assertOneFault(reader, /^reader: block 21 of core bootstrap: a journal record is wrong: \S/)
+    assertOneFault(reader, /^reader: block 21 of core bootstrap: invalid journal record: \S/)
     assert.equal(reader.stdout.text, '')
     assert.ok(took < underLoad(5000), `${took} ms`)
     assert.ok(memory < MEMORY, `${memory / MEGABYTE} MiB`)

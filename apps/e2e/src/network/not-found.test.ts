@@ -76,7 +76,7 @@ test('each reason for not finding a log has its own words and its exit code, in 
   await begun.ready()
   await dht.serve(store, begun.discoveryKey as Uint8Array)
   reasons.begun = await reasonOf(sandbox, hex(begun.key), 3, { bootstrap })
-  assert.match(reasons.begun, /one peer answered and one knows the log, but nobody has its first block yet/)
+  assert.match(reasons.begun, /one peer answered and one knows the log, but no peer has its first block yet/)
 
   const wrong = store.get({ name: 'wrong', valueEncoding: 'json' })
   await wrong.append({ hello: 'world' })

@@ -106,7 +106,7 @@ test('a cursor that was committed before a clean end is there, or its database i
     await writeFile(join(db, name), bytes)
     try {
       await using node = await machine.open('copy')
-      assert.equal((await (await openReader(node, key)).cursor()).place, 1, name)
+      assert.equal((await (await openReader(node, key)).cursor()).position, 1, name)
     } catch (error) {
       assert.equal((error as { code?: unknown }).code, 'STORE_DAMAGED', String(error))
       damaged++

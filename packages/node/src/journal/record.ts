@@ -2,22 +2,22 @@ import {
   decodeJournalRecord,
   type JournalRecord,
   type LogManifest,
+  MAX_BATCH_LINES,
   ProtocolError
 } from '@many-cores/protocol'
-import { checkPlace } from './plausible.ts'
 
-/** The record that is block `index`. Throws ProtocolError, saying which block. */
+/** Decodes and checks block `index` of the journal. Throws ProtocolError that names the block. */
 export function decodeRecord(block: Uint8Array, index: number, manifest: LogManifest): JournalRecord {
-  const context = { cores: manifest.cores.length, framing: manifest.framing }
-  return naming(index, () => {
-    const record = decodeJournalRecord(block, context)
-    checkPlace(record, index)
+  return namingBlock(index, () => {
+    const { cores, framing } = manifest
+    const record = decodeJournalRecord(block, { cores: cores.length, framing })
+    checkIndex(record, index)
     return record
   })
 }
 
-/** What `check` returns; a ProtocolError that it throws names the journal's block `index`. */
-export function naming<T>(index: number, check: () => T): T {
+/** Returns the result of `check`. A ProtocolError that it throws is thrown with block `index` in its message. */
+export function namingBlock<T>(index: number, check: () => T): T {
   try {
     return check()
   } catch (error) {
@@ -26,4 +26,18 @@ export function naming<T>(index: number, check: () => T): T {
       cause: error
     })
   }
+}
+
+export function badRecord(fault: string): ProtocolError {
+  return new ProtocolError('BAD_RECORD', `invalid journal record: ${fault}`)
+}
+
+/** Checks a record against its index alone: each record before it has 1 to MAX_BATCH_LINES lines, and each block a line. */
+function checkIndex({ seq, at }: JournalRecord, index: number): void {
+  const before = index - 1
+  if (seq < before || seq > before * MAX_BATCH_LINES)
+    throw badRecord(`it begins at position ${seq}, but ${before} records come before it`)
+  for (const [core, length] of at)
+    if (length > seq)
+      throw badRecord(`core ${core} has ${length} blocks before it, but there are ${seq} lines before it`)
 }

@@ -1,7 +1,7 @@
 import {
   type CoreExtent,
-  type CoreKey,
   checkBlock,
+  type DataCore,
   type JournalRecord,
   type LogManifest,
   lineCount,
@@ -10,178 +10,177 @@ import {
   type Router
 } from '@many-cores/protocol'
 import b4a from 'b4a'
-import type { Batch, Entry, Place } from './batch.ts'
+import type { Batch, Entry, Position } from './batch.ts'
 
-/** The blocks that a batch adds to each core that a reader wants, by core index. */
-export type BatchBlocks = ReadonlyMap<number, readonly Uint8Array[]>
-
-/** What a reader knows of a log, for putting its batches together. */
 export interface AssemblyContext {
   readonly manifest: LogManifest
   readonly route: Router
+  /** The positions wanted: lines before `begin`, and from `end` on, are checked and left out. */
+  readonly begin: number
+  readonly end: number
 }
 
 /**
- * Puts a batch's lines into their order, from the blocks of all its cores or of some.
+ * Puts the lines of a batch into their order, from `blocks`: what it adds to all its cores or to some, by core index. Null
+ * if no line is wanted.
  *
- * @throws ProtocolError `BAD_BLOCK` where the blocks of a core do not hold the lines that the record counts; `MISROUTED`
- * where the routing rule puts a line elsewhere.
+ * @throws ProtocolError `BAD_BLOCK` if the blocks of a core do not hold the lines that the record counts; `MISROUTED` for a
+ * line in another core than the routing rule names.
  */
 export function assemble(
   record: JournalRecord,
-  blocks: BatchBlocks,
-  { manifest, route }: AssemblyContext
+  blocks: ReadonlyMap<number, readonly Uint8Array[]>,
+  { manifest, route, begin, end }: AssemblyContext
 ): Batch | null {
+  const table = new LineTable(record, manifest, end)
   const parts = new Map<number, Part>()
   for (const extent of record.at) {
     const own = blocks.get(extent[0])
-    if (own !== undefined) parts.set(extent[0], new Part(extent, record.seq, own, manifest))
+    if (own !== undefined) parts.set(extent[0], new Part(extent, own, table))
   }
-  const table = new LineTable(lineCount(record))
   let position = record.seq
   for (let run = 0; run < record.order.length; run += 2) {
     const core = record.order[run] as number
-    const count = record.order[run + 1] as number
+    const stop = position + (record.order[run + 1] as number)
     const part = parts.get(core)
-    if (part === undefined) position += count
-    else
-      for (const stop = position + count; position < stop; position++)
-        table.add(position - record.seq, part, route, position)
+    for (; part !== undefined && position < stop; position++) {
+      part.next()
+      if (route(part.bytes, position, part.start, part.stop) !== core) throw part.misrouted(position)
+      if (position >= begin && position < end) table.add(part, position)
+    }
+    position = stop
   }
-  for (const part of parts.values()) part.end()
-  return table.count === 0 ? null : new OrderedBatch(record, manifest, table, 0, table.count)
+  for (const part of parts.values()) part.finish()
+  return table.count === 0 ? null : new OrderedBatch(table, 0, table.count)
 }
 
-/** One core's lines of a batch, taken one after the other. */
+/** A block that holds lines of the batch. */
+interface BatchBlock {
+  readonly bytes: Uint8Array
+  readonly core: DataCore
+  readonly index: number
+}
+
+/** One core's lines of a batch, one after the other. The current one is `bytes[start, stop)`. */
 class Part {
-  readonly core: number
-  readonly name: string
-  readonly #seq: number
-  readonly #length: number
-  readonly #blocks: readonly Uint8Array[]
-  readonly #manifest: LogManifest
-  block: Uint8Array = EMPTY
+  bytes: Uint8Array = EMPTY
   start = 0
   stop = 0
+  /** The index of the current block in the table. */
+  slot = -1
+  readonly #core: DataCore
+  readonly #length: number
+  readonly #blocks: readonly Uint8Array[]
+  readonly #table: LineTable
   #ends: readonly number[] = []
   #block = 0
   #line = 0
 
-  constructor([core, length]: CoreExtent, seq: number, blocks: readonly Uint8Array[], manifest: LogManifest) {
-    this.core = core
-    this.name = manifest.cores[core]?.name ?? ''
-    this.#seq = seq
+  constructor([core, length]: CoreExtent, blocks: readonly Uint8Array[], table: LineTable) {
+    this.#core = table.manifest.cores[core] as DataCore
     this.#length = length
     this.#blocks = blocks
-    this.#manifest = manifest
+    this.#table = table
   }
 
-  /** The index in its core of the block that holds the line. */
-  get index(): number {
-    return this.#length + this.#block - 1
-  }
-
-  /** Goes to the next line: `block[start, stop)`. */
   next(): void {
     if (this.#line === this.#ends.length) this.#nextBlock()
     this.start = this.stop
     this.stop = this.#ends[this.#line++] as number
   }
 
-  end(): void {
-    if (this.#line < this.#ends.length || this.#block < this.#blocks.length) throw this.#fault('more')
+  /** Checks that no lines remain. */
+  finish(): void {
+    if (this.#line < this.#ends.length || this.#block < this.#blocks.length) throw this.#miscounted('more')
   }
 
   #nextBlock(): void {
-    const block = this.#blocks[this.#block]
-    if (block === undefined) throw this.#fault('fewer')
-    this.#block++
-    this.block = block
-    this.stop = 0
-    checkBlock(block, this.#manifest.framing)
-    this.#ends = lineEnds(block, this.#manifest.framing)
+    const bytes = this.#blocks[this.#block]
+    if (bytes === undefined) throw this.#miscounted('fewer')
+    const { framing } = this.#table.manifest
+    checkBlock(bytes, framing)
+    this.#ends = lineEnds(bytes, framing)
     this.#line = 0
-    if (this.#ends.length === 0) throw this.#fault('fewer')
+    this.bytes = bytes
+    this.stop = 0
+    this.slot = this.#table.blocks.push({ bytes, core: this.#core, index: this.#length + this.#block++ }) - 1
   }
 
-  #fault(amount: 'more' | 'fewer'): ProtocolError {
+  #miscounted(amount: 'more' | 'fewer'): ProtocolError {
     return new ProtocolError(
       'BAD_BLOCK',
-      `core ${this.name} has ${amount} lines up to its block ${this.index} than the journal counts in the batch at position ${this.#seq}`
+      `core ${this.#core.name} has ${amount} lines up to its block ${this.#index} than the journal counts in the batch at position ${this.#table.record.seq}`
     )
+  }
+
+  misrouted(position: number): ProtocolError {
+    return new ProtocolError(
+      'MISROUTED',
+      `the line at position ${position} is in block ${this.#index} of core ${this.#core.name}, but the routing rule names another core`
+    )
+  }
+
+  get #index(): number {
+    return this.#length + this.#block - 1
   }
 }
 
-// Columns, not objects: a batch may have 65,536 lines, and most readers want their bytes only.
+// Columns, not objects: a batch may have 65,536 lines, and most readers only want their bytes.
 class LineTable {
-  readonly blocks: Uint8Array[] = []
-  readonly cores: number[] = []
-  readonly indexes: number[] = []
-  /** Per line: which of `blocks`, from where, to where, and the line's offset from the batch's first position. */
-  readonly block: Uint32Array
+  readonly record: JournalRecord
+  readonly manifest: LogManifest
+  /** The position after the wanted lines, and after unwanted ones that follow the last of them. */
+  readonly end: number
+  readonly blocks: BatchBlock[] = []
+  /** Per line: the index of its block in `blocks`, where it starts and stops there, and its offset from `record.seq`. */
+  readonly slot: Uint32Array
   readonly start: Uint32Array
   readonly stop: Uint32Array
   readonly offset: Uint32Array
   count = 0
-  #slots = new Map<Uint8Array, number>()
-  #last: Uint8Array = EMPTY
-  #slot = 0
 
-  constructor(capacity: number) {
-    this.block = new Uint32Array(capacity)
+  constructor(record: JournalRecord, manifest: LogManifest, end: number) {
+    const capacity = lineCount(record)
+    this.record = record
+    this.manifest = manifest
+    this.end = Math.min(record.seq + capacity, end)
+    this.slot = new Uint32Array(capacity)
     this.start = new Uint32Array(capacity)
     this.stop = new Uint32Array(capacity)
     this.offset = new Uint32Array(capacity)
   }
 
-  add(offset: number, part: Part, route: Router, position: number): void {
-    part.next()
-    if (route(part.block, position, part.start, part.stop) !== part.core) throw misrouted(part, position)
-    if (part.block !== this.#last) this.#enter(part)
+  add(part: Part, position: number): void {
     const line = this.count++
-    this.block[line] = this.#slot
+    this.slot[line] = part.slot
     this.start[line] = part.start
     this.stop[line] = part.stop
-    this.offset[line] = offset
+    this.offset[line] = position - this.record.seq
   }
 
-  #enter(part: Part): void {
-    const known = this.#slots.get(part.block)
-    this.#last = part.block
-    this.#slot = known ?? this.blocks.length
-    if (known !== undefined) return
-    this.#slots.set(part.block, this.#slot)
-    this.blocks.push(part.block)
-    this.cores.push(part.core)
-    this.indexes.push(part.index)
+  positionOf(line: number): number {
+    return line === this.count ? this.end : this.record.seq + (this.offset[line] as number)
   }
 }
 
+/** Lines `low` to `high` (exclusive) of the table. */
 class OrderedBatch implements Batch {
   readonly count: number
   readonly position: number
   readonly time: number
-  readonly #record: JournalRecord
-  readonly #manifest: LogManifest
+  readonly next: Position
   readonly #table: LineTable
   readonly #low: number
   readonly #high: number
 
-  constructor(record: JournalRecord, manifest: LogManifest, table: LineTable, low: number, high: number) {
-    this.#record = record
-    this.#manifest = manifest
+  constructor(table: LineTable, low: number, high: number) {
     this.#table = table
     this.#low = low
     this.#high = high
     this.count = high - low
-    this.position = record.seq + (table.offset[low] as number)
-    this.time = record.time
-  }
-
-  get next(): Place {
-    // behind the whole batch, also behind lines that were filtered out after the last one
-    if (this.#high === this.#table.count) return this.#record.seq + lineCount(this.#record)
-    return this.#record.seq + (this.#table.offset[this.#high] as number)
+    this.position = table.positionOf(low)
+    this.next = table.positionOf(high)
+    this.time = table.record.time
   }
 
   get byteLength(): number {
@@ -193,17 +192,17 @@ class OrderedBatch implements Batch {
   }
 
   bytes(): Uint8Array {
-    const { block, start, stop, blocks } = this.#table
+    const { slot, start, stop, blocks } = this.#table
     const total = this.byteLength
     let out: Uint8Array | null = null
     let at = 0
     for (let line = this.#low; line < this.#high; ) {
-      const slot = block[line] as number
-      const from = start[line] as number
-      let to = stop[line++] as number
-      // lines that lie side by side are copied in one piece, and not at all where there are no others
-      while (line < this.#high && block[line] === slot && start[line] === to) to = stop[line++] as number
-      const piece = (blocks[slot] as Uint8Array).subarray(from, to)
+      const own = slot[line]
+      const from = start[line]
+      let to = stop[line++]
+      // adjacent lines are copied as one piece, which is returned without a copy if there are no others
+      while (line < this.#high && slot[line] === own && start[line] === to) to = stop[line++]
+      const piece = (blocks[own as number] as BatchBlock).bytes.subarray(from, to)
       if (piece.byteLength === total) return piece
       out ??= b4a.allocUnsafeSlow(total)
       out.set(piece, at)
@@ -214,26 +213,19 @@ class OrderedBatch implements Batch {
 
   slice(from: number, to: number = this.count): Batch {
     if (from === 0 && to >= this.count) return this
-    return new OrderedBatch(
-      this.#record,
-      this.#manifest,
-      this.#table,
-      this.#low + from,
-      Math.min(this.#high, this.#low + to)
-    )
+    return new OrderedBatch(this.#table, this.#low + from, Math.min(this.#high, this.#low + to))
   }
 
   *[Symbol.iterator](): Iterator<Entry> {
-    const { block, start, stop, offset, blocks, cores, indexes } = this.#table
+    const { slot, start, stop, blocks } = this.#table
     for (let line = this.#low; line < this.#high; line++) {
-      const slot = block[line] as number
-      const { name, key } = this.#manifest.cores[cores[slot] as number] as { name: string; key: CoreKey }
+      const { bytes, core, index } = blocks[slot[line] as number] as BatchBlock
       yield {
-        position: this.#record.seq + (offset[line] as number),
-        line: (blocks[slot] as Uint8Array).subarray(start[line], stop[line]),
-        core: name,
-        key,
-        index: indexes[slot] as number,
+        position: this.#table.positionOf(line),
+        line: bytes.subarray(start[line], stop[line]),
+        core: core.name,
+        key: core.key,
+        index,
         time: this.time
       }
     }
@@ -241,10 +233,3 @@ class OrderedBatch implements Batch {
 }
 
 const EMPTY = new Uint8Array(0)
-
-function misrouted(part: Part, position: number): ProtocolError {
-  return new ProtocolError(
-    'MISROUTED',
-    `the line at position ${position}, block ${part.index} of core ${part.name}, lies where the routing rule does not put it`
-  )
-}

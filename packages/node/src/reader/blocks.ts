@@ -1,24 +1,30 @@
 import { MAX_BLOCK_BYTES } from '@many-cores/protocol'
 import type Hypercore from 'hypercore'
-import { ignore, NodeError, translate } from '../errors.ts'
+import { ignore, NodeError } from '../errors.ts'
 import type { OnStatus } from '../status.ts'
 import { within } from '../waiting.ts'
 
-/** A block that exists and that nobody sends is reported after so long. */
+/** A block that exists and does not arrive is reported after this time. */
 const STALL_MS = 5000
 
+export interface WaitOptions {
+  readonly onStatus: OnStatus
+  /** How long to wait for a block that exists, in ms; 0 = no limit. */
+  readonly timeout: number
+}
+
 /**
- * The blocks of one core, for one follower: a session of its own, so that closing it ends the follower's pending reads and
- * nobody else's.
+ * The blocks of one core, for one follower. It has its own session of the core, so that closing it ends the follower's
+ * pending reads and no others.
  */
 export class Blocks {
   readonly name: string
   readonly #session: Hypercore
-  readonly #asked = new Map<number, Promise<Uint8Array>>()
+  readonly #prefetched = new Map<number, Promise<Uint8Array>>()
 
   constructor(name: string, core: Hypercore) {
     this.name = name
-    // bytes as they are: sessions do not inherit valueEncoding
+    // raw bytes: sessions do not inherit valueEncoding
     this.#session = core.session()
   }
 
@@ -26,25 +32,24 @@ export class Blocks {
     await this.#session.ready()
   }
 
-  /** How many blocks the core is known to have. */
+  /** The number of blocks the core is known to have. */
   get length(): number {
     return this.#session.length
   }
 
-  /** Asks for a block before anybody needs it, existing or not: a request that waits at the peer is answered at once. */
-  ask(index: number): void {
-    if (this.#asked.has(index)) return
+  /** Requests a block that will be needed. It need not exist yet: peers answer a pending request as soon as it does. */
+  prefetch(index: number): void {
+    if (this.#prefetched.has(index)) return
     const block = this.#session.get(index)
-    this.#asked.set(index, block)
-    // a long line that nobody has taken yet counts in no window: it is read again, from the store
-    block.then((bytes) => bytes.byteLength > MAX_BLOCK_BYTES && this.#asked.delete(index), ignore)
+    this.#prefetched.set(index, block)
+    // no window counts a prefetched block, so a long one is not held: `get` reads it again, from the store
+    block.then((bytes) => bytes.byteLength > MAX_BLOCK_BYTES && this.#prefetched.delete(index), ignore)
   }
 
-  /** The block, however long it takes to exist. */
-  take(index: number): Promise<Uint8Array> {
-    this.ask(index)
-    const block = this.#asked.get(index) as Promise<Uint8Array>
-    this.#asked.delete(index)
+  /** The block, once it exists. */
+  get(index: number): Promise<Uint8Array> {
+    const block = this.#prefetched.get(index) ?? this.#session.get(index)
+    this.#prefetched.delete(index)
     return block
   }
 
@@ -53,38 +58,22 @@ export class Blocks {
   }
 }
 
-export interface Patience {
-  readonly onStatus: OnStatus
-  /** How long a block that exists may take, in ms; 0 = for ever. */
-  readonly timeout: number
-}
-
-/** A block that exists: says so when it does not come. Throws NodeError `GONE` after the timeout. */
+/** Waits for a block that exists, and reports a delay. Throws NodeError `GONE` after the timeout. */
 export async function awaitBlock(
   block: Promise<Uint8Array>,
   core: string,
   index: number,
-  patience: Patience
+  { onStatus, timeout }: WaitOptions
 ): Promise<Uint8Array> {
-  const { onStatus, timeout } = patience
   const stall = setTimeout(() => onStatus({ state: 'waiting', core, index }), STALL_MS)
   try {
     const bytes = await within(block, { timeout })
-    if (bytes === null) throw gone(core, index, timeout)
-    return bytes
+    if (bytes !== null) return bytes
   } finally {
     clearTimeout(stall)
   }
-}
-
-/** Ends as the follower wants to end: quietly if it was stopped, else with the error in our words. */
-export function endOf(error: unknown, signal: AbortSignal): void {
-  if (!signal.aborted) throw translate(error)
-}
-
-function gone(core: string, index: number, timeout: number): NodeError {
-  return new NodeError(
+  throw new NodeError(
     'GONE',
-    `block ${index} of core ${core} did not come within ${timeout / 1000} s: no connected peer has sent it`
+    `block ${index} of core ${core} did not arrive within ${timeout / 1000} s: no connected peer has sent it`
   )
 }

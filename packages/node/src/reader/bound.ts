@@ -1,27 +1,26 @@
 import type { BootstrapManifest } from '@many-cores/protocol'
 import { NodeError } from '../errors.ts'
-import type { Place } from './batch.ts'
+import type { Position } from './batch.ts'
 
 /**
- * A point of a log: `start`, `end`, a position, a negative number (so many lines before the end; -0 is the end itself, as
- * `-n` is where n is 0), the first line at or after a time (in ms since 1970, or a Date), or a place that a batch or a
- * cursor named. A tutorial log has no positions and no times.
+ * A point of a log: `start`; `end`; a position, also one that a batch or a cursor named; a negative number, counted from the
+ * end (-0 is the end itself, as `-n` is if n is 0); or a time. A tutorial log has no times, and its positions are those of
+ * its batches and cursors.
  */
-export type Bound = 'start' | 'end' | Place | TimeBound
+export type Bound = 'start' | 'end' | Position | TimeBound
 
-/** The first line at or after this time. */
+/** The first line at or after this time, in ms since 1970 or as a Date. */
 export interface TimeBound {
   readonly time: number | Date
 }
 
-/** A bound of a log with positions, checked. */
+/** A checked bound of a log with a journal. */
 export type OrderedBound = number | 'end' | { readonly time: number }
 
-/** A bound of a tutorial log, checked: the next block of each core by name, or the end of all. */
+/** A checked bound of a tutorial log: the next block of each core by name, or the end of all. */
 export type PerCoreBound = { readonly [core: string]: number } | 'end'
 
-/** Whether `value` is a place in some log. */
-export function isPlace(value: unknown): value is Place {
+export function isPosition(value: unknown): value is Position {
   return isIndex(value) || (isObject(value) && Object.values(value).every(isIndex))
 }
 
@@ -33,7 +32,7 @@ function isIndex(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0 && !Object.is(value, -0)
 }
 
-/** Throws NodeError `BAD_OPTION` where `bound` is none. */
+/** Checks a bound of a log with a journal. Throws NodeError `BAD_OPTION`. */
 export function orderedBound(bound: Bound): OrderedBound {
   if (bound === 'start') return 0
   if (isEnd(bound)) return 'end'
@@ -42,18 +41,18 @@ export function orderedBound(bound: Bound): OrderedBound {
   if (Number.isSafeInteger(bound)) return bound as number
   throw new NodeError(
     'BAD_OPTION',
-    `${JSON.stringify(bound)} is no place in this log: it is start, end, a position, or a time`
+    `invalid position ${JSON.stringify(bound)}: expected start, end, a whole number, or a time`
   )
 }
 
-/** Throws NodeError `BAD_OPTION` where `bound` is none. */
+/** Checks a bound of a tutorial log. Throws NodeError `BAD_OPTION`. */
 export function perCoreBound(bound: Bound): PerCoreBound {
   if (isEnd(bound)) return 'end'
   if (bound === 'start' || bound === 0) return {}
-  if (typeof bound === 'object' && timeOf(bound) === undefined && isPlace(bound)) return bound
+  if (typeof bound === 'object' && timeOf(bound) === undefined && isPosition(bound)) return bound
   throw new NodeError(
     'BAD_OPTION',
-    `a tutorial log has no positions and no times: begin at start, at end, or at a cursor, not at ${JSON.stringify(bound)}`
+    `invalid position ${JSON.stringify(bound)}: a tutorial log has no positions across its cores, and no times; expected start, end, or the position of a cursor`
   )
 }
 
@@ -61,13 +60,13 @@ function isEnd(bound: Bound): boolean {
   return bound === 'end' || Object.is(bound, -0)
 }
 
-/** Whether only who knows where the log ends knows where the bound is; a store that has been away does not. */
-export function dependsOnEnd(bound: OrderedBound | PerCoreBound): boolean {
+/** Whether the bound depends on where the log ends, which a store may not know. */
+export function dependsOnEnd(bound: OrderedBound | PerCoreBound | null): boolean {
   if (typeof bound === 'number') return bound < 0
-  return bound === 'end' || 'time' in bound
+  return bound !== null && (bound === 'end' || 'time' in bound)
 }
 
-/** Which cores are wanted, by index. Throws NodeError `BAD_OPTION` for a name that the log does not have. */
+/** A predicate for the indexes of the wanted cores. Throws NodeError `BAD_OPTION` for a name that the log does not have. */
 export function wantedCores(
   { cores }: BootstrapManifest,
   names: readonly string[] | undefined
@@ -83,7 +82,7 @@ function timeOf(bound: Bound): number | undefined {
   const { time } = bound
   const ms = time instanceof Date ? time.getTime() : time
   if (Number.isFinite(ms)) return ms
-  throw new NodeError('BAD_OPTION', 'a time is a number of ms since 1970, or a valid Date')
+  throw new NodeError('BAD_OPTION', 'invalid time: expected a number of ms since 1970, or a valid Date')
 }
 
 /** A log may have 16,384 cores: the message names the first few. */

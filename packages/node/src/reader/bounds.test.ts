@@ -16,7 +16,7 @@ import { collect, createMachine, type Machine, seededLines, take, text } from '.
 
 const LINES = seededLines(3000)
 
-/** LINES in 30 batches of 100, and when each of them was made durable: no two in the same millisecond. */
+/** LINES in 30 batches of 100, and when each of them became durable: no two in the same millisecond. */
 async function publishTimed(machine: Machine): Promise<{ writer: Writer; times: number[] }> {
   const writer = await openWriter(await machine.open('w'))
   const times: number[] = []
@@ -40,7 +40,7 @@ async function textsOf(entries: AsyncIterable<Entry>): Promise<string> {
   return found
 }
 
-test('a range has the lines from one bound to before the other', async (t) => {
+test('a range has the lines from its first bound to before the second', async (t) => {
   const { reader } = await openTimed(t)
   const ranges: [Bound, Bound][] = [
     [0, 0],
@@ -71,7 +71,7 @@ test('a range has the lines from one bound to before the other', async (t) => {
   }
 })
 
-test('a time is found: the first line of the batch that became durable then or later', async (t) => {
+test('find returns the first line of the batch that became durable at a time or later', async (t) => {
   const { reader, times } = await openTimed(t)
   const [first = 0, , third = 0] = times
   assert.equal(await reader.find(0), 0)
@@ -83,7 +83,7 @@ test('a time is found: the first line of the batch that became durable then or l
   await assert.rejects(reader.find(Number.NaN), { code: 'BAD_OPTION' })
 })
 
-test('one line is got by its position, or from the end', async (t) => {
+test('at returns the line at a position, counted from the start or from the end', async (t) => {
   const { reader, writer } = await openTimed(t)
   for (const position of [0, 1234, 2999, -1, -3000]) {
     const entry = await reader.at(position)
@@ -98,13 +98,13 @@ test('one line is got by its position, or from the end', async (t) => {
   assert.equal(await reader.length(), 3001)
 })
 
-test('a line that is got by its position keeps no block in memory', async (t) => {
+test('a line that at returns keeps no block in memory', async (t) => {
   const { reader } = await openTimed(t)
   const line = (await reader.at(1234))?.line
   assert.equal(line?.buffer.byteLength, line?.byteLength)
 })
 
-test('a live reader ends at the position that it was given, when that comes', async (t) => {
+test('a live reader ends at its until position once that is published', async (t) => {
   const { reader, writer } = await openTimed(t)
   const batches = reader.batches({ from: 2999, until: 3002 })
   assert.deepEqual(await take(batches, 1), LINES.slice(2999))
@@ -115,7 +115,7 @@ test('a live reader ends at the position that it was given, when that comes', as
   assert.deepEqual(await deadline('the end', batches.next()), { done: true, value: undefined })
 })
 
-test('a live reader from a few lines before the end knows the end that peers have now', async (t) => {
+test('a live reader that begins a few lines before the end asks peers for the end', async (t) => {
   const machine = await createMachine(t)
   const { writer } = await publishTimed(machine)
   const node = await machine.open('r')
@@ -128,7 +128,7 @@ test('a live reader from a few lines before the end knows the end that peers hav
   assert.deepEqual(await take(again.batches({ from: -4, until: -2 }), 2), [LINES[2999], 'a\n'])
 })
 
-test('a range that is stored needs no peer, and a time cannot be found without one', async (t) => {
+test('a stored range needs no peer, and find needs one', async (t) => {
   const machine = await createMachine(t)
   const { writer } = await publishTimed(machine)
   const node = await machine.open('r')
@@ -143,10 +143,10 @@ test('a range that is stored needs no peer, and a time cannot be found without o
   const abort = new AbortController()
   const asking = reader.length({ signal: abort.signal })
   abort.abort(new Error('changed my mind'))
-  await assert.rejects(deadline('the refusal', asking), /changed my mind/)
+  await assert.rejects(deadline('the rejection', asking), /changed my mind/)
 })
 
-/** Counts the blocks that come from peers for this log, from now on. */
+/** Counts the blocks of this log that are downloaded from now on. */
 function countDownloads(node: Node, reader: Reader): () => number {
   let count = 0
   const { store } = internalsOf(node)
@@ -156,7 +156,7 @@ function countDownloads(node: Node, reader: Reader): () => number {
   return () => count
 }
 
-test('a cold reader of 1,000,000 lines gets at most 64 blocks before the first one that it wants', async (t) => {
+test('a cold reader of 1,000,000 lines downloads at most 64 blocks before its first line', async (t) => {
   const machine = await createMachine(t)
   const writer = await openWriter(await machine.open('w'))
   const lines = Array.from({ length: 500 }, (_, line) => (line % 3 === 0 ? `${line}\n` : `line ${line}\n`))
@@ -179,7 +179,7 @@ test('a cold reader of 1,000,000 lines gets at most 64 blocks before the first o
     const reader = await openReader(node, writer.key)
     const downloads = countDownloads(node, reader)
     const { value } = await deadline('the first line', reader.follow({ from }).next())
-    const blocks = downloads() + 1 // block 0 of the bootstrap core came before
+    const blocks = downloads() + 1 // block 0 of the bootstrap core was downloaded before
     t.diagnostic(`${blocks} blocks before the first line from ${JSON.stringify(from)}`)
     assert.equal(value?.position, position)
     assert.ok(blocks <= 64, `${blocks} blocks before the first line from ${JSON.stringify(from)}`)
@@ -187,7 +187,7 @@ test('a cold reader of 1,000,000 lines gets at most 64 blocks before the first o
   }
 })
 
-test('the last line of a batch over many cores costs one block of one core', async (t) => {
+test('the last line of a batch over many cores costs a record and one block', async (t) => {
   const machine = await createMachine(t)
   const writer = await openWriter(await machine.open('w'), { routing: { rule: 'round-robin', cores: 16 } })
   await writer.publish(LINES.slice(0, 160))
@@ -195,5 +195,5 @@ test('the last line of a batch over many cores costs one block of one core', asy
   const reader = await openReader(node, writer.key)
   const downloads = countDownloads(node, reader)
   assert.equal(text((await reader.at(-1))?.line ?? Buffer.of()), LINES[159])
-  assert.ok(downloads() <= 2, `${downloads()} blocks beside the manifest: a record and a block are enough`)
+  assert.ok(downloads() <= 2, `${downloads()} blocks besides the manifest: a record and a block are enough`)
 })

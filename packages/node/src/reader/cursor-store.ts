@@ -2,57 +2,56 @@ import b4a from 'b4a'
 import type Hypercore from 'hypercore'
 import { NodeError, translate } from '../errors.ts'
 import type { WalSync } from '../store/wal-sync.ts'
-import type { Place } from './batch.ts'
-import { isObject, isPlace } from './bound.ts'
+import type { Position } from './batch.ts'
+import { isObject, isPosition } from './bound.ts'
 import type { Cursor, CursorState } from './cursor.ts'
 
-/** A cursor's name where the user gives none. */
+/** The name of a cursor that was not given one. */
 export const DEFAULT_CURSOR = 'default'
 
 const NAME = /^[\w.-]{1,64}$/
 const PREFIX = 'many-cores/cursor/'
-/** Behind all keys with the prefix: 0 comes after /. */
+/** After all keys with the prefix: 0 follows / in ASCII. */
 const PREFIX_END = 'many-cores/cursor0'
 
-/** A place and a state, as they are stored. The place of a tutorial log with 16,384 cores takes about 500,000. */
+/** A stored mark. The position in a tutorial log with 16,384 cores takes about 500,000 bytes. */
 const MAX_MARK_BYTES = 1024 * 1024
 
 /**
- * The cursor `name` of the log whose bootstrap core this is.
+ * The cursor `name` of the log with this bootstrap core.
  *
- * @throws NodeError `BAD_OPTION` for a name that cannot be one; `STORE_REFUSED` where what is stored of it cannot be read.
+ * @throws NodeError `BAD_OPTION` for an invalid name; `STORE_REFUSED` if the stored cursor cannot be read.
  */
 export async function openCursor(bootstrap: Hypercore, name: string, wal: WalSync): Promise<Cursor> {
   if (!NAME.test(name))
     throw new NodeError(
       'BAD_OPTION',
-      `${JSON.stringify(name)} is no cursor name: 1 to 64 of A-Z a-z 0-9 . _ -`
+      `invalid cursor name ${JSON.stringify(name)}: expected 1 to 64 of A-Z a-z 0-9 . _ -`
     )
   const stored = await bootstrap.getUserData(PREFIX + name)
   const mark = stored === null ? NOTHING : decodeMark(stored)
-  if (mark !== null) return new StoredCursor(bootstrap, name, wal, mark)
-  throw new NodeError('STORE_REFUSED', `the cursor ${name} in the store is damaged; remove it to begin anew`)
+  if (mark !== DAMAGED) return new StoredCursor(bootstrap, name, wal, mark)
+  throw new NodeError('STORE_REFUSED', `the cursor ${name} in the store is damaged; remove it to start again`)
 }
 
-/** The cursors of the log whose bootstrap core this is, by name; damaged ones too. */
+/** The cursors of the log with this bootstrap core, by name, damaged ones included. */
 export async function listCursors(bootstrap: Hypercore, wal: WalSync): Promise<Cursor[]> {
   const cursors: Cursor[] = []
   for await (const { key, value } of bootstrap.core.createUserDataStream({ gte: PREFIX, lt: PREFIX_END })) {
-    const name = key.slice(PREFIX.length)
-    const mark = decodeMark(value) ?? DAMAGED
-    if (mark !== NOTHING) cursors.push(new StoredCursor(bootstrap, name, wal, mark))
+    const mark = decodeMark(value)
+    if (mark !== NOTHING) cursors.push(new StoredCursor(bootstrap, key.slice(PREFIX.length), wal, mark))
   }
   return cursors
 }
 
-/** What is stored of a cursor. */
+/** The stored value of a cursor. */
 interface Mark {
-  readonly place: Place | null
+  readonly position: Position | null
   readonly state: CursorState | null
 }
 
-const NOTHING: Mark = { place: null, state: null }
-const DAMAGED: Mark = { place: null, state: null }
+const NOTHING: Mark = { position: null, state: null }
+const DAMAGED: Mark = { position: null, state: null }
 
 class StoredCursor implements Cursor {
   readonly name: string
@@ -70,8 +69,8 @@ class StoredCursor implements Cursor {
     this.#stored = mark
   }
 
-  get place(): Place | null {
-    return this.#mark.place
+  get position(): Position | null {
+    return this.#mark.position
   }
 
   get state(): CursorState | null {
@@ -82,15 +81,15 @@ class StoredCursor implements Cursor {
     return this.#mark === DAMAGED
   }
 
-  async commit(place: Place, state?: CursorState): Promise<void> {
-    await this.#settle(checkMark(place, state ?? null))
+  async commit(position: Position, state: CursorState | null = null): Promise<void> {
+    await this.#save(checkMark({ position, state }))
   }
 
   async remove(): Promise<void> {
-    await this.#settle(NOTHING)
+    await this.#save(NOTHING)
   }
 
-  async #settle(mark: Mark): Promise<void> {
+  async #save(mark: Mark): Promise<void> {
     this.#mark = mark
     while (this.#mark !== this.#stored) {
       this.#storing ??= this.#store(this.#mark).finally(() => {
@@ -111,32 +110,31 @@ class StoredCursor implements Cursor {
   }
 }
 
-/** What can be read back as it is. Throws NodeError `BAD_OPTION`. */
-function checkMark(place: Place, state: CursorState | null): Mark {
-  if (isPlace(place) && (state === null || isState(state))) {
-    const bytes = encodeMark({ place, state })
-    const mark = bytes.byteLength > MAX_MARK_BYTES ? null : decodeMark(bytes)
-    if (mark !== null) return mark
+/** A copy of `mark`, as it will be read back. Throws NodeError `BAD_OPTION`. */
+function checkMark({ position, state }: Mark): Mark {
+  if (isPosition(position) && (state === null || isState(state))) {
+    const bytes = encodeMark({ position, state })
+    const mark = bytes.byteLength > MAX_MARK_BYTES ? DAMAGED : decodeMark(bytes)
+    if (mark !== DAMAGED) return mark
   }
   throw new NodeError(
     'BAD_OPTION',
-    `a cursor takes a place as batches name it and a state of texts, finite numbers, booleans and null, in ${MAX_MARK_BYTES} bytes at most`
+    `a cursor takes the position of a batch, and a state of strings, finite numbers, booleans and null, in at most ${MAX_MARK_BYTES} bytes`
   )
 }
 
-/** The place alone or, with a state, both. Nothing is `null`: a core's user data can be replaced, not deleted. */
-function encodeMark({ place, state }: Mark): Uint8Array {
-  return b4a.from(JSON.stringify(state === null ? place : { place, state }))
+/** The position alone or, with a state, both. No mark is `null`: Hypercore replaces user data, but never deletes it. */
+function encodeMark({ position, state }: Mark): Uint8Array {
+  return b4a.from(JSON.stringify(state === null ? position : { place: position, state }))
 }
 
-/** Null for what is damaged. */
-function decodeMark(bytes: Uint8Array): Mark | null {
+function decodeMark(bytes: Uint8Array): Mark {
   const value = parse(b4a.toString(bytes))
   if (value === null) return NOTHING
-  if (isPlace(value)) return { place: value, state: null }
-  if (isObject(value) && isPlace(value.place) && isState(value.state))
-    return { place: value.place, state: value.state }
-  return null
+  if (isPosition(value)) return { position: value, state: null }
+  if (isObject(value) && isPosition(value.place) && isState(value.state))
+    return { position: value.place, state: value.state }
+  return DAMAGED
 }
 
 function parse(text: string): unknown {

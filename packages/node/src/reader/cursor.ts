@@ -1,23 +1,23 @@
-import type { Place } from './batch.ts'
+import type { Position } from './batch.ts'
 
-/** How far a named reader has delivered a log; kept in the reader's own store. */
+/** How far a named reader has delivered a log. Kept in the reader's own store. */
 export interface Cursor {
   readonly name: string
-  /** Where to go on; null if nothing was ever committed. */
-  readonly place: Place | null
-  /** What was committed together with the place; null if nothing was. */
+  /** The position to resume from; null if none was committed. */
+  readonly position: Position | null
+  /** The state committed together with the position; null if there was none. */
   readonly state: CursorState | null
-  /** Whether what is stored of it cannot be read: it has no place then, and can be committed or removed. */
+  /** Whether its stored bytes cannot be read. A damaged cursor has no position; commit one, or remove it. */
   readonly isDamaged: boolean
   /**
-   * Makes `place` durable, over `kill -9` too, and `state` with it, both or neither: what a sink needs to go on exactly
-   * there, e.g. the length of its file. Calls made while one is under way are joined into one.
+   * Makes `position` and `state` durable, both or neither; they survive `kill -9`. `state` is what a sink needs to resume
+   * exactly there, such as the length of its file. Calls made while another is running are merged into one.
    *
-   * @throws NodeError `BAD_OPTION` for what is no place, or no plain state, or more than 1 MiB: the cursor stays as it was;
-   * `STORE_FULL` or the like.
+   * @throws NodeError `BAD_OPTION` for an invalid position or state, or more than 1 MiB: the cursor does not change;
+   * `STORE_FULL` and other faults of the store.
    */
-  commit(place: Place, state?: CursorState): Promise<void>
-  /** Forgets the place and the state. */
+  commit(position: Position, state?: CursorState): Promise<void>
+  /** Removes the position and the state. */
   remove(): Promise<void>
 }
 

@@ -3,11 +3,11 @@ import { test } from 'node:test'
 import { inspect } from 'node:util'
 import { keyToBytes } from '@many-cores/protocol'
 import { deadline } from '@many-cores/testing'
-import { type CursorState, openCursors, openReader, openWriter, type Place } from '../index.ts'
+import { type CursorState, openCursors, openReader, openWriter, type Position } from '../index.ts'
 import { internalsOf } from '../internals.ts'
 import { collect, createMachine } from '../testing/support.ts'
 
-test('cursors are listed from the store alone, with what the log had, and can be moved and removed', async (t) => {
+test('cursors are listed from the store alone, with the length of the log, and can be moved and removed', async (t) => {
   const machine = await createMachine(t)
   const writing = await machine.open('w')
   const writer = await openWriter(writing)
@@ -25,7 +25,7 @@ test('cursors are listed from the store alone, with what the log had, and can be
   assert.equal(cursors.length, 3)
   const found = await cursors.list()
   assert.deepEqual(
-    found.map(({ name, place, state }) => [name, place, state]),
+    found.map(({ name, position, state }) => [name, position, state]),
     [
       ['default', 2, null],
       ['file', 1, { length: 10, path: '/tmp/x' }]
@@ -34,32 +34,32 @@ test('cursors are listed from the store alone, with what the log had, and can be
   await (await cursors.get('default')).commit(0)
   await (await cursors.get('file')).remove()
   assert.deepEqual(
-    (await cursors.list()).map(({ name, place }) => [name, place]),
+    (await cursors.list()).map(({ name, position }) => [name, position]),
     [['default', 0]]
   )
-  assert.equal((await cursors.get('file')).place, null)
+  assert.equal((await cursors.get('file')).position, null)
   await assert.rejects(cursors.get('no such name!'), { code: 'BAD_OPTION' })
 })
 
-test('a key that the store never heard of has no cursors', async (t) => {
+test('a key that is not in the store has no cursors', async (t) => {
   const machine = await createMachine(t)
   const cursors = await openCursors(await machine.open('r'), 'ab'.repeat(32))
   assert.deepEqual([cursors.length, await cursors.list()], [null, []])
 })
 
-test('commits made side by side end with the last one', async (t) => {
+test('concurrent commits end with the last one', async (t) => {
   const machine = await createMachine(t)
   const node = await machine.open('w')
   const writer = await openWriter(node)
   const reader = await openReader(node, writer.key)
   const cursor = await reader.cursor()
-  await Promise.all([1, 2, 3].map((place) => cursor.commit(place, { length: place * 10 })))
+  await Promise.all([1, 2, 3].map((position) => cursor.commit(position, { length: position * 10 })))
   const again = await reader.cursor()
-  assert.deepEqual([again.place, again.state], [3, { length: 30 }])
+  assert.deepEqual([again.position, again.state], [3, { length: 30 }])
 })
 
-/** What no cursor may have, though a program without types can ask for it. */
-const NO_MARKS: readonly (readonly [place: unknown, state?: unknown])[] = [
+/** Arguments that a program without types can pass, and that must be refused. */
+const INVALID: readonly (readonly [position: unknown, state?: unknown])[] = [
   [-1],
   [-0],
   [1.5],
@@ -88,23 +88,23 @@ const NO_MARKS: readonly (readonly [place: unknown, state?: unknown])[] = [
   [1, { text: 'x'.repeat(1024 * 1024) }]
 ]
 
-test('what cannot be read back is BAD_OPTION, and the cursor stays as it was', async (t) => {
+test('a position or state that cannot be read back is BAD_OPTION, and the cursor does not change', async (t) => {
   const machine = await createMachine(t)
   const node = await machine.open('w')
   const writer = await openWriter(node)
   const reader = await openReader(node, writer.key)
   const cursor = await reader.cursor()
   await cursor.commit(7, { length: 70 })
-  for (const [place, state] of NO_MARKS) {
-    const committing = cursor.commit(place as Place, state as CursorState)
-    await assert.rejects(committing, { name: 'NodeError', code: 'BAD_OPTION' }, inspect([place, state]))
-    assert.deepEqual([cursor.place, cursor.state], [7, { length: 70 }])
+  for (const [position, state] of INVALID) {
+    const committing = cursor.commit(position as Position, state as CursorState)
+    await assert.rejects(committing, { name: 'NodeError', code: 'BAD_OPTION' }, inspect([position, state]))
+    assert.deepEqual([cursor.position, cursor.state], [7, { length: 70 }])
   }
   const again = await reader.cursor()
-  assert.deepEqual([again.place, again.state], [7, { length: 70 }])
+  assert.deepEqual([again.position, again.state], [7, { length: 70 }])
 })
 
-test('what may be committed comes back as it was then', async (t) => {
+test('a committed position and state are read back as they were at the time', async (t) => {
   const machine = await createMachine(t)
   const node = await machine.open('w')
   const writer = await openWriter(node)
@@ -112,17 +112,17 @@ test('what may be committed comes back as it was then', async (t) => {
   const many = Object.fromEntries(
     Array.from({ length: 16_384 }, (_, core) => [`core-${core + 2}`, 2 ** 53 - 1])
   )
-  const places: Place[] = [0, Number.MAX_SAFE_INTEGER, {}, { 'core-2': 0 }, many]
+  const positions: Position[] = [0, Number.MAX_SAFE_INTEGER, {}, { 'core-2': 0 }, many]
   const states: (CursorState | undefined)[] = [
     undefined,
     {},
     { text: '\ud800 \u0000', number: -1.5, yes: true, nothing: null, place: 3 }
   ]
-  for (const place of places)
+  for (const position of positions)
     for (const state of states) {
-      await (await reader.cursor()).commit(place, state)
+      await (await reader.cursor()).commit(position, state)
       const cursor = await reader.cursor()
-      assert.deepEqual([cursor.place, cursor.state], [place, state ?? null])
+      assert.deepEqual([cursor.position, cursor.state], [position, state ?? null])
     }
   const state = { length: 1 }
   const committing = (await reader.cursor()).commit(1, state)
@@ -131,7 +131,7 @@ test('what may be committed comes back as it was then', async (t) => {
   assert.deepEqual((await reader.cursor()).state, { length: 1 })
 })
 
-test('a damaged cursor is named, can be removed, and leaves the others alone', async (t) => {
+test('a damaged cursor is listed, can be removed, and does not affect the others', async (t) => {
   const machine = await createMachine(t)
   const node = await machine.open('w')
   const writer = await openWriter(node)
@@ -147,7 +147,7 @@ test('a damaged cursor is named, can be removed, and leaves the others alone', a
   const bad = damages.map((_, index) => `bad-${index}`)
   for (const found of [await cursors.list(), await reader.cursors()])
     assert.deepEqual(
-      found.map(({ name, place, isDamaged }) => [name, place, isDamaged]),
+      found.map(({ name, position, isDamaged }) => [name, position, isDamaged]),
       [['a', 1, false], ...bad.map((name) => [name, null, true]), ['z', 2, false]]
     )
   for (const name of bad) {
@@ -159,5 +159,5 @@ test('a damaged cursor is named, can be removed, and leaves the others alone', a
     (await cursors.list()).map(({ name }) => name),
     ['a', 'z']
   )
-  assert.equal((await cursors.get('bad-0')).place, null)
+  assert.equal((await cursors.get('bad-0')).position, null)
 })

@@ -5,21 +5,21 @@ import { internalsOf } from '../internals.ts'
 import type { Node } from '../node.ts'
 import type { Cursor } from './cursor.ts'
 import { listCursors, openCursor } from './cursor-store.ts'
-import { storedEndPosition } from './seek.ts'
+import { lastPosition } from './seek.ts'
 
-/** The cursors of one log, as the store has them: nobody is asked. Made by `openCursors`. */
+/** The cursors of one log, read from the store alone. Made by `openCursors`. */
 export interface Cursors {
-  /** How many lines the log had when this store last heard of it; null where that is not known, as for a tutorial log. */
+  /** The number of lines in the log, as far as this store knows; null if unknown, as for a tutorial log. */
   readonly length: number | null
-  /** All that have a place or are damaged, by name. */
+  /** The cursors that have a position or are damaged, by name. */
   list(): Promise<readonly Cursor[]>
-  /** Throws NodeError `BAD_OPTION` for a name that cannot be one; `STORE_REFUSED` for a damaged one, which `list` has. */
+  /** Throws NodeError `BAD_OPTION` for an invalid name; `STORE_REFUSED` for a damaged cursor, which `list` includes. */
   get(name: string): Promise<Cursor>
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** Opens the cursors of the log with this key, without looking for peers. Throws ProtocolError `BAD_KEY`; NodeError `CLOSED`. */
+/** Opens the cursors of the log with this key, without finding peers. Throws ProtocolError `BAD_KEY`; NodeError `CLOSED`. */
 export async function openCursors(node: Node, key: string): Promise<Cursors> {
   const parsed = parseKey(key)
   const { store, wal, children } = internalsOf(node)
@@ -51,5 +51,5 @@ async function storedLength(bootstrap: Hypercore, key: CoreKey): Promise<number 
   const first = await bootstrap.get(0, { wait: false })
   if (first === null) return null
   const manifest = decodeManifest(first, key)
-  return manifest.version === 1 ? await storedEndPosition(bootstrap, manifest) : null
+  return manifest.version === 1 ? await lastPosition(bootstrap, manifest, { wait: false }) : null
 }

@@ -9,10 +9,10 @@ import { internalsOf } from '../internals.ts'
 import { createMachine } from '../testing/support.ts'
 import { createTutorialLog } from '../testing/tutorial.ts'
 
-/** How often each thing is done. `ENDINGS=5000` for the long run. */
+/** Rounds of each test. `ENDINGS=5000` for a long run. */
 const ENDINGS = Number(process.env.ENDINGS ?? 100)
 
-/** Sessions of Hypercore that are open in the node's store. */
+/** The number of Hypercore sessions that are open in the node's store. */
 function sessionCount(node: Node): number {
   const { cores } = internalsOf(node).store as unknown as { cores: Iterable<{ activeSessions: number }> }
   let count = 0
@@ -47,8 +47,8 @@ const CALLS: Readonly<Record<string, Use>> = {
   verify: (reader, signal) => reader.verify({ signal })
 }
 
-/** Uses the reader so often, to the end or aborted or closed at some moment before. */
-async function useOften(node: Node, key: string, uses: readonly Use[]): Promise<void> {
+/** Uses readers ENDINGS times: to the end, or aborted or closed at some moment before. */
+async function useRepeatedly(node: Node, key: string, uses: readonly Use[]): Promise<void> {
   for (let round = 0; round < ENDINGS; round++) {
     const reader = await openReader(node, key)
     const abort = new AbortController()
@@ -62,7 +62,7 @@ async function useOften(node: Node, key: string, uses: readonly Use[]): Promise<
     if (round % 10 > 0) await elapse(randomInt(6))
     if (round % 2 === 0) abort.abort()
     await reader.close()
-    await deadline('the ends', ending)
+    await deadline('the end of each use', ending)
     assert.equal(getEventListeners(abort.signal, 'abort').length, 0)
   }
 }
@@ -81,10 +81,10 @@ for (const kind of ['log', 'tutorial log']) {
     const uses = Object.entries(kind === 'log' ? { ...ITERATIONS, ...CALLS } : ITERATIONS)
     const before = sessionCount(node)
     for (const [name, use] of uses) {
-      await useOften(node, key, [use])
+      await useRepeatedly(node, key, [use])
       assert.equal(sessionCount(node), before, name)
     }
-    await useOften(
+    await useRepeatedly(
       node,
       key,
       uses.map(([, use]) => use)

@@ -16,7 +16,7 @@ import { collect, createMachine, heldBytes, untilHeld } from '../testing/support
 
 const MIB = 1 << 20
 
-/** Lines of `size` bytes that have `bytes` in all; the last one may be shorter. */
+/** Lines of `size` bytes, `bytes` in all; the last one may be shorter. */
 function linesOf(bytes: number, size: number): Buffer[] {
   return Array.from({ length: Math.ceil(bytes / size) }, (_, line) => {
     const own = Math.min(size, bytes - line * size)
@@ -56,7 +56,7 @@ for (const [cores, batches, size] of [
   })
 }
 
-test('a long block that is asked for together with shorter ones comes over the same connection', async (t) => {
+test('a long block requested together with short ones arrives over the same connection', async (t) => {
   const machine = await createMachine(t)
   const writer = await openWriter(await machine.open('w'), { routing: rule(4) })
   const lines: Buffer[] = []
@@ -76,20 +76,20 @@ test('a long block that is asked for together with shorter ones comes over the s
   assert.equal(disconnected, 0)
 })
 
-test('a consumer that takes longer than the timeout is not told that blocks are gone', async (t) => {
+test('a consumer that is slower than the timeout does not get GONE', async (t) => {
   const machine = await createMachine(t)
   const writer = await openWriter(await machine.open('w'), { routing: rule(4) })
   for (let batch = 0; batch < 4; batch++) await writer.publish(linesOf(9 * MIB, 1 << 16))
   const reader = await openReader(await machine.open('r'), writer.key)
   let batches = 0
   for await (const _ of reader.batches({ live: false, timeout: 3000 })) {
-    // not waiting for something: it is the time itself that tests
+    // the time itself is the test: there is nothing to wait for
     if (++batches === 2) await elapse(3500)
   }
   assert.equal(batches, 4)
 })
 
-test('long lines that come while a live consumer waits are held one at a time', async (t) => {
+test('long lines that arrive while a live consumer waits are held one at a time', async (t) => {
   const machine = await createMachine(t)
   const writer = await openWriter(await machine.open('w'), { routing: rule(8) })
   await writer.publish(linesOf(800, 100))
@@ -97,7 +97,7 @@ test('long lines that come while a live consumer waits are held one at a time', 
   const reader = await openReader(node, writer.key)
   const batches = reader.batches()
   await batches.next()
-  // at the end of the log, the next block of every core is asked for
+  // at the end of the log, the next block of every core is prefetched
   const next = batches.next()
   await writer.publish(linesOf(100, 100))
   await next
@@ -129,5 +129,5 @@ test('a batch of more than 16 MiB, which no writer may make, is refused', async 
   await store.get({ name: 'core-1' }).append(encodeJournalRecord(record))
   const batches = (await openReader(node, writer.key)).batches({ live: false, timeout: 5000 })
   assert.equal((await batches.next()).value?.count, 1)
-  await assert.rejects(deadline('the refusal', batches.next()), { code: 'BAD_RECORD' })
+  await assert.rejects(deadline('the rejection', batches.next()), { code: 'BAD_RECORD' })
 })

@@ -1,7 +1,6 @@
-import type { BootstrapManifest, CoreKey, LogManifest, TutorialManifest } from '@many-cores/protocol'
+import type { BootstrapManifest, CoreKey, LogManifest } from '@many-cores/protocol'
 import { NodeError, translate } from '../errors.ts'
 import type { Internals } from '../internals.ts'
-import { KnownRecords } from '../journal/plausible.ts'
 import { watchLog } from '../log-watch.ts'
 import type { Wait } from '../waiting.ts'
 import type { Batch, Entry } from './batch.ts'
@@ -19,7 +18,7 @@ import { DEFAULT_CURSOR, listCursors, openCursor } from './cursor-store.ts'
 import { type FollowContext, followOrdered } from './ordered.ts'
 import { followPerCore, type PerCoreContext } from './percore.ts'
 import { Progress } from './progress.ts'
-import type { ReadableLog } from './readable-log.ts'
+import { hasJournal, type ReadableLog } from './readable-log.ts'
 import {
   type AskOptions,
   DEFAULT_TIMEOUT_MS,
@@ -30,14 +29,14 @@ import {
   type VerifyOptions
 } from './reader.ts'
 import { refresh } from './refresh.ts'
-import { positionOf, storedEndPosition } from './seek.ts'
+import { JournalSearch, lastPosition } from './seek.ts'
 import { verify } from './verify.ts'
 
-/** What is stored comes within this time. */
+/** A stored block is read within this time. */
 const STORED_MS = 1000
 
-/** A live reader that wants the end goes on without having found a peer after so long. */
-const LIVE_PATIENCE_MS = 10_000
+/** A live reader that needs the end of the log continues without a peer after this time. */
+const LIVE_TIMEOUT_MS = 10_000
 
 /** See `Reader`. */
 export class LogReader implements Reader {
@@ -46,11 +45,11 @@ export class LogReader implements Reader {
   readonly #log: ReadableLog
   readonly #internals: Internals
   readonly #ending = new AbortController()
-  /** Aborted with the reason once the log turns out to have two histories, or nothing can be stored any more. */
-  readonly #failing = new AbortController()
   readonly #unwatch: () => void
-  /** Two histories were found before this start: what is stored can still be read, and nothing else. */
-  #foundBefore: NodeError | null = null
+  /** The log has forked, or the store cannot be written: ends everything. */
+  #fault: NodeError | null = null
+  /** A fork that was found before this start: stored lines can still be read. */
+  #oldFault: NodeError | null = null
   #closing: Promise<void> | null = null
 
   constructor(log: ReadableLog, internals: Internals) {
@@ -59,8 +58,12 @@ export class LogReader implements Reader {
     this.#log = log
     this.#internals = internals
     this.#unwatch = watchLog(internals, log, (fault, isOld) => {
-      if (isOld) this.#foundBefore ??= fault
-      else this.#failing.abort(fault)
+      if (isOld) {
+        this.#oldFault ??= fault
+        return
+      }
+      this.#fault ??= fault
+      this.#ending.abort()
     })
   }
 
@@ -69,13 +72,13 @@ export class LogReader implements Reader {
   }
 
   async *batches(options: FollowOptions = {}): AsyncGenerator<Batch, void, undefined> {
-    const known = this.#foundBefore
+    const stored = { ...options, live: false, timeout: STORED_MS }
     try {
-      yield* this.#batches(known === null ? options : { ...options, live: false, timeout: STORED_MS })
+      yield* this.#batches(this.#oldFault === null ? options : stored)
     } catch (error) {
-      throw this.#fault() ?? error
+      throw this.#anyFault() ?? error
     }
-    const fault = this.#fault()
+    const fault = this.#anyFault()
     if (fault !== null && options.signal?.aborted !== true && this.#closing === null) throw fault
   }
 
@@ -83,21 +86,16 @@ export class LogReader implements Reader {
     const { live = true, timeout = DEFAULT_TIMEOUT_MS } = options
     this.#checkOpen()
     const signal = this.#signal(options.signal)
-    const context = {
-      signal,
-      live,
-      wants: wantedCores(this.manifest, options.cores),
-      onStatus: this.#internals.onStatus,
-      timeout: live ? 0 : timeout
-    }
-    const wait = { signal, timeout: live ? Math.min(timeout || LIVE_PATIENCE_MS, LIVE_PATIENCE_MS) : timeout }
-    const { manifest } = this.#log
-    const { reached, complete } =
-      manifest.version === 1
-        ? yield* this.#ordered({ ...this.#log, manifest }, options, context, wait)
-        : yield* this.#perCore({ ...this.#log, manifest }, options, context, wait)
-    if (reached || complete || signal.aborted) return
-    throw this.#notAsked('what is stored here was delivered; whether there is more could not be asked')
+    const wants = wantedCores(this.manifest, options.cores)
+    const { onStatus } = this.#internals
+    const context = { signal, live, wants, onStatus, timeout: live ? 0 : timeout }
+    const wait = { signal, timeout: live ? Math.min(timeout || LIVE_TIMEOUT_MS, LIVE_TIMEOUT_MS) : timeout }
+    const log = this.#log
+    const isWhole = hasJournal(log)
+      ? yield* this.#ordered(log, options, context, wait)
+      : yield* this.#perCore(options, context, wait)
+    if (isWhole || signal.aborted) return
+    throw this.#noAnswer('all stored lines were delivered, but no peer answered whether there are more')
   }
 
   range(from: Bound, to: Bound, options: RangeOptions = {}): AsyncGenerator<Entry, void, undefined> {
@@ -123,20 +121,20 @@ export class LogReader implements Reader {
   async verify(options: VerifyOptions = {}): Promise<Verification> {
     const { timeout = DEFAULT_TIMEOUT_MS, onProgress } = options
     this.#checkOpen()
-    const { manifest } = this.#log
-    if (manifest.version !== 1)
-      throw new NodeError('BAD_OPTION', 'a tutorial log has no journal to be verified by')
-    if (this.#foundBefore !== null) throw this.#foundBefore
+    const log = this.#log
+    if (!hasJournal(log))
+      throw new NodeError('BAD_OPTION', 'a tutorial log has no journal, so it cannot be verified')
+    if (this.#oldFault !== null) throw this.#oldFault
     const signal = this.#signal(options.signal)
-    const verification = await verify(
-      { ...this.#log, manifest },
-      { signal, timeout, onStatus: this.#internals.onStatus, ...(onProgress && { onProgress }) }
-    ).catch((error: unknown) => {
-      throw this.#fault() ?? translate(error)
-    })
+    const { onStatus } = this.#internals
+    const verification = await verify(log, { signal, timeout, onStatus, onProgress }).catch(
+      (error: unknown) => {
+        throw this.#anyFault() ?? translate(error)
+      }
+    )
     options.signal?.throwIfAborted()
     this.#checkOpen()
-    const fault = this.#fault()
+    const fault = this.#anyFault()
     if (fault !== null) throw fault
     return verification
   }
@@ -168,76 +166,73 @@ export class LogReader implements Reader {
     await this.#log.close()
   }
 
+  /** Returns whether nothing is missing: the iteration reached its `until`, or its end is known from peers. */
   async *#ordered(
     log: ReadableLog<LogManifest>,
     options: FollowOptions,
     context: Omit<FollowContext, 'from' | 'until'>,
     wait: Wait
-  ): AsyncGenerator<Batch, Outcome, undefined> {
+  ): AsyncGenerator<Batch, boolean, undefined> {
     const from = orderedBound(options.from ?? 'start')
     const until = options.until === undefined ? null : orderedBound(options.until)
     const isEndNeeded =
-      dependsOnEnd(from) ||
-      (until !== null && dependsOnEnd(until)) ||
-      !(context.live || (await hasAll(log, until)))
-    const reached = !isEndNeeded || (await refresh([log.bootstrap], wait))
+      dependsOnEnd(from) || dependsOnEnd(until) || !(context.live || (await isStored(log, until)))
+    const reached = !isEndNeeded || (await refresh(log.bootstrap, [], wait))
     const progress = new Progress(log, context)
-    return { reached, complete: yield* followOrdered(log, { ...context, from, until, progress }) }
+    const isComplete = yield* followOrdered(log, { ...context, from, until, progress })
+    return reached || isComplete
   }
 
+  /** As `#ordered`. */
   async *#perCore(
-    log: ReadableLog<TutorialManifest>,
     options: FollowOptions,
     context: Omit<PerCoreContext, 'from' | 'until'>,
     wait: Wait
-  ): AsyncGenerator<Batch, Outcome, undefined> {
+  ): AsyncGenerator<Batch, boolean, undefined> {
+    const log = this.#log
     const from = perCoreBound(options.from ?? 'start')
     const until = options.until === undefined ? null : perCoreBound(options.until)
     const isEndNeeded = from === 'end' || until === 'end' || !context.live
     const cores = isEndNeeded ? log.manifest.cores.map((_, index) => log.openCore(index)) : []
-    const reached = !isEndNeeded || (await refresh([log.bootstrap, ...cores], wait))
+    const reached = !isEndNeeded || (await refresh(log.bootstrap, cores, wait))
     yield* followPerCore(log, { ...context, from, until })
-    return { reached, complete: false }
+    return reached
   }
 
   async #locate(bound: Bound, { timeout = DEFAULT_TIMEOUT_MS, signal }: AskOptions): Promise<number> {
     this.#checkOpen()
-    const { bootstrap, manifest } = this.#log
-    if (manifest.version !== 1)
-      throw new NodeError('BAD_OPTION', 'a tutorial log has no positions and no times')
+    const log = this.#log
+    if (!hasJournal(log)) throw new NodeError('BAD_OPTION', 'a tutorial log has no positions and no times')
     const ending = this.#signal(signal)
-    const reached = await refresh([bootstrap], { timeout, signal: ending })
+    const reached = await refresh(log.bootstrap, [], { timeout, signal: ending })
     signal?.throwIfAborted()
     this.#checkOpen()
-    if (!reached) throw this.#notAsked('how long the log is could not be asked')
-    const blocks = new Blocks('bootstrap', bootstrap)
-    const stop = (): void => void blocks.close()
+    if (!reached) throw this.#noAnswer('no peer answered where the log ends')
+    const journal = new Blocks('bootstrap', log.bootstrap)
+    const stop = (): void => void journal.close()
     ending.addEventListener('abort', stop, { once: true })
     try {
-      await blocks.ready()
-      const patience = { timeout, onStatus: this.#internals.onStatus }
-      const journal = { blocks, manifest, patience, known: new KnownRecords() }
-      return await positionOf(journal, orderedBound(bound))
+      await journal.ready()
+      const search = new JournalSearch(journal, log.manifest, { timeout, onStatus: this.#internals.onStatus })
+      return await search.positionOf(orderedBound(bound))
     } catch (error) {
       signal?.throwIfAborted()
       throw translate(error)
     } finally {
       ending.removeEventListener('abort', stop)
-      await blocks.close()
+      await journal.close()
     }
   }
 
   #signal(signal: AbortSignal | undefined): AbortSignal {
-    const own = [this.#ending.signal, this.#failing.signal]
-    return AbortSignal.any(signal === undefined ? own : [...own, signal])
+    return AbortSignal.any([this.#ending.signal, ...(signal ? [signal] : [])])
   }
 
-  #fault(): NodeError | null {
-    const { signal } = this.#failing
-    return signal.aborted ? (signal.reason as NodeError) : this.#foundBefore
+  #anyFault(): NodeError | null {
+    return this.#fault ?? this.#oldFault
   }
 
-  #notAsked(what: string): NodeError {
+  #noAnswer(what: string): NodeError {
     return new NodeError('NOT_FOUND', `${what}: ${this.#internals.whyAlone()}`)
   }
 
@@ -246,15 +241,8 @@ export class LogReader implements Reader {
   }
 }
 
-/** How an iteration came to its end. */
-interface Outcome {
-  /** Whether peers said where the log ends, or did not need to. */
-  readonly reached: boolean
-  /** Whether it came to its `until`. */
-  readonly complete: boolean
-}
-
-/** Whether the journal that is stored here goes as far as `until`: then nobody need be asked. */
-async function hasAll(log: ReadableLog<LogManifest>, until: OrderedBound | null): Promise<boolean> {
-  return typeof until === 'number' && ((await storedEndPosition(log.bootstrap, log.manifest)) ?? -1) >= until
+/** Whether the stored journal reaches `until`, so that no peer is needed. */
+async function isStored(log: ReadableLog<LogManifest>, until: OrderedBound | null): Promise<boolean> {
+  if (typeof until !== 'number') return false
+  return ((await lastPosition(log.bootstrap, log.manifest, { wait: false })) ?? -1) >= until
 }

@@ -1,48 +1,54 @@
 import { ignore } from '../errors.ts'
 
 export interface MergeOptions<T> {
-  /** What an item counts against `limit`, in a unit of the caller's choice. */
-  readonly weight: (item: T) => number
-  /** The sources are run ahead of the consumer until what waits weighs so much. */
-  readonly limit: () => number
+  /** What an item counts against `limit`. Default 1. */
+  readonly weight?: (item: T) => number
+  /** The sources run until the weight of the items that wait for the consumer reaches this. Default 1. */
+  readonly limit?: () => number
 }
 
 /**
- * The items of all `sources` as they come, each source in its own order, read ahead of the consumer within bounds. The
- * first error of a source ends the merge.
+ * The items of all `sources` as they arrive, each source in its own order, read ahead of the consumer. The first error of
+ * a source ends the merge.
  *
- * When the consumer stops, the sources are returned but not waited for: make their pending reads reject before.
+ * When the consumer stops, the sources end at their next item, and nothing waits for that: reject their pending reads.
  */
 export async function* merge<T>(
   sources: readonly AsyncGenerator<T, void, undefined>[],
-  { weight, limit }: MergeOptions<T>
+  { weight = () => 1, limit = () => 1 }: MergeOptions<T> = {}
 ): AsyncGenerator<T, void, undefined> {
   const queue: T[] = []
   let running = sources.length
   let waiting = 0
   let stopped = false
   const faults: Error[] = []
-  const arrival = createSignal()
-  const space = createSignal()
+  let onArrival: () => void = ignore
+  const paused: (() => void)[] = []
+  const resume = (): void => {
+    for (const wake of paused.splice(0)) wake()
+  }
 
+  // never rejects: an error is kept for the consumer
   const pump = async (source: AsyncGenerator<T, void, undefined>): Promise<void> => {
     try {
       for await (const item of source) {
         queue.push(item)
         waiting += weight(item)
-        arrival.raise()
-        while (waiting >= limit() && !stopped) await space.raised()
+        onArrival()
+        while (waiting >= limit() && !stopped)
+          await new Promise<void>((wake) => {
+            paused.push(wake)
+          })
         if (stopped) return
       }
     } catch (error) {
       faults.push(error instanceof Error ? error : new Error(String(error)))
     } finally {
       running--
-      arrival.raise()
+      onArrival()
     }
   }
 
-  // a pump's promise cannot reject: its error is kept for the consumer
   for (const source of sources) void pump(source)
   try {
     while (true) {
@@ -50,39 +56,18 @@ export async function* merge<T>(
       if (item !== undefined) {
         yield item
         waiting -= weight(item)
-        space.raise()
+        resume()
         continue
       }
       const [fault] = faults
       if (fault !== undefined) throw fault
       if (running === 0) return
-      await arrival.raised()
+      await new Promise<void>((wake) => {
+        onArrival = wake
+      })
     }
   } finally {
     stopped = true
-    space.raise()
-  }
-}
-
-interface Signal {
-  raise(): void
-  /** Resolves at the next `raise`. */
-  raised(): Promise<void>
-}
-
-function createSignal(): Signal {
-  let wake: () => void = ignore
-  let next: Promise<void> | null = null
-  return {
-    raise: () => {
-      next = null
-      wake()
-    },
-    raised: () => {
-      next ??= new Promise((resolve) => {
-        wake = resolve
-      })
-      return next
-    }
+    resume()
   }
 }

@@ -10,11 +10,11 @@ import { createReadableLog } from './readable-log.ts'
 import { DEFAULT_TIMEOUT_MS, type Reader, type ReaderOptions } from './reader.ts'
 
 /**
- * Opens the log with this key (in any spelling), and waits until its block 0 is here. Peers can find what this node has of
- * the log from then on.
+ * Opens the log with this key (in any spelling), and waits for its block 0. From then on, the node serves the blocks of the
+ * log that it stores.
  *
- * @throws ProtocolError `BAD_KEY`; `BAD_MANIFEST` or `UNKNOWN_VERSION` for a core that is no log; NodeError `NOT_FOUND` after
- * `timeout`, with the reason.
+ * @throws ProtocolError `BAD_KEY`; `BAD_MANIFEST` or `UNKNOWN_VERSION` for a core that is not a log; NodeError `NOT_FOUND`
+ * after `timeout`, with the reason.
  */
 export async function openReader(node: Node, key: string, options: ReaderOptions = {}): Promise<Reader> {
   const { timeout = DEFAULT_TIMEOUT_MS, signal } = options
@@ -34,28 +34,27 @@ async function openLogReader(
 ): Promise<Reader> {
   const bootstrap = internals.store.get({ key: keyToBytes(parsed) })
   internals.heads.addJournal(bootstrap.core)
-  const giveUp = (): void => void bootstrap.close()
+  const abort = (): void => void bootstrap.close()
   let fault: NodeError | null = null
   const unwatch = watchLog(internals, { key: parsed, manifest: null }, (found, isOld) => {
     if (isOld) return
     fault = found
-    giveUp()
+    abort()
   })
-  signal.addEventListener('abort', giveUp, { once: true })
+  signal.addEventListener('abort', abort, { once: true })
   try {
     await bootstrap.ready()
     signal.throwIfAborted()
     await internals.join(bootstrap)
     const manifest = decodeManifest(await firstBlock(bootstrap, timeout, internals), parsed)
-    const log = createReadableLog(internals.store, parsed, bootstrap, manifest)
-    return new LogReader(log, internals)
+    return new LogReader(createReadableLog(internals.store, parsed, bootstrap, manifest), internals)
   } catch (error) {
     await bootstrap.close()
     signal.throwIfAborted()
     throw fault ?? translate(error)
   } finally {
     unwatch()
-    signal.removeEventListener('abort', giveUp)
+    signal.removeEventListener('abort', abort)
   }
 }
 
@@ -63,9 +62,9 @@ async function firstBlock(bootstrap: Hypercore, timeout: number, internals: Inte
   try {
     return await bootstrap.get(0, { timeout })
   } catch (error) {
-    if (!isTimeout(error)) throw error
+    if (!(error instanceof Error && 'code' in error && error.code === 'REQUEST_TIMEOUT')) throw error
     const why = whyNotFound(bootstrap, timeout, internals)
-    // the tutorial's words, and the reason that it leaves out
+    // the tutorial's message, and the reason
     throw new NodeError('NOT_FOUND', `Could not connect to the writer peer: ${why}`, { cause: error })
   }
 }
@@ -75,15 +74,11 @@ function whyNotFound(bootstrap: Hypercore, timeout: number, { peers, whyAlone }:
   const count = peers.count()
   if (count === 0) return `${whyAlone()} (${seconds})`
   const refused = peers.whyRefused()
-  // who has just been called again has not refused again yet
+  // a peer that was called again has not refused again yet
   if (refused !== null && bootstrap.peers.length === 0) return `${refused.text} (${seconds})`
   const answered = count === 1 ? 'one peer answered' : `${count} peers answered`
   if (bootstrap.peers.length === 0)
     return `${answered}, but none has this log: is the key right? (${seconds})`
   const know = bootstrap.peers.length === 1 ? 'one knows' : `${bootstrap.peers.length} know`
-  return `${answered} and ${know} the log, but nobody has its first block yet (${seconds})`
-}
-
-function isTimeout(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'REQUEST_TIMEOUT'
+  return `${answered} and ${know} the log, but no peer has its first block yet (${seconds})`
 }

@@ -35,13 +35,13 @@ for (const [cores, count, size] of [
   [16, 100, 1 << 16]
 ] as const) {
   const most = 8 * MIB + 2 * cores * size
-  test(`of ${cores} cores with blocks of ${size} bytes, a consumer that takes one has at most ${most / MIB} MiB held for it`, async (t) => {
+  test(`of ${cores} cores with blocks of ${size} bytes, at most ${most / MIB} MiB are held for a consumer of one block`, async (t) => {
     const { node, reader } = await openLog(await createMachine(t), { cores, count, size })
     const sessions = coresOf(node, reader)
     const before = heldBytes()
     const batches = reader.batches({ live: false })
     const seen = [(await deadline('a block', batches.next())).value as Batch]
-    // these are asked for after all that was read ahead, and so come after it
+    // requested after all blocks that are read ahead, so they arrive after them
     await deadline('the last blocks', Promise.all(sessions.map((core) => core.get(count - 1))))
     await untilHeld(before + most)
     for await (const batch of batches) seen.push(batch)
@@ -56,7 +56,7 @@ for (const [cores, count, size] of [
   })
 }
 
-test('a core whose next block does not come holds up no other', async (t) => {
+test('a missing block of one core delays no other core', async (t) => {
   const machine = await createMachine(t)
   const writing = await machine.open('w')
   const log = await createTutorialLog(writing, 2)
@@ -72,11 +72,11 @@ test('a core whose next block does not come holds up no other', async (t) => {
   }
 })
 
-test('a consumer that takes longer than the timeout is not told that blocks are gone', async (t) => {
+test('a consumer that is slower than the timeout does not get GONE', async (t) => {
   const { reader } = await openLog(await createMachine(t), { cores: 2, count: 40, size: MIB })
   let blocks = 0
   for await (const _ of reader.batches({ live: false, timeout: 3000 })) {
-    // not waiting for something: it is the time itself that tests
+    // the time itself is the test: there is nothing to wait for
     if (++blocks === 5) await elapse(3500)
   }
   assert.equal(blocks, 80)

@@ -1,116 +1,98 @@
-import type { TutorialManifest } from '@many-cores/protocol'
-import type { Batch, Entry, Place } from './batch.ts'
-import { awaitBlock, Blocks, endOf } from './blocks.ts'
+import type { DataCore } from '@many-cores/protocol'
+import { translate } from '../errors.ts'
+import type { Batch, Entry, Position } from './batch.ts'
+import { awaitBlock, Blocks } from './blocks.ts'
 import type { PerCoreBound } from './bound.ts'
 import { merge } from './merge.ts'
 import type { FollowContext } from './ordered.ts'
 import type { ReadableLog } from './readable-log.ts'
 import { WINDOW_BYTES, Window } from './window.ts'
 
-/** Blocks of one core that are expected ahead; its window says which of them are asked for. */
+/** Blocks of one core that are requested from its window, which decides when to read them. */
 const BLOCKS_AHEAD = 64
 
 export interface PerCoreContext extends Omit<FollowContext, 'from' | 'until'> {
-  /** Where to begin in each core, by name; a core that is not named begins at 0. Or the end of all. */
+  /** Where to begin: the next block of each core, by name, 0 for other cores; or the end of all cores. */
   readonly from: PerCoreBound
-  /** Before which block to end in each core; one that is not named has no end. */
+  /** The block to end before in each core, by name; other cores have none. Null: no end. */
   readonly until: PerCoreBound | null
 }
 
 /**
- * Follows a log without a journal: each core in its own order, the cores beside each other, as blocks arrive. The window is
- * shared out evenly, so that a core whose next block does not come holds up no other.
+ * Follows a log without a journal: each core in its own order, blocks of different cores as they arrive. The cores share the
+ * window in equal parts, so that a missing block of one core delays no other.
  */
 export async function* followPerCore(
-  log: ReadableLog<TutorialManifest>,
+  log: ReadableLog,
   context: PerCoreContext
 ): AsyncGenerator<Batch, void, undefined> {
-  if (context.signal.aborted) return
-  const wanted = log.manifest.cores.map((_, index) => index).filter(context.wants)
-  const cores = wanted.map((index) => new Blocks(log.manifest.cores[index]?.name ?? '', log.openCore(index)))
-  const close = async (): Promise<void> => void (await Promise.all(cores.map((core) => core.close())))
+  const { signal, from, wants } = context
+  if (signal.aborted) return
+  const cores = log.manifest.cores.flatMap((core, index) =>
+    wants(index) ? [{ core, blocks: new Blocks(core.name, log.openCore(index)) }] : []
+  )
+  const close = async (): Promise<void> => void (await Promise.all(cores.map(({ blocks }) => blocks.close())))
   const stop = (): void => void close()
-  context.signal.addEventListener('abort', stop, { once: true })
+  signal.addEventListener('abort', stop, { once: true })
   try {
-    await Promise.all(cores.map((core) => core.ready()))
+    await Promise.all(cores.map(({ blocks }) => blocks.ready()))
     const next: Record<string, number> = {}
-    for (const core of cores)
-      next[core.name] = context.from === 'end' ? core.length : (context.from[core.name] ?? 0)
-    const window = WINDOW_BYTES / cores.length
-    const sources = cores.map((core) =>
-      followBlocks(core, new Window(window), { ...context, from: next[core.name] ?? 0 })
-    )
-    const keys = new Map(log.manifest.cores.map((core) => [core.name, core.key]))
-    for await (const { name, index, block } of merge(sources, {
-      // the windows read ahead
-      weight: () => 1,
-      limit: () => 1
-    })) {
-      next[name] = index + 1
-      yield new BlockBatch(
-        { position: null, line: block, core: name, key: keys.get(name) as Entry['key'], index, time: null },
-        { ...next }
-      )
+    const sources = cores.map(({ core, blocks }) => {
+      const begin = from === 'end' ? blocks.length : (from[core.name] ?? 0)
+      next[core.name] = begin
+      return followCore(core, { blocks, begin, window: new Window(WINDOW_BYTES / cores.length) }, context)
+    })
+    // a limit of 1: the windows read ahead
+    for await (const entry of merge(sources)) {
+      next[entry.core] = entry.index + 1
+      yield blockBatch(entry, { ...next })
     }
   } catch (error) {
-    endOf(error, context.signal)
+    if (!signal.aborted) throw translate(error)
   } finally {
-    context.signal.removeEventListener('abort', stop)
+    signal.removeEventListener('abort', stop)
     await close()
   }
 }
 
-interface CoreBlock {
-  readonly name: string
-  readonly index: number
-  readonly block: Uint8Array
+interface CoreSource {
+  readonly blocks: Blocks
+  readonly window: Window
+  readonly begin: number
 }
 
-async function* followBlocks(
-  core: Blocks,
-  window: Window,
-  { from, live, until, ...patience }: Omit<PerCoreContext, 'from'> & { readonly from: number }
-): AsyncGenerator<CoreBlock, void, undefined> {
-  const there = live && until !== 'end' ? Number.POSITIVE_INFINITY : core.length
-  const end = typeof until === 'string' ? there : Math.min(there, until?.[core.name] ?? there)
-  const expected: Promise<Uint8Array>[] = []
-  for (let index = from; index < end; index++) {
-    // one more than exists, so that the next one comes without a round trip
-    const ahead = Math.min(end - index, Math.max(1, core.length + 1 - index), BLOCKS_AHEAD)
-    while (expected.length < ahead) expected.push(window.expect(core, index + expected.length))
-    const coming = expected.shift() as Promise<Uint8Array>
-    const block = await (index < core.length ? awaitBlock(coming, core.name, index, patience) : coming)
-    window.release(block.byteLength)
-    yield { name: core.name, index, block }
+async function* followCore(
+  { name, key }: DataCore,
+  { blocks, window, begin }: CoreSource,
+  context: PerCoreContext
+): AsyncGenerator<Entry, void, undefined> {
+  const { live, until } = context
+  const last = live && until !== 'end' ? Number.POSITIVE_INFINITY : blocks.length
+  const end = until === null || until === 'end' ? last : Math.min(last, until[name] ?? last)
+  const requested: Promise<Uint8Array>[] = []
+  for (let index = begin; index < end; index++) {
+    // one more than exists, so that the next block arrives without a round trip
+    const ahead = Math.min(end - index, Math.max(1, blocks.length + 1 - index), BLOCKS_AHEAD)
+    while (requested.length < ahead) requested.push(window.request(blocks, index + requested.length))
+    const next = requested.shift() as Promise<Uint8Array>
+    const line = await (index < blocks.length ? awaitBlock(next, name, index, context) : next)
+    window.release(line.byteLength)
+    yield { position: null, line, core: name, key, index, time: null }
   }
 }
 
-/** A block of a tutorial log: one entry. */
-class BlockBatch implements Batch {
-  readonly count = 1
-  readonly position = null
-  readonly time = null
-  readonly next: Place
-  readonly #entry: Entry
-
-  constructor(entry: Entry, next: Place) {
-    this.#entry = entry
-    this.next = next
+/** A block of a tutorial log, as a batch of one line. */
+function blockBatch(entry: Entry, next: Position): Batch {
+  const { line, position, time } = entry
+  const batch: Batch = {
+    count: 1,
+    position,
+    time,
+    next,
+    byteLength: line.byteLength,
+    bytes: () => line,
+    slice: () => batch,
+    [Symbol.iterator]: () => [entry].values()
   }
-
-  get byteLength(): number {
-    return this.#entry.line.byteLength
-  }
-
-  bytes(): Uint8Array {
-    return this.#entry.line
-  }
-
-  slice(): Batch {
-    return this
-  }
-
-  *[Symbol.iterator](): Iterator<Entry> {
-    yield this.#entry
-  }
+  return batch
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { openReader, openWriter, type Status } from '../index.ts'
 import { createLog, createMachine, take } from '../testing/support.ts'
 
-test('a reader that syncs says how far it has come, and once that it is live', async (t) => {
+test('a syncing reader reports its progress, and once that it is live', async (t) => {
   const machine = await createMachine(t)
   const writer = await openWriter(await machine.open('w'))
   for (let batch = 0; batch < 20; batch++) await writer.publish(Array<string>(100).fill('a line\n'))
@@ -28,7 +28,7 @@ test('a reader that syncs says how far it has come, and once that it is live', a
   assert.ok(statuses.filter(({ state }) => state === 'syncing').length < 10, 'not for each batch')
 })
 
-test('a reader that has everything is live at once; one that ends does not say so', async (t) => {
+test('a reader that has everything is live at once; a reader that ends never reports live', async (t) => {
   const machine = await createMachine(t)
   const writer = await openWriter(await machine.open('w'))
   await writer.publish(['a\n', 'b\n'])

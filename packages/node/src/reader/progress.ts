@@ -1,85 +1,77 @@
-import { endOfRecord, type LogManifest } from '@many-cores/protocol'
+import type { LogManifest } from '@many-cores/protocol'
 import { ignore } from '../errors.ts'
-import { decodeRecord } from '../journal/record.ts'
 import type { OnStatus } from '../status.ts'
 import type { ReadableLog } from './readable-log.ts'
+import { lastPosition } from './seek.ts'
 
-/** People read no faster, and asking for the end costs a journal record. */
+/** People read no faster, and each look at the end of the log reads a journal record. */
 const INTERVAL_MS = 200
 
-export interface ProgressOptions {
-  /** Whether the follower goes on at the end. */
-  readonly live: boolean
-  readonly onStatus: OnStatus
-}
-
 /**
- * Tells how far a follower has come, until it has delivered all that its peers are known to have. A clock is read for each
- * batch and nothing done for a line.
+ * Reports how far a follower has come, until it has delivered all lines that its peers are known to have. Costs one reading
+ * of the clock per batch, and nothing per line.
  */
 export class Progress {
   readonly #log: ReadableLog<LogManifest>
   readonly #onStatus: OnStatus
   readonly #live: boolean
   readonly #began = performance.now()
-  /** Where the log ends, as far as it was looked up: in lines, and in blocks of the journal. */
+  /** The end of the log when it was last read: a position, and a length of the journal. */
   #end = 0
   #endBlock = 0
   #position = 0
   #bytes = 0
-  #saidAt = Number.NEGATIVE_INFINITY
-  #isLooking = false
+  #reportedAt = Number.NEGATIVE_INFINITY
+  #isReadingEnd = false
   #isDone = false
 
-  constructor(log: ReadableLog<LogManifest>, { live, onStatus }: ProgressOptions) {
+  /** `live`: whether the follower continues at the end. */
+  constructor(
+    log: ReadableLog<LogManifest>,
+    { live, onStatus }: { readonly live: boolean; readonly onStatus: OnStatus }
+  ) {
     this.#log = log
     this.#live = live
     this.#onStatus = onStatus
   }
 
-  /** All before `position` is delivered; `bytes` of blocks were needed since the last call. */
-  reach(position: number, bytes: number): void {
+  /** All lines before `position` are delivered; `bytes` of blocks were used since the last call. */
+  update(position: number, bytes: number): void {
     if (this.#isDone) return
     this.#position = position
     this.#bytes += bytes
-    this.#look()
-  }
-
-  #look(): void {
-    if (this.#isLooking) return
+    if (this.#isReadingEnd) return
     if (this.#endBlock === this.#log.bootstrap.length) {
-      this.#say()
+      this.#report()
       return
     }
-    // again only when that much is delivered, or it is time for a word: each look costs a record
-    if (this.#position < this.#end && performance.now() - this.#saidAt < INTERVAL_MS) return
-    this.#isLooking = true
-    this.#findEnd()
-      // what is wrong with the record is the follower's to say
+    if (this.#position < this.#end && performance.now() - this.#reportedAt < INTERVAL_MS) return
+    this.#isReadingEnd = true
+    this.#readEnd()
+      // the follower reads the same record, and reports its faults
       .catch(ignore)
       .finally(() => {
-        this.#isLooking = false
+        this.#isReadingEnd = false
       })
   }
 
-  async #findEnd(): Promise<void> {
+  async #readEnd(): Promise<void> {
     const { bootstrap, manifest } = this.#log
     const { length } = bootstrap
-    this.#end =
-      length < 2 ? 0 : endOfRecord(decodeRecord(await bootstrap.get(length - 1), length - 1, manifest))
+    this.#end = (await lastPosition(bootstrap, manifest, { wait: true })) ?? 0
     this.#endBlock = length
-    this.#say()
+    this.#report()
   }
 
-  #say(): void {
+  #report(): void {
     if (this.#position >= this.#end) {
       this.#isDone = true
       if (this.#live) this.#onStatus({ state: 'live', lines: this.#position })
       return
     }
     const now = performance.now()
-    if (now - this.#saidAt < INTERVAL_MS) return
-    this.#saidAt = now
+    if (now - this.#reportedAt < INTERVAL_MS) return
+    this.#reportedAt = now
     this.#onStatus({
       state: 'syncing',
       lines: this.#position,

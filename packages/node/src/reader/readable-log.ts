@@ -1,10 +1,14 @@
-import type { BootstrapManifest, CoreKey } from '@many-cores/protocol'
-import { keyToBytes } from '@many-cores/protocol'
+import {
+  type BootstrapManifest,
+  type CoreKey,
+  type DataCore,
+  keyToBytes,
+  type LogManifest
+} from '@many-cores/protocol'
 import type Corestore from 'corestore'
 import type Hypercore from 'hypercore'
-import { NodeError } from '../errors.ts'
 
-/** A log that is being read: its bootstrap core, and its data cores, opened when they are first needed. */
+/** A log to read: its bootstrap core, and its data cores, each opened when it is first needed. */
 export interface ReadableLog<Manifest extends BootstrapManifest = BootstrapManifest> {
   readonly key: CoreKey
   readonly bootstrap: Hypercore
@@ -13,33 +17,30 @@ export interface ReadableLog<Manifest extends BootstrapManifest = BootstrapManif
   close(): Promise<void>
 }
 
-/** The log of `bootstrap`, whose block 0 is `manifest`. Sessions that it opens are its own; `bootstrap` becomes so too. */
-export function createReadableLog<Manifest extends BootstrapManifest>(
+/** The log with this bootstrap core and manifest. It owns `bootstrap` and every core that it opens. */
+export function createReadableLog(
   store: Corestore,
   key: CoreKey,
   bootstrap: Hypercore,
-  manifest: Manifest
-): ReadableLog<Manifest> {
+  manifest: BootstrapManifest
+): ReadableLog {
   const cores = new Map<number, Hypercore>()
-  let isClosed = false
   return {
     key,
     bootstrap,
     manifest,
     openCore: (index) => {
-      const open = cores.get(index)
-      if (open !== undefined) return open
-      const entry = manifest.cores[index]
-      if (entry === undefined) throw new RangeError(`the log has no core ${index}`)
-      // nothing would close it any more
-      if (isClosed) throw new NodeError('CLOSED', 'the reader is closed')
-      const core = store.get({ key: keyToBytes(entry.key) })
+      const core = cores.get(index) ?? store.get({ key: keyToBytes((manifest.cores[index] as DataCore).key) })
       cores.set(index, core)
       return core
     },
     close: async () => {
-      isClosed = true
       await Promise.all([bootstrap, ...cores.values()].map((core) => core.close()))
     }
   }
+}
+
+/** Whether the log has a journal, which a tutorial log does not. */
+export function hasJournal(log: ReadableLog): log is ReadableLog<LogManifest> {
+  return log.manifest.version === 1
 }

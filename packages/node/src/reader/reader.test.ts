@@ -24,7 +24,7 @@ async function publishLines(machine: Machine): Promise<{ key: string }> {
   return writer
 }
 
-test('a reader that comes late gets the history, and then what is published', async (t) => {
+test('a reader that starts late gets the history, and then new lines', async (t) => {
   const machine = await createMachine(t)
   const writer = await openWriter(await machine.open('w'))
   await writer.publish(['one\n', 'and two\n'])
@@ -69,7 +69,7 @@ test('entries name position, core, key, block and time', async (t) => {
   for (const { time } of entries) assert.ok(time !== null && time >= began && time <= Date.now())
 })
 
-test('a reader begins where it is told', async (t) => {
+test('a reader begins at its from position', async (t) => {
   const machine = await createMachine(t)
   const { key } = await publishLines(machine)
   const reader = await openReader(await machine.open('r'), key)
@@ -81,7 +81,7 @@ test('a reader begins where it is told', async (t) => {
   assert.equal((await collect(reader.batches({ from: 'end', live: false }))).byteLength, 0)
 })
 
-test('a reader that begins at the end, or beyond it, gets what comes there', async (t) => {
+test('a reader that begins at the end, or beyond it, gets the lines published there', async (t) => {
   const machine = await createMachine(t)
   const writer = await openWriter(await machine.open('w'))
   await writer.publish(['old\n'])
@@ -89,14 +89,14 @@ test('a reader that begins at the end, or beyond it, gets what comes there', asy
   const atEnd = reader.batches({ from: 'end' })
   const beyond = reader.batches({ from: 3 })
   const [first, second] = [take(atEnd, 1), take(beyond, 1)]
-  // both have found their place before anything new comes
+  // both have begun before a new line arrives
   await writer.publish(['position 1\n'])
   assert.deepEqual(await first, ['position 1\n'])
   await writer.publish(['position 2\n', 'position 3\n'])
   assert.deepEqual(await second, ['position 3\n'])
 })
 
-test('only the blocks of the wanted cores are downloaded; positions stay those of the log', async (t) => {
+test('only the blocks of the wanted cores are downloaded, and positions are those of the log', async (t) => {
   const machine = await createMachine(t)
   const { key } = await publishLines(machine)
   const node = await machine.open('r')
@@ -108,7 +108,7 @@ test('only the blocks of the wanted cores are downloaded; positions stay those o
     ([, line]) => line.length < 5
   )
   assert.deepEqual(found, expected)
-  await assert.rejects(reader.follow({ cores: ['nobody'] }).next(), {
+  await assert.rejects(reader.follow({ cores: ['none'] }).next(), {
     code: 'BAD_OPTION',
     message: /it has short, long/
   })
@@ -135,12 +135,12 @@ test('break, abort and close each end an iteration that waits', async (t) => {
   const aborted = reader.follow({ from: 'end', signal: abort.signal }).next()
   const closed = reader.follow({ from: 'end' }).next()
   abort.abort()
-  assert.deepEqual(await deadline('the aborted one', aborted), { done: true, value: undefined })
+  assert.deepEqual(await deadline('the aborted iteration', aborted), { done: true, value: undefined })
   await reader.close()
-  assert.deepEqual(await deadline('the closed one', closed), { done: true, value: undefined })
+  assert.deepEqual(await deadline('the closed iteration', closed), { done: true, value: undefined })
 })
 
-test('several followers of one reader do not disturb each other', async (t) => {
+test('several iterations of one reader are independent', async (t) => {
   const machine = await createMachine(t)
   const { key } = await publishLines(machine)
   const reader = await openReader(await machine.open('r'), key)
@@ -166,7 +166,7 @@ test('a second reader is served by the first alone', async (t) => {
   assert.ok((await collect(second.batches({ live: false }))).equals(input))
 })
 
-test('a reader opened again without any peer delivers what it has, and says that it could not ask for more', async (t) => {
+test('a reader opened again without a peer delivers the stored lines, and then throws NOT_FOUND', async (t) => {
   const machine = await createMachine(t)
   const writing = await machine.open('w')
   const { key } = await openWriter(writing).then(async (writer) => {
@@ -186,18 +186,18 @@ test('a reader opened again without any peer delivers what it has, and says that
   assert.deepEqual(found, LINES.slice(0, 10))
 })
 
-test('a key that nobody serves is not found, with the reason, in time', async (t) => {
+test('a key that no peer serves is NOT_FOUND within the timeout, with the reason', async (t) => {
   const machine = await createMachine(t)
   const node = await machine.open('r')
   const opening = openReader(node, 'ab'.repeat(32), { timeout: 200 })
-  await assert.rejects(deadline('the refusal', opening, 3000), {
+  await assert.rejects(deadline('the rejection', opening, 3000), {
     code: 'NOT_FOUND',
     message: /^Could not connect to the writer peer: no process on this machine serves this log/
   })
   await assert.rejects(openReader(node, 'abc'), { code: 'BAD_KEY' })
 })
 
-test('a core whose block 0 is no manifest is refused by code', async (t) => {
+test('a core whose block 0 is not a manifest is BAD_MANIFEST', async (t) => {
   const machine = await createMachine(t)
   const store = new Corestore(`${machine.directory}/r`)
   const core = store.get({ name: 'anything' })
@@ -213,19 +213,19 @@ test('an aborted open leaves the node usable', async (t) => {
   const abort = new AbortController()
   const opening = openReader(node, 'ab'.repeat(32), { signal: abort.signal })
   abort.abort(new Error('changed my mind'))
-  await assert.rejects(deadline('the refusal', opening), /changed my mind/)
+  await assert.rejects(deadline('the rejection', opening), /changed my mind/)
   const { key } = await publishLines(machine)
   const reader = await openReader(node, key)
   assert.deepEqual(await take(reader.batches({ from: -1 }), 1), LINES.slice(-1))
 })
 
-test('a cursor survives a restart, and is one a name', async (t) => {
+test('a cursor survives a restart, and each name has its own', async (t) => {
   const machine = await createMachine(t)
   const { key } = await publishLines(machine)
   const before = await machine.open('r')
   const reader = await openReader(before, key)
   const cursor = await reader.cursor()
-  assert.equal(cursor.place, null)
+  assert.equal(cursor.position, null)
   const { value: batch } = await reader.batches().next()
   assert.ok(batch)
   await cursor.commit(batch.slice(0, 40).next)
@@ -234,9 +234,9 @@ test('a cursor survives a restart, and is one a name', async (t) => {
   await before.close()
 
   const again = await openReader(await machine.open('r'), key)
-  assert.equal((await again.cursor()).place, 40)
-  assert.equal((await again.cursor('other')).place, 7)
-  assert.equal((await again.cursor('third')).place, null)
+  assert.equal((await again.cursor()).position, 40)
+  assert.equal((await again.cursor('other')).position, 7)
+  assert.equal((await again.cursor('third')).position, null)
   assert.equal((await collect(again.batches({ from: 40, live: false }))).toString(), LINES.slice(40).join(''))
 })
 
@@ -260,8 +260,8 @@ const TRUTH = {
 
 const LIES: readonly Lie[] = [
   { name: 'a gap in seq', code: 'BAD_RECORD', record: { seq: 5 } },
-  { name: 'a seq that goes back', code: 'BAD_RECORD', record: { seq: 3 } },
-  { name: 'a time that goes back', code: 'BAD_RECORD', record: { time: 0 } },
+  { name: 'a seq that decreases', code: 'BAD_RECORD', record: { seq: 3 } },
+  { name: 'a time that decreases', code: 'BAD_RECORD', record: { time: 0 } },
   {
     name: 'a wrong length of a core',
     code: 'BAD_RECORD',
@@ -275,7 +275,7 @@ const LIES: readonly Lie[] = [
   { name: 'more lines than the block has', code: 'BAD_BLOCK', record: { order: [0, 2, 1, 1] } },
   { name: 'fewer lines than the block has', code: 'BAD_BLOCK', record: {}, short: 'a\nb\n' },
   {
-    name: 'a line in a core where the rule does not put it',
+    name: 'a line in another core than the rule names',
     code: 'MISROUTED',
     record: {},
     short: 'a long line\n'
@@ -294,7 +294,7 @@ const LIES: readonly Lie[] = [
 ]
 
 for (const { name, code, record, short = 'a\n' } of LIES) {
-  test(`a journal that lies is caught while following: ${name}`, async (t) => {
+  test(`a journal that is wrong is refused while following: ${name}`, async (t) => {
     const machine = await createMachine(t)
     const honest = await machine.open('w')
     const writer = await openWriter(honest)
@@ -317,7 +317,7 @@ for (const { name, code, record, short = 'a\n' } of LIES) {
   })
 }
 
-test('a block that the journal names and nobody has is reported, and gone after the timeout', async (t) => {
+test('a block that the journal names and no peer has is reported, and GONE after the timeout', async (t) => {
   const machine = await createMachine(t)
   const honest = await machine.open('w')
   const writer = await openWriter(honest)

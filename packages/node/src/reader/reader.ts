@@ -4,57 +4,56 @@ import type { Bound } from './bound.ts'
 import type { Cursor } from './cursor.ts'
 
 export interface ReaderOptions {
-  /** How long to look for the log, in ms. Default 30,000; 0 = for ever. */
+  /** How long to look for the log, in ms. Default 30,000; 0 = no limit. */
   readonly timeout?: number
-  /** Gives up opening. */
+  /** Aborts opening. */
   readonly signal?: AbortSignal
 }
 
 export interface FollowOptions {
-  /** Where to begin; `end` is only what comes later. Default `start`. */
+  /** Where to begin; `end` is for new lines only. Default `start`. */
   readonly from?: Bound
   /**
-   * Before which line to end, once it is reached. What lies before the end of the log or before a time that has passed is
-   * fixed when the iteration begins. Default: none.
+   * The line to end before. A bound that depends on the end of the log, or a time that has passed, is fixed when the
+   * iteration begins. Default: none.
    */
   readonly until?: Bound
-  /** Only the lines of the cores with these names; the blocks of the others are not downloaded. Default: all. */
+  /** Only the lines of the cores with these names; the blocks of others are not downloaded. Default: all. */
   readonly cores?: readonly string[]
-  /** Go on with what comes later, or end behind what the peers have now. Default true. */
+  /** Continue with new lines, or end after those that peers have now. Default true. */
   readonly live?: boolean
   /**
-   * Where the end must be known: how long to wait for a peer who knows it, in ms; live at most 10,000, then the end as it is
-   * stored here counts. And with `live: false`: how long to wait for any block. Default 30,000; 0 = for ever.
+   * How long to wait for a peer that knows the end of the log, where it is needed, in ms; a live iteration waits at most
+   * 10,000, then uses the end that is stored. With `live: false`, also how long to wait for each block. Default 30,000;
+   * 0 = no limit.
    */
   readonly timeout?: number
-  /** Ends the iteration, as `break` does: no error. */
+  /** Ends the iteration without an error, as `break` does. */
   readonly signal?: AbortSignal
 }
 
-/** How to ask for a part of a log that ends. */
 export type RangeOptions = Omit<FollowOptions, 'from' | 'until' | 'live'>
 
-/** How to ask for one thing. */
 export interface AskOptions {
-  /** How long to wait for a peer, and for any block, in ms. Default 30,000; 0 = for ever. */
+  /** How long to wait for a peer, and for each block, in ms. Default 30,000; 0 = no limit. */
   readonly timeout?: number
-  /** Gives up: rejects with its reason. */
+  /** Aborts the call, which rejects with the signal's reason. */
   readonly signal?: AbortSignal
 }
 
 export interface VerifyOptions extends AskOptions {
-  /** Told how many lines have been verified, as it goes on. Default: nobody. */
+  /** Called with the number of lines verified so far. */
   readonly onProgress?: (lines: number) => void
 }
 
-/** What was read and found to be right. */
+/** The counts of a verified log. */
 export interface Verification {
   readonly lines: number
   readonly batches: number
   /** Blocks of all data cores. */
   readonly blocks: number
   readonly bytes: number
-  /** False where no peer could be asked whether there is more than what is stored here. */
+  /** False if no peer answered where the log ends: only stored lines were verified. */
   readonly reached: boolean
 }
 
@@ -65,51 +64,51 @@ export interface Reader {
   readonly manifest: BootstrapManifest
   /**
    * Every line once, in the order it was written, history first and then live. Lines are pulled: a slow consumer slows the
-   * download, not the memory. Ends at `break`, at `signal`, at `close`, or (with `live: false`) at the end.
+   * download and does not fill the memory. Ends at `break`, at `signal`, at `close`, or (with `live: false`) at the end.
    *
-   * @throws NodeError `BAD_OPTION`; `REWRITTEN` once the log has two histories; `STORE_FULL` where nothing
-   * more can be stored, after which the node must be opened anew; `GONE` for a block that did not come; `NOT_FOUND` at the end, with `live: false`, where
-   * no peer could be asked for more; ProtocolError where journal and cores disagree.
+   * @throws NodeError `BAD_OPTION`; `REWRITTEN` if the log has forked; `STORE_FULL` if nothing more can be stored, after
+   * which the node must be opened again; `GONE` for a block that did not arrive; `NOT_FOUND` at the end, with
+   * `live: false`, if no peer answered whether there is more; ProtocolError if journal and cores disagree.
    */
   follow(options?: FollowOptions): AsyncGenerator<Entry, void, undefined>
-  /** The same, a batch or a part of one at a time: an order of magnitude faster where single entries are not needed. */
+  /** As `follow`, a batch or a part of one at a time: ten times as fast, if you do not need single entries. */
   batches(options?: FollowOptions): AsyncGenerator<Batch, void, undefined>
   /** The lines from `from` to `to` (exclusive), or to the end of the log. A range that is stored here needs no peer. */
   range(from: Bound, to: Bound, options?: RangeOptions): AsyncGenerator<Entry, void, undefined>
   /**
-   * The line at this position, a negative one counted from the end; null where there is none. Fetches its batch alone. The
-   * line is a copy.
+   * The line at this position, or counted from the end if it is negative; null if there is none. Downloads only the blocks
+   * of its batch. The line is a copy.
    */
   at(position: number, options?: AskOptions): Promise<Entry | null>
   /**
-   * The position of the first line that was made durable at `time` or later, or the end: found by bisection, some 20 records
-   * of a million.
+   * The position of the first line that became durable at `time` or later, or the end. Uses bisection: about 20 of a
+   * million records.
    *
-   * @throws NodeError `NOT_FOUND` where no peer knew the end in time; `BAD_OPTION` for a tutorial log, which has no times.
+   * @throws NodeError `NOT_FOUND` if no peer answered in time; `BAD_OPTION` for a tutorial log, which has no times.
    */
   find(time: number | Date, options?: AskOptions): Promise<number>
-  /** How many lines the log has, by what the peers know now. Throws as `find`. */
+  /** The number of lines that peers know of now. Throws as `find`. */
   length(options?: AskOptions): Promise<number>
   /**
-   * Reads everything that is stored here or can be had, to the end, and checks it: that journal and cores agree without a
-   * gap, that every line lies where the rule puts it, that no core has blocks which the journal does not name.
+   * Reads the whole log, from the store and from peers, and checks it: journal and cores agree without a gap, every line is
+   * in the core that the routing rule names, and the journal names every block.
    *
-   * @throws ProtocolError or NodeError `INTEGRITY` for the first fault, naming position, core and block; NodeError `GONE` for
-   * a block that nobody has.
+   * @throws ProtocolError or NodeError `INTEGRITY` for the first fault, naming position, core and block; NodeError `GONE`
+   * for a block that no peer has.
    */
   verify(options?: VerifyOptions): Promise<Verification>
   /**
-   * A named position in this log, kept in the node's store. Default name `default`.
+   * A named cursor of this log, kept in the node's store. Default name `default`.
    *
-   * @throws NodeError `BAD_OPTION` for a name that cannot be one; `STORE_REFUSED` for a damaged one, which `cursors` has.
+   * @throws NodeError `BAD_OPTION` for an invalid name; `STORE_REFUSED` for a damaged cursor, which `cursors` includes.
    */
   cursor(name?: string): Promise<Cursor>
-  /** All cursors of this log that have a place or are damaged, by name. */
+  /** The cursors of this log that have a position or are damaged, by name. */
   cursors(): Promise<readonly Cursor[]>
-  /** Ends every iteration and closes. Idempotent. The node stays open and goes on serving what it has. */
+  /** Ends every iteration and closes. Idempotent. The node stays open, and continues to serve the log. */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** How long peers and blocks are waited for unless the caller says otherwise, in ms. */
+/** The default wait for peers and blocks, in ms. */
 export const DEFAULT_TIMEOUT_MS = 30_000

@@ -3,24 +3,28 @@ import type Hypercore from 'hypercore'
 import { translate } from '../errors.ts'
 import { type Wait, within } from '../waiting.ts'
 
-/** Learns from the peers how long the cores are, the first of which is the log's; false if nobody said so in time. */
-export async function refresh([bootstrap, ...cores]: readonly Hypercore[], wait: Wait): Promise<boolean> {
-  // who may write needs nobody to know the end
-  if (bootstrap === undefined || bootstrap.writable) return true
-  const asking = new AbortController()
+/** Updates the lengths of these cores of a log from peers. Returns false if no peer answered in time. */
+export async function refresh(
+  bootstrap: Hypercore,
+  cores: readonly Hypercore[],
+  wait: Wait
+): Promise<boolean> {
+  // the writer itself knows the end
+  if (bootstrap.writable) return true
+  const updating = new AbortController()
   try {
-    return (await within(ask(bootstrap, cores, asking.signal), wait)) ?? false
+    return (await within(update(bootstrap, cores, updating.signal), wait)) ?? false
   } catch (error) {
     if (wait.signal.aborted) return false
     throw translate(error)
   } finally {
-    asking.abort()
+    updating.abort()
   }
 }
 
-async function ask(bootstrap: Hypercore, cores: readonly Hypercore[], signal: AbortSignal): Promise<true> {
+async function update(bootstrap: Hypercore, cores: readonly Hypercore[], signal: AbortSignal): Promise<true> {
   if (bootstrap.peers.length === 0) await once(bootstrap, 'peer-add', { signal })
-  // the journal last: it then names whatever the data cores were found to have
+  // the journal last, so that it names all blocks of the data cores
   await Promise.all(cores.map((core) => core.update({ wait: true })))
   await bootstrap.update({ wait: true })
   return true

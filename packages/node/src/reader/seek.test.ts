@@ -13,32 +13,32 @@ import { type Bound, openReader, type Reader } from '../index.ts'
 import { internalsOf } from '../internals.ts'
 import { createMachine, text } from '../testing/support.ts'
 
-/** Records of a line each, a second apart. */
+/** The log has this many records, of a line each, a second apart. */
 const RECORDS = 40
 const MIDDLE = 20
 const SECOND = 1000
 
-/** What a journal that lies makes of its record `number`. */
+/** Makes record `number` of a journal wrong. */
 type Lie = (record: JournalRecord, number: number) => JournalRecord
 
 const LIES: Readonly<Record<string, Lie>> = {
-  'a record in the midst claims to begin at the end of all positions': (record, number) =>
+  'a record in the middle claims the last possible position': (record, number) =>
     number === MIDDLE ? { ...record, seq: 2 ** 53 - 2 } : record,
-  'a record in the midst claims to begin far ahead': (record, number) =>
+  'a record in the middle claims to begin far ahead': (record, number) =>
     number === MIDDLE ? { ...record, seq: 5000 } : record,
-  'half of the positions come twice': (record, number) =>
+  'half of the positions occur twice': (record, number) =>
     number >= MIDDLE ? { ...record, seq: number - 15 } : record,
-  'the last record claims to have begun over': (record, number) =>
+  'the last record claims to begin at the start again': (record, number) =>
     number === RECORDS - 1 ? { ...record, seq: 2 } : record,
   'the last record claims that 2^52 blocks come before': (record, number) =>
     number === RECORDS - 1 ? { ...record, at: [[0, 2 ** 52, 1]] } : record,
-  'a record in the midst claims the end of all times': (record, number) =>
+  'a record in the middle claims the last possible time': (record, number) =>
     number === MIDDLE ? { ...record, time: 2 ** 53 - 1 } : record,
-  'times go back from the midst on': (record, number) =>
+  'times decrease from the middle on': (record, number) =>
     number >= MIDDLE ? { ...record, time: (RECORDS - number) * SECOND } : record
 }
 
-/** Where a reader begins and ends, and which lines lie there. */
+/** Where a reader begins and ends, and the lines between. */
 const RANGES: readonly (readonly [from: Bound, until: Bound | undefined, first: number, end: number])[] = [
   ['start', undefined, 0, RECORDS],
   [25, undefined, 25, RECORDS],
@@ -54,7 +54,7 @@ const RANGES: readonly (readonly [from: Bound, until: Bound | undefined, first: 
 ]
 
 for (const [lie, distort] of Object.entries({ nothing: (record: JournalRecord) => record, ...LIES })) {
-  test(`who begins or ends in the midst of a journal has the lines there, or hears what is wrong: ${lie}`, async (t) => {
+  test(`a reader of a part of a journal gets its lines or a fault: ${lie}`, async (t) => {
     const reader = await readLog(t, distort)
     for (const [from, until, first, end] of RANGES) {
       const lines: string[] = []
@@ -64,7 +64,7 @@ for (const [lie, distort] of Object.entries({ nothing: (record: JournalRecord) =
       })()
       const fault: unknown = await deadline(JSON.stringify(options), reading).catch((error: unknown) => error)
       const honest = Array.from({ length: end - first }, (_, index) => lineOf(first + index))
-      // what came before the fault is right, too
+      // the lines before a fault are right as well
       assert.deepEqual(lines, honest.slice(0, lines.length), JSON.stringify(options))
       if (fault === undefined)
         assert.ok(lines.length === honest.length || isNewer(lie, from), JSON.stringify(options))
@@ -74,12 +74,12 @@ for (const [lie, distort] of Object.entries({ nothing: (record: JournalRecord) =
   })
 }
 
-/** Where the newest line is of an earlier time, and who asks for what came later is told that there is nothing. */
+/** If times decrease, the last record has an early time, and a reader from a later time gets no lines. */
 function isNewer(lie: string, from: Bound): boolean {
-  return lie.startsWith('times go back') && typeof from === 'object'
+  return lie.startsWith('times decrease') && typeof from === 'object'
 }
 
-/** A log of a writer that lies. */
+/** A reader of a log whose records are distorted. */
 async function readLog(t: TestContext, distort: Lie): Promise<Reader> {
   const node = await (await createMachine(t)).open('w')
   const { store } = internalsOf(node)

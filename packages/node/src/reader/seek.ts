@@ -1,77 +1,98 @@
 import { endOfRecord, type JournalRecord, type LogManifest } from '@many-cores/protocol'
 import type Hypercore from 'hypercore'
-import type { KnownRecords } from '../journal/plausible.ts'
-import { decodeRecord, naming } from '../journal/record.ts'
-import { awaitBlock, type Blocks, type Patience } from './blocks.ts'
+import { badRecord, decodeRecord, namingBlock } from '../journal/record.ts'
+import { awaitBlock, type Blocks, type WaitOptions } from './blocks.ts'
 import type { OrderedBound } from './bound.ts'
 
-/** The journal of a log: its bootstrap core's blocks from 1 on. */
-export interface Journal {
-  readonly blocks: Blocks
-  readonly manifest: LogManifest
-  readonly patience: Patience
-  /** What was read of it while a place was looked for. */
-  readonly known: KnownRecords
+/** Finds positions and times in a journal by bisection, reading about 20 of a million records. */
+export class JournalSearch {
+  readonly #journal: Blocks
+  readonly #manifest: LogManifest
+  readonly #options: WaitOptions
+  /** By block. Each record is checked against the others: a search that reads a few records relies on their order. */
+  readonly #known = new Map<number, JournalRecord>()
+
+  constructor(journal: Blocks, manifest: LogManifest, options: WaitOptions) {
+    this.#journal = journal
+    this.#manifest = manifest
+    this.#options = options
+  }
+
+  /** The position of `bound`, as far as the journal is known now. */
+  async positionOf(bound: OrderedBound): Promise<number> {
+    if (typeof bound === 'object') return await this.#positionAt(bound.time)
+    if (bound === 'end') return await this.#end()
+    return bound < 0 ? Math.max(0, (await this.#end()) + bound) : bound
+  }
+
+  /** The block whose record holds `position`, or the index after the last block. */
+  async blockOf(position: number): Promise<number> {
+    const { length } = this.#journal
+    if (position === 0 || length < 2) return 1
+    if (position >= (await this.#end())) return length
+    // the last record that does not begin after the position
+    return Math.max(1, (await this.#bisect(({ seq }) => seq > position)) - 1)
+  }
+
+  async #end(): Promise<number> {
+    const { length } = this.#journal
+    return length < 2 ? 0 : endOfRecord(await this.#read(length - 1))
+  }
+
+  /** The position of the first line that became durable at `time` or later, or the end. */
+  async #positionAt(time: number): Promise<number> {
+    const { length } = this.#journal
+    if (length < 2) return 0
+    const last = await this.#read(length - 1)
+    if (last.time < time) return endOfRecord(last)
+    return (await this.#read(await this.#bisect((record) => record.time >= time))).seq
+  }
+
+  /** The first block whose record `isAfter`, as all later ones are, or the index after the last block. */
+  async #bisect(isAfter: (record: JournalRecord) => boolean): Promise<number> {
+    let low = 1
+    let high = this.#journal.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (isAfter(await this.#read(middle))) high = middle
+      else low = middle + 1
+    }
+    return low
+  }
+
+  async #read(index: number): Promise<JournalRecord> {
+    const known = this.#known.get(index)
+    if (known !== undefined) return known
+    const block = await awaitBlock(this.#journal.get(index), this.#journal.name, index, this.#options)
+    const record = decodeRecord(block, index, this.#manifest)
+    namingBlock(index, () => {
+      for (const other of this.#known)
+        if (other[0] < index) checkOrder(other, [index, record])
+        else checkOrder([index, record], other)
+    })
+    this.#known.set(index, record)
+    return record
+  }
 }
 
-/** The record in block `index`, which exists. */
-export async function readRecord(
-  { blocks, manifest, patience, known }: Journal,
-  index: number
-): Promise<JournalRecord> {
-  const block = await awaitBlock(blocks.take(index), blocks.name, index, patience)
-  const record = decodeRecord(block, index, manifest)
-  naming(index, () => known.add(index, record))
-  return record
-}
-
-/** The position behind the last record that is known. */
-export async function endPosition(journal: Journal): Promise<number> {
-  const { length } = journal.blocks
-  return length < 2 ? 0 : endOfRecord(await readRecord(journal, length - 1))
-}
-
-/** The same without asking any peer: null where the last record is not stored. */
-export async function storedEndPosition(bootstrap: Hypercore, manifest: LogManifest): Promise<number | null> {
+/** The end of the log by its last known record; null if that is not stored and `wait` is false. */
+export async function lastPosition(
+  bootstrap: Hypercore,
+  manifest: LogManifest,
+  options: { readonly wait: boolean }
+): Promise<number | null> {
   const last = bootstrap.length - 1
   if (last < 1) return 0
-  const block = await bootstrap.get(last, { wait: false })
+  const block = await bootstrap.get(last, options)
   return block === null ? null : endOfRecord(decodeRecord(block, last, manifest))
 }
 
-/** The position that `bound` stands for, now. */
-export async function positionOf(journal: Journal, bound: OrderedBound): Promise<number> {
-  if (typeof bound === 'object') return await findTime(journal, bound.time)
-  if (bound === 'end') return await endPosition(journal)
-  return bound < 0 ? Math.max(0, (await endPosition(journal)) + bound) : bound
-}
+type IndexedRecord = readonly [index: number, record: JournalRecord]
 
-/** The block of the record that holds `position`, or the one behind the last; by bisection: 20 records of a million. */
-export async function seek(journal: Journal, position: number): Promise<number> {
-  const { length } = journal.blocks
-  if (position === 0 || length < 2) return 1
-  if (position >= (await endPosition(journal))) return length
-  // the last record that does not begin behind the position
-  return Math.max(1, (await bisect(journal, ({ seq }) => seq > position)) - 1)
-}
-
-/** The position of the first line that was made durable at `time` or later, or the end. */
-async function findTime(journal: Journal, time: number): Promise<number> {
-  const { length } = journal.blocks
-  if (length < 2) return 0
-  const last = await readRecord(journal, length - 1)
-  if (last.time < time) return endOfRecord(last)
-  return (await readRecord(journal, await bisect(journal, (record) => record.time >= time))).seq
-}
-
-/** The first block whose record `isBehind`, or the one behind the last. Later records are behind, too. */
-async function bisect(journal: Journal, isBehind: (record: JournalRecord) => boolean): Promise<number> {
-  let low = 1
-  let high = journal.blocks.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (isBehind(await readRecord(journal, middle))) high = middle
-    else low = middle + 1
-  }
-  return low
+function checkOrder([before, earlier]: IndexedRecord, [index, later]: IndexedRecord): void {
+  const end = endOfRecord(earlier)
+  if (later.seq < end + index - before - 1)
+    throw badRecord(`block ${before} ends at position ${end}, and block ${index} begins at ${later.seq}`)
+  if (later.time < earlier.time)
+    throw badRecord(`block ${before} has time ${earlier.time}, and block ${index} has ${later.time}`)
 }

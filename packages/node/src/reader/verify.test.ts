@@ -18,7 +18,7 @@ async function publish(machine: Machine): Promise<string> {
   return writer.key
 }
 
-/** The log of LINES after `patch` has been at the writer's store, served by that store to a reader elsewhere. */
+/** A reader of the log of LINES, served by a writer's store that `patch` has changed. */
 async function openPatched(t: TestContext, patch: (store: Corestore) => Promise<unknown>): Promise<Reader> {
   const machine = await createMachine(t)
   const key = await publish(machine)
@@ -35,7 +35,7 @@ async function ready(store: Corestore, name: string): Promise<Hypercore> {
   return core
 }
 
-/** A batch more: these lines in these blocks, one in each core, and a record that says so, or something else. */
+/** Appends a batch: a block of these lines to each core, and their record, with the members of `lie`. */
 async function appendBatch(
   store: Corestore,
   [short, long]: [string, string],
@@ -52,7 +52,7 @@ async function appendBatch(
   await (await ready(store, 'core-1')).append(encodeJournalRecord(record))
 }
 
-test('a log that is right is verified, with its counts, by a reader that has nothing of it', async (t) => {
+test('a valid log is verified by a reader that has stored nothing of it, with its counts', async (t) => {
   const reader = await openPatched(t, async () => {})
   const seen: number[] = []
   const found = await deadline('the verdict', reader.verify({ onProgress: (lines) => seen.push(lines) }))
@@ -67,17 +67,17 @@ const FAULTS: readonly {
   readonly error: { readonly code: string; readonly message: RegExp }
 }[] = [
   {
-    name: 'a line that lies where the rule does not put it',
+    name: 'a line in another core than the rule names',
     patch: (store) => appendBatch(store, ['not a short line\n', 'a long line\n']),
-    error: { code: 'MISROUTED', message: /position 3000, block 30 of core short/ }
+    error: { code: 'MISROUTED', message: /position 3000 is in block 30 of core short/ }
   },
   {
-    name: 'a journal record with another sequence',
+    name: 'a journal record with a wrong seq',
     patch: (store) => appendBatch(store, ['a\n', 'a long line\n'], { seq: 3001 }),
     error: { code: 'BAD_RECORD', message: /^block 31 of core bootstrap: .*3001.*3000/ }
   },
   {
-    name: 'a journal record with other lengths',
+    name: 'a journal record with wrong lengths',
     patch: (store) =>
       appendBatch(store, ['a\n', 'a long line\n'], {
         at: [
@@ -85,20 +85,20 @@ const FAULTS: readonly {
           [1, 30, 1]
         ]
       }),
-    error: { code: 'BAD_RECORD', message: /^block 31 of core bootstrap: .*core 0 had 30 blocks/ }
+    error: { code: 'BAD_RECORD', message: /^block 31 .*core 0 had 29 blocks before it; it had 30/ }
   },
   {
-    name: 'a journal record with more lines than there are',
+    name: 'a journal record with too many lines',
     patch: (store) => appendBatch(store, ['a\n', 'a long line\n'], { order: [0, 2, 1, 1] }),
     error: { code: 'BAD_BLOCK', message: /core short has fewer lines up to its block 30 .*position 3000/ }
   },
   {
     name: 'a block that no journal record names',
-    patch: async (store) => (await ready(store, 'core-3')).append(Buffer.from('nobody asked for it\n')),
-    error: { code: 'INTEGRITY', message: /core long has 31 blocks, .* 30: block 30 .* position up to 3000/ }
+    patch: async (store) => (await ready(store, 'core-3')).append(Buffer.from('not in the journal\n')),
+    error: { code: 'INTEGRITY', message: /core long has 31 blocks, .* 30: block 30 .* position 3000/ }
   },
   {
-    name: 'a removed block that nobody has',
+    name: 'a removed block that no peer has',
     patch: async (store) => (await ready(store, 'core-3')).clear(12),
     error: { code: 'GONE', message: /block 12 of core long/ }
   }
@@ -111,7 +111,7 @@ for (const { name, patch, error } of FAULTS) {
   })
 }
 
-test('a log whose first record does not begin at 0 is no log', async (t) => {
+test('a log whose first record does not begin at 0 is refused', async (t) => {
   const machine = await createMachine(t)
   const node = await machine.open('w')
   const { key } = await openWriter(node)
@@ -123,14 +123,14 @@ test('a log whose first record does not begin at 0 is no log', async (t) => {
   await assert.rejects(reader.follow({ live: false }).next(), { code: 'BAD_RECORD', message: /^block 1 of/ })
 })
 
-test('verify notices what the disk has done to a block since it was checked', async (t) => {
+test('verify finds a block that the disk has changed since it arrived', async (t) => {
   const machine = await createMachine(t)
   const key = await publish(machine)
   const store = new Corestore(`${machine.directory}/w`)
   const core = await ready(store, 'core-3')
   const block = Buffer.from(await core.get(3))
   block[0] = (block[0] ?? 0) ^ 1
-  // past all that Hypercore checks: as a failing disk would
+  // around all checks of Hypercore, as a failing disk would
   const { storage } = (core.core as unknown as { state: { storage: RawStorage } }).state
   const tx = storage.write()
   tx.putBlock(3, block)

@@ -2,25 +2,26 @@ import type { JournalRecord, LogManifest } from '@many-cores/protocol'
 import type Hypercore from 'hypercore'
 import { NodeError } from '../errors.ts'
 import type { Wait } from '../waiting.ts'
-import type { Patience } from './blocks.ts'
+import type { WaitOptions } from './blocks.ts'
 import { followOrdered } from './ordered.ts'
 import type { ReadableLog } from './readable-log.ts'
 import type { Verification } from './reader.ts'
 import { refresh } from './refresh.ts'
 
-interface VerifyContext extends Patience, Wait {
-  readonly onProgress?: (lines: number) => void
+interface VerifyContext extends WaitOptions, Wait {
+  readonly onProgress: ((lines: number) => void) | undefined
 }
 
-/** See `Reader.verify`. If the signal aborts, what it returns means nothing. */
+/** See `Reader.verify`. If the signal aborts, the result means nothing. */
 export async function verify(log: ReadableLog<LogManifest>, context: VerifyContext): Promise<Verification> {
   const { bootstrap, manifest } = log
+  const { signal, onProgress } = context
   const cores = manifest.cores.map((_, index) => log.openCore(index))
   await Promise.all(cores.map((core) => core.ready()))
-  const reached = await refresh([bootstrap, ...cores], context)
+  const reached = await refresh(bootstrap, cores, context)
   const lengths = cores.map((core) => core.length)
-  // the journal of a moment later names them all: a batch becomes visible as one
-  if (reached) await refresh([bootstrap], context)
+  // a batch becomes visible as one: the journal, read later, names all of these blocks
+  if (reached) await refresh(bootstrap, [], context)
   const found = { lines: 0, batches: 0, blocks: 0, bytes: 0, reached }
   const ends = new Map<number, number>()
   const onRecord = ({ at }: JournalRecord): void => {
@@ -34,24 +35,24 @@ export async function verify(log: ReadableLog<LogManifest>, context: VerifyConte
   for await (const batch of followOrdered(log, { ...context, ...all })) {
     found.lines += batch.count
     found.bytes += batch.byteLength
-    context.onProgress?.(found.lines)
+    onProgress?.(found.lines)
   }
-  // without a peer it is no fault that blocks are here and their record is not: they travel each on their own
+  // without a peer, blocks without a record are not a fault: blocks and records arrive separately
   for (const [core, length] of lengths.entries()) {
     const end = ends.get(core) ?? 0
-    if (!reached || context.signal.aborted || length <= end) continue
+    if (!reached || signal.aborted || length <= end) continue
     throw new NodeError(
       'INTEGRITY',
-      `core ${manifest.cores[core]?.name} has ${length} blocks, but the journal names ${end}: block ${end} belongs to no position up to ${found.lines}, the end of the log`
+      `core ${manifest.cores[core]?.name} has ${length} blocks, but the journal names ${end}: block ${end} is not part of the log, which ends at position ${found.lines}`
     )
   }
-  await auditAll(log, cores, context.signal)
+  await auditStorage(log, cores, signal)
   return found
 }
 
-/** Hypercore checks blocks as they arrive, not as they are read again: what the disk did to them meanwhile shows here. */
-async function auditAll(
-  { bootstrap, manifest }: ReadableLog<LogManifest>,
+/** Finds blocks that the disk has changed: Hypercore checks blocks when they arrive, not when they are read. */
+async function auditStorage(
+  { bootstrap, manifest }: ReadableLog,
   cores: readonly Hypercore[],
   signal: AbortSignal
 ): Promise<void> {

@@ -16,7 +16,7 @@ async function openCore(t: TestContext, sizes: readonly number[]): Promise<Hyper
   return core
 }
 
-/** A consumer of all blocks of `core`, which are stored here. */
+/** A consumer of all blocks of `core`, which are stored. */
 class Consumer {
   readonly blocks: Promise<Uint8Array>[]
   readonly #core: Hypercore
@@ -27,20 +27,20 @@ class Consumer {
     this.#core = core
     const session = new Blocks('core', core)
     this.blocks = Array.from({ length: core.length }, async (_, index) => {
-      const block = await this.#window.expect(session, index)
+      const block = await this.#window.request(session, index)
       this.#held += block.byteLength
       return block
     })
   }
 
-  /** Bytes that were handed out and not taken yet, once everything that was asked for has landed. */
+  /** Bytes delivered and not consumed yet, once all requested blocks have arrived. */
   async held(): Promise<number> {
-    // a read that begins after those of the window ends after them
+    // these reads begin after those of the window, and end after them
     for (let index = 0; index < this.#core.length; index++) await this.#core.get(index)
     return this.#held
   }
 
-  async take(index: number): Promise<Uint8Array> {
+  async consume(index: number): Promise<Uint8Array> {
     const block = await (this.blocks[index] as Promise<Uint8Array>)
     this.#held -= block.byteLength
     this.#window.release(block.byteLength)
@@ -48,7 +48,7 @@ class Consumer {
   }
 }
 
-test('a consumer that takes nothing stops the reading after 8 MiB, and one that goes on gets all, in order', async (t) => {
+test('a consumer that pauses stops the reading after 8 MiB, and gets all blocks in order when it resumes', async (t) => {
   const consumer = new Consumer(
     await openCore(
       t,
@@ -57,30 +57,30 @@ test('a consumer that takes nothing stops the reading after 8 MiB, and one that 
   )
   await consumer.blocks[0]
   const held = await consumer.held()
-  assert.ok(held <= 8 * MIB, `${held} bytes are held for a consumer that took none`)
-  for (let index = 0; index < 64; index++) assert.equal((await consumer.take(index))[0], index)
+  assert.ok(held <= 8 * MIB, `${held} bytes are held for a consumer that consumed none`)
+  for (let index = 0; index < 64; index++) assert.equal((await consumer.consume(index))[0], index)
 })
 
-test('small blocks that turn into large ones cost no more than the window and the next one', async (t) => {
+test('large blocks after small ones take no more memory than the window and the next block', async (t) => {
   const consumer = new Consumer(
     await openCore(t, [
       ...Array.from({ length: 64 }, () => 100),
       ...Array.from({ length: 40 }, () => 3 * MIB)
     ])
   )
-  for (let index = 0; index < 64; index++) await consumer.take(index)
+  for (let index = 0; index < 64; index++) await consumer.consume(index)
   await consumer.blocks[64]
   const held = await consumer.held()
   assert.ok(held <= (8 + 3) * MIB, `${held} bytes are held`)
-  for (let index = 64; index < 104; index++) assert.equal((await consumer.take(index))[0], index)
+  for (let index = 64; index < 104; index++) assert.equal((await consumer.consume(index))[0], index)
 })
 
-test('blocks larger than the window come one at a time', async (t) => {
+test('blocks larger than the window are read one at a time', async (t) => {
   const consumer = new Consumer(await openCore(t, [100, 9 * MIB, 100, 15 * MIB, 15 * MIB, 100]))
   for (const [index, size] of [100, 9 * MIB, 100, 15 * MIB, 15 * MIB, 100].entries()) {
     await consumer.blocks[index]
     const held = await consumer.held()
     assert.ok(held <= Math.max(8 * MIB, size) + 8 * MIB, `${held} bytes are held before block ${index}`)
-    assert.equal((await consumer.take(index)).byteLength, size)
+    assert.equal((await consumer.consume(index)).byteLength, size)
   }
 })

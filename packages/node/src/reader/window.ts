@@ -1,17 +1,17 @@
 import { ignore } from '../errors.ts'
 import type { Blocks } from './blocks.ts'
 
-/** Bytes of blocks that have arrived or are on their way, ahead of the consumer. */
+/** Blocks held or in transit ahead of the consumer, in bytes. */
 export const WINDOW_BYTES: number = 8 * 1024 * 1024
 
-/** Blocks on their way at once. Hypercore asks one peer for 16 to 48 of a core at a time, so more would only wait. */
-const MAX_FLYING = 64
+/** Blocks in transit. Hypercore requests 16 to 48 blocks of a core from a peer at once: more would only wait. */
+const MAX_IN_TRANSIT = 64
 
-/** Before anything was taken: a consumer that wants a few lines does not download the log. Doubles with each block taken. */
-const FIRST_FLYING = 8
+/** Before the first release: a consumer of a few lines does not download the log. Doubles with each release. */
+const FIRST_IN_TRANSIT = 8
 
-interface Want {
-  /** How many blocks were expected before it. */
+interface Request {
+  /** The number of requests before it. */
   readonly number: number
   readonly blocks: Blocks
   readonly index: number
@@ -20,78 +20,79 @@ interface Want {
 }
 
 /**
- * Reads blocks ahead of a consumer that takes them in the order in which they were expected. The block that comes next is
- * always asked for and always held, the others as far as they fit: a slow consumer stops the reading.
+ * Reads blocks ahead of a consumer that releases them in the order in which it requested them. The next block is always
+ * read and held, others only while they fit: a slow consumer stops the reading.
  */
 export class Window {
   readonly #bytes: number
-  /** In order. */
-  readonly #waiting: Want[] = []
-  #expected = 0
-  #taken = 0
-  #flying = 0
-  #maxFlying = FIRST_FLYING
-  #held = 0
-  /** The guess at what a block has: sizes are not known before arrival. */
+  /** In order of their numbers. */
+  readonly #waiting: Request[] = []
+  #requested = 0
+  #released = 0
+  #inTransit = 0
+  #maxInTransit = FIRST_IN_TRANSIT
+  #heldBytes = 0
+  /** An estimate of the size of a block, which is unknown before it arrives. */
   #blockBytes: number
 
   constructor(bytes: number = WINDOW_BYTES) {
     this.#bytes = bytes
-    this.#blockBytes = bytes / FIRST_FLYING
+    this.#blockBytes = bytes / FIRST_IN_TRANSIT
   }
 
-  /** The block, asked for as soon as there is room. Its bytes count until they are released. */
-  expect(blocks: Blocks, index: number): Promise<Uint8Array> {
+  /** The block, read as soon as there is room. Its bytes count until they are released. */
+  request(blocks: Blocks, index: number): Promise<Uint8Array> {
     const block = new Promise<Uint8Array>((resolve, reject) => {
-      this.#waiting.push({ number: this.#expected++, blocks, index, resolve, reject })
+      this.#waiting.push({ number: this.#requested++, blocks, index, resolve, reject })
     })
-    // the consumer may be gone when it fails
+    // it may fail after the consumer has stopped
     block.catch(ignore)
-    this.#fly()
+    this.#fill()
     return block
   }
 
-  /** The consumer has taken the next block, which has so many bytes. */
+  /** The consumer has received the next block, of this size. */
   release(bytes: number): void {
-    this.#taken++
-    this.#held -= bytes
-    this.#maxFlying = Math.min(MAX_FLYING, this.#maxFlying * 2)
-    this.#fly()
+    this.#released++
+    this.#heldBytes -= bytes
+    this.#maxInTransit = Math.min(MAX_IN_TRANSIT, this.#maxInTransit * 2)
+    this.#fill()
   }
 
-  #fly(): void {
-    for (let want = this.#waiting[0]; want !== undefined && this.#hasRoom(want); want = this.#waiting[0]) {
-      const { blocks, index, reject } = want
+  #fill(): void {
+    for (let next = this.#waiting[0]; next !== undefined && this.#hasRoom(next); next = this.#waiting[0]) {
+      const request = next
       this.#waiting.shift()
-      this.#flying++
-      blocks.take(index).then((block) => this.#land(want, block), reject)
+      this.#inTransit++
+      request.blocks.get(request.index).then((block) => this.#onArrival(request, block), request.reject)
     }
   }
 
-  #land(want: Want, block: Uint8Array): void {
-    this.#flying--
+  #onArrival(request: Request, block: Uint8Array): void {
+    this.#inTransit--
     const bytes = block.byteLength
-    // quick to believe in large blocks, slow to forget them
+    // rises at once, falls slowly
     this.#blockBytes = Math.max(bytes, (7 * this.#blockBytes + bytes) / 8)
-    if (this.#isNext(want) || this.#held + bytes <= this.#bytes) {
-      this.#held += bytes
-      want.resolve(block)
-    } else this.#putBack(want)
-    this.#fly()
+    if (this.#isNext(request) || this.#heldBytes + bytes <= this.#bytes) {
+      this.#heldBytes += bytes
+      request.resolve(block)
+    } else this.#putBack(request)
+    this.#fill()
   }
 
-  /** A block that turns out too large to be held is read again, from the store, once there is room. */
-  #putBack(want: Want): void {
-    const behind = this.#waiting.findIndex(({ number }) => number > want.number)
-    this.#waiting.splice(behind === -1 ? this.#waiting.length : behind, 0, want)
+  /** A block that is too large to hold is read again, from the store, once there is room. */
+  #putBack(request: Request): void {
+    const later = this.#waiting.findIndex(({ number }) => number > request.number)
+    this.#waiting.splice(later === -1 ? this.#waiting.length : later, 0, request)
   }
 
-  #hasRoom(want: Want): boolean {
-    if (this.#isNext(want)) return true
-    return this.#flying < this.#maxFlying && this.#held + (this.#flying + 1) * this.#blockBytes <= this.#bytes
+  #hasRoom(request: Request): boolean {
+    if (this.#isNext(request)) return true
+    const bytes = this.#heldBytes + (this.#inTransit + 1) * this.#blockBytes
+    return this.#inTransit < this.#maxInTransit && bytes <= this.#bytes
   }
 
-  #isNext({ number }: Want): boolean {
-    return number === this.#taken
+  #isNext({ number }: Request): boolean {
+    return number === this.#released
   }
 }

@@ -1,4 +1,4 @@
-// What the property tests draw from: every legal value, and everything that only looks like one.
+// Generators of the property tests: legal values, and values that only look legal.
 
 import b4a from 'b4a'
 import fc, { type Arbitrary } from 'fast-check'
@@ -17,12 +17,12 @@ export const keys: Arbitrary<CoreKey> = fc
 
 export const positions: Arbitrary<number> = fc.maxSafeNat()
 
-/** Bytes that often hold newlines and the same few letters, so that separators and prefixes are met. */
+/** Bytes that often hold newlines and the same few letters, so that separators and prefixes match. */
 export const lines: Arbitrary<Uint8Array> = fc
   .array(fc.oneof(fc.constantFrom(0x0a, 0x61, 0x62, 0x2c), fc.nat(255)), { maxLength: 40 })
   .map((bytes) => b4a.from(bytes))
 
-/** The texts of rules: few letters, or any. */
+/** Texts for rules: of a few letters, or of any. */
 const texts: Arbitrary<string> = fc.oneof(
   fc.string({ unit: fc.constantFrom('a', 'b', ',', '\\', 't', '\t', '='), minLength: 1, maxLength: 6 }),
   fc.string({ unit: 'binary', minLength: 1, maxLength: 60 })
@@ -69,7 +69,7 @@ const names: Arbitrary<string> = fc.string({
   maxLength: 64
 })
 
-/** A manifest, and the key of the core that it is block 0 of. */
+/** A manifest, and the key of its bootstrap core. */
 export const manifests: Arbitrary<{ readonly manifest: LogManifest; readonly bootstrap: CoreKey }> = fc
   .record({ routing: rules(12), framing: framings })
   .chain(({ routing, framing }) => {
@@ -90,7 +90,7 @@ export const manifests: Arbitrary<{ readonly manifest: LogManifest; readonly boo
       }))
   })
 
-/** A record, and a log that it may belong to. */
+/** A record, and a log that it can belong to. */
 export const records: Arbitrary<{ readonly record: JournalRecord; readonly context: JournalContext }> = fc
   .record({
     seq: fc.nat(2 ** 53 - 1 - 65_536),
@@ -103,7 +103,7 @@ export const records: Arbitrary<{ readonly record: JournalRecord; readonly conte
     runs: fc.array(fc.tuple(fc.nat(7), fc.integer({ min: 1, max: 1_000 })), { maxLength: 20 })
   })
   .map(({ seq, time, framing, lengths, runs }) => {
-    // every core that is drawn gets a line
+    // every core gets a line
     const order = [...lengths.keys()].flatMap((index) => [index, 1]).concat(runs.flat())
     for (let run = 0; run < order.length; run += 2)
       order[run] = lengths[(order[run] as number) % lengths.length]?.core as number
@@ -131,7 +131,7 @@ const numbers = [0, -0, 1, -1, 0.5, 5, 65_536, 65_537, 2 ** 53 - 1, 2 ** 53, 1e3
 const strings = ['', '1', 'a', 'x'.repeat(64), '0'.repeat(64), '__proto__', 'none', 'newline', 'hash']
 const others = [null, true, [], {}, [0], [0, 1], [[0, 0, 1]]]
 
-/** A member of JSON: what is legal in many places, and what is in none. */
+/** A JSON value: legal for many members, or for none. */
 const members: Arbitrary<unknown> = fc.oneof(
   fc.constantFrom<unknown>(...numbers, ...strings, ...others),
   fc.jsonValue({ maxDepth: 3 })
@@ -156,12 +156,12 @@ interface Change {
 }
 
 function disfigure(value: unknown, { where, how, by: member }: Change): unknown {
-  // a copy: the next change may be one of it, and the one that was drawn is drawn again
+  // a copy: a later change may be inside it, and the drawn value is used again
   const by = structuredClone(member)
-  const places = placesIn(value)
-  const place = places[where % (places.length + 1)]
-  if (place === undefined) return by
-  const { parent, name } = place
+  const slots = slotsIn(value)
+  const slot = slots[where % (slots.length + 1)]
+  if (slot === undefined) return by
+  const { parent, name } = slot
   if (how === 'replace') Reflect.set(parent, name, by)
   else if (!Array.isArray(parent)) Reflect.deleteProperty(parent, name)
   else if (how === 'remove') parent.splice(Number(name), 1)
@@ -169,16 +169,16 @@ function disfigure(value: unknown, { where, how, by: member }: Change): unknown 
   return value
 }
 
-interface Place {
+interface Slot {
   readonly parent: object
   readonly name: string
 }
 
-function placesIn(value: unknown): Place[] {
+function slotsIn(value: unknown): Slot[] {
   if (typeof value !== 'object' || value === null) return []
   return Object.entries(value).flatMap(([name, inner]: [string, unknown]) => [
     { parent: value, name },
-    ...placesIn(inner)
+    ...slotsIn(inner)
   ])
 }
 

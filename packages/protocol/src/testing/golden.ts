@@ -1,4 +1,4 @@
-// What the tests share: golden files, and how to say what is refused and what work was done.
+// Shared by the tests: golden files, and assertions about refusals and cost.
 
 import assert from 'node:assert/strict'
 // biome-ignore lint/style/noRestrictedImports: the package is pure, its tests read files
@@ -12,7 +12,7 @@ export interface Spelled {
   readonly hex?: string
 }
 
-/** The file `fixtures/<name>.json`, whose form is the caller's word. */
+/** The file `fixtures/<name>.json`, as the caller's type, unchecked. */
 export function readGolden<Form>(name: string): Form {
   const url = new URL(`../../fixtures/${name}.json`, import.meta.url)
   return JSON.parse(readFileSync(url, 'utf8')) as Form
@@ -22,12 +22,12 @@ export function bytesOf({ text = '', hex }: Spelled): Uint8Array {
   return hex === undefined ? b4a.from(text) : b4a.from(hex, 'hex')
 }
 
-/** `what` as the JSON that goes on the wire. */
+/** `what` as JSON in bytes. */
 export function json(what: unknown): Uint8Array {
   return b4a.from(JSON.stringify(what))
 }
 
-/** Asserts that `action` throws ProtocolError with this code, and a message that one can read. */
+/** Asserts that `action` throws ProtocolError with this code, and a message of readable length. */
 export function refuses(code: ProtocolErrorCode, action: () => unknown): void {
   assert.throws(action, (error) => {
     assert.ok(error instanceof Error)
@@ -38,12 +38,12 @@ export function refuses(code: ProtocolErrorCode, action: () => unknown): void {
   })
 }
 
-/** JSON of lists in lists, which a walk by recursion does not survive. */
+/** JSON of nested lists, which overflow the stack of a recursive walk. */
 export function nested(depth: number): string {
   return '['.repeat(depth) + ']'.repeat(depth)
 }
 
-/** `bytes`, and how many of them were read, each time counted. */
+/** `bytes`, and a count of the reads of single bytes. */
 export function countReads(bytes: Uint8Array): { readonly bytes: Uint8Array; readonly reads: () => number } {
   let reads = 0
   const proxy = new Proxy(bytes, {
@@ -55,7 +55,7 @@ export function countReads(bytes: Uint8Array): { readonly bytes: Uint8Array; rea
   return { bytes: proxy, reads: () => reads }
 }
 
-/** How often `action` asks a Map or a Set. */
+/** How many Map and Set lookups `action` makes. */
 export function countLookups(action: () => void): number {
   let lookups = 0
   const restore = [
