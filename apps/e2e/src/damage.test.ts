@@ -178,7 +178,7 @@ test('whatever file of a reader’s store is damaged, it is made anew from peers
       await reader.ends(0).catch((error: unknown) => assert.fail(`${what}: ${String(error)}`))
       assert.ok(reader.stdout.text === ALL, `${what}: ${reader.stdout.length} of ${ALL.length} bytes`)
       assertInWords(reader, what)
-      if (/made anew from peers/.test(reader.stderr.text)) {
+      if (/rebuilding from peers/.test(reader.stderr.text)) {
         rebuilt++
         await putBack(sandbox)
       }

@@ -129,7 +129,7 @@ test('a writer killed in the midst of its work has published whole lines from th
   const counting = await sandbox.writer({ args: ['--exit'] })
   counting.end()
   await counting.ends(0)
-  const [, durable] = /0 lines published, (\d+) in all/.exec(counting.stderr.text) ?? []
+  const [, durable] = /0 lines published, (\d+) in total/.exec(counting.stderr.text) ?? []
   assert.ok(Number(durable) > 0, counting.stderr.text)
 
   const writer = await sandbox.writer()
@@ -160,7 +160,7 @@ test('a reader that is stopped and started again prints every line once', async 
     output += reader.stdout.text
     assert.ok(reader.stdout.length < lines.length / 10, `it went on for ${reader.stdout.length} bytes`)
   }
-  await writer.stderr.says('standard input has ended')
+  await writer.stderr.says('end of input')
   const last = await sandbox.reader(key, { args: ['--raw', '--exit'] })
   await last.ends(0)
   output += last.stdout.text
@@ -196,7 +196,7 @@ test('a reader that is killed while its pipe is full prints at most 1,000 lines 
   const writer = await sandbox.writer()
   const key = await keyOf(writer)
   writer.end(lines)
-  await writer.stderr.says('standard input has ended')
+  await writer.stderr.says('end of input')
   const killed = await sandbox.reader(key, { args: RAW })
   await printed(killed, 1)
   killed.stdout.pause()
@@ -220,7 +220,7 @@ test('a reader that is killed at full speed misses no line', async (t) => {
   const writer = await sandbox.writer()
   const key = await keyOf(writer)
   writer.end(lines)
-  await writer.stderr.says('standard input has ended')
+  await writer.stderr.says('end of input')
   const killed = await sandbox.reader(key, { args: RAW })
   await printed(killed, lines.length / 3)
   killed.signal('SIGKILL')

@@ -102,7 +102,7 @@ test('a standard output that cannot be written: 1, and why', async (t) => {
   await keyOf(writer)
   const reader = await sandbox.reader(key, { args: ['--raw', '--exit'], stdout: '/dev/full' })
   await reader.ends(1)
-  assert.match(reader.stderr.text, /^reader: standard output .*(ENOSPC|no space)/m)
+  assert.match(reader.stderr.text, /^reader: cannot write standard output: .*(ENOSPC|no space)/m)
   assert.doesNotMatch(reader.stderr.text, /^ +at /m)
 })
 
@@ -147,6 +147,6 @@ test('a standard error that nobody reads any more ends nothing', async (t) => {
 test('a writer without standard input serves until a signal', async (t) => {
   const sandbox = await Sandbox.open(t)
   const serving = await sandbox.writer({ closed: ['<&-'] })
-  await serving.stderr.says('standard input has ended; serving until a signal')
+  await serving.stderr.says('end of input; serving until Ctrl-C')
   await endsQuickly(serving, 'SIGHUP', 129)
 })

@@ -49,7 +49,7 @@ test('the text form never sends a control character to the terminal', async (t) 
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer()
   writer.end(input)
-  await writer.stderr.says('standard input has ended')
+  await writer.stderr.says('end of input')
   const args = ['--exit', '--from', 'start']
   const { text: output } = (await ended(sandbox.reader(await keyOf(writer), { args }))).stdout
   assert.equal(output.split('\n').length, 5)

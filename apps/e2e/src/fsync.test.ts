@@ -30,7 +30,7 @@ test('the key that a writer has printed, and its first line, survive a power cut
   const last = await sandbox.writer({ args: ['--exit'] })
   last.end()
   await last.ends(0)
-  assert.match(last.stderr.text, /0 lines published, 1 in all/)
+  assert.match(last.stderr.text, /0 lines published, 1 in total/)
 })
 
 test('a writer whose disk does not sync leaves with 8, has told no peer of the line, and does not try again', async (t) => {

@@ -104,7 +104,7 @@ test('verify prints what it has read', async (t) => {
   await writer.publish(linesOf(0, 100))
   const bytes = Buffer.byteLength(linesOf(0, 100).join(''))
   const { stdout } = await ended(sandbox.reader(writer.key, { command: 'verify' }))
-  assert.equal(stdout.text, `verified 100 lines, ${bytes} bytes: 1 batches in 2 blocks of 2 cores\n`)
+  assert.equal(stdout.text, `verified 100 lines, ${bytes} bytes: 1 batch in 2 blocks of 2 cores\n`)
 })
 
 test('each command has its own help', async (t) => {

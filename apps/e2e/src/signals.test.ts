@@ -72,7 +72,7 @@ test('Ctrl-C ends a writer whose input has ended, and a reader that has found no
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer()
   writer.end('served\n')
-  await writer.stderr.says('standard input has ended')
+  await writer.stderr.says('end of input')
   const reader = await sandbox.reader('ab'.repeat(32))
   await reader.stderr.says('finding peers')
   await endsQuickly(writer, 'SIGINT', 130)

@@ -1,10 +1,9 @@
-/** After `kill -9`, the lines of so much time come again. */
+import { ignore } from '@many-cores/cli'
+
+/** After `kill -9`, the lines of at most this time are delivered again. */
 const COMMIT_INTERVAL_MS = 100
 
-/**
- * Commits a mark behind what was delivered: at most every 100 ms, so that a store keeps up with millions of lines, and one
- * after the other.
- */
+/** Commits the position of what was delivered, one commit after the other and at most one every 100 ms: a store cannot do more. */
 export class Bookmark<Mark extends object> {
   readonly #commit: (mark: Mark) => Promise<void>
   #mark: Mark | null = null
@@ -17,11 +16,12 @@ export class Bookmark<Mark extends object> {
     this.#commit = commit
   }
 
-  /** Everything before `mark` has been delivered. Throws what the last commit failed with. */
+  /** Everything before `mark` is delivered. Throws the error of the last commit. */
   async move(mark: Mark): Promise<void> {
     this.#mark = mark
     const wait = this.#committed + COMMIT_INTERVAL_MS - Date.now()
     if (wait <= 0) await this.flush()
+    // an error recurs in the next `move` or `flush`
     else this.#timer ??= setTimeout(() => void this.flush().catch(ignore), wait)
   }
 
@@ -42,6 +42,3 @@ export class Bookmark<Mark extends object> {
     this.#stored = mark
   }
 }
-
-/** What fails in the background fails again in the next `move` or `flush`, and is thrown there. */
-function ignore(): void {}

@@ -1,30 +1,29 @@
 import { UsageError } from '@many-cores/cli'
 
-/** Which cores `--only` and `--except` leave, by name; undefined for all. Throws UsageError for a pattern without a core. */
+/** The names of the cores that `--only` and `--except` select; undefined for all. Throws UsageError for a pattern without a match. */
 export function selectCores(
   names: readonly string[],
   { only, except }: { readonly only: readonly string[]; readonly except: readonly string[] }
 ): readonly string[] | undefined {
   if (only.length === 0 && except.length === 0) return undefined
-  const wanted = only.length === 0 ? new Set(names) : matching(names, only, '--only')
-  const unwanted = matching(names, except, '--except')
-  const left = [...wanted].filter((name) => !unwanted.has(name))
-  if (left.length === 0) throw new UsageError('--only and --except leave no core')
-  return left
+  const wanted = only.length === 0 ? names : matching(names, only, '--only')
+  const unwanted = new Set(matching(names, except, '--except'))
+  const selected = wanted.filter((name) => !unwanted.has(name))
+  if (selected.length === 0) throw new UsageError('--only and --except leave no core to read')
+  return selected
 }
 
-function matching(names: readonly string[], patterns: readonly string[], flag: string): Set<string> {
-  const found = new Set<string>()
-  for (const pattern of patterns) {
+function matching(names: readonly string[], patterns: readonly string[], flag: string): string[] {
+  const found = patterns.flatMap((pattern) => {
     const matcher = glob(pattern)
     const matches = names.filter((name) => matcher.test(name))
     if (matches.length === 0) throw new UsageError(`${flag} ${pattern}: ${noSuchCore(names)}`)
-    for (const name of matches) found.add(name)
-  }
-  return found
+    return matches
+  })
+  return [...new Set(found)]
 }
 
-/** A log may have 16,384 cores. */
+/** A log can have 16,384 cores. */
 const NAMED_CORES = 8
 
 function noSuchCore(names: readonly string[]): string {
@@ -32,7 +31,7 @@ function noSuchCore(names: readonly string[]): string {
   return `the log has no such core; it has ${some}${names.length > NAMED_CORES ? ', …' : ''}`
 }
 
-/** `*` stands for any text, `?` for one character; a run of `*` is one, which keeps the matching fast. */
+/** `*` matches any text, `?` one character. A run of `*` becomes one, which keeps matching fast. */
 function glob(pattern: string): RegExp {
   const source = pattern
     .replace(/[.+^${}()|[\]\\]/g, '\\$&')

@@ -1,5 +1,5 @@
 import { type Command, commonOptions, defineCommand } from '@many-cores/cli'
-import { KEY } from './command.ts'
+import { KEY } from './options.ts'
 import { parseCursorName, parsePosition } from './position.ts'
 
 /** `reader cursors KEY` */
@@ -13,21 +13,20 @@ export const cursors: Command = defineCommand({
       parse: parseMove,
       help: 'Move this cursor to start, end, a position, -N or @TIME'
     },
-    remove: { type: 'string', value: 'NAME', multiple: true, env: false, help: 'Forget this cursor' },
-    json: { type: 'boolean', help: 'Print one JSON object a line' },
+    remove: { type: 'string', value: 'NAME', multiple: true, env: false, help: 'Remove this cursor' },
+    json: { type: 'boolean', help: 'Print one JSON object per cursor' },
     timeout: {
       type: 'number',
       value: 'SECONDS',
       default: 30,
-      help: 'How long to look for the log, where a position can only be found there; 0 is for ever'
+      help: 'How long to look for the log, if --set needs it; 0: no limit'
     },
     ...commonOptions('reader')
   },
   help: {
     usage: 'reader cursors [options] KEY',
-    about: [
-      'Prints the cursors that this store has for the log: name, position (`damaged` where it cannot be read), how many lines of those that the store has heard of lie ahead (- where it has not), and the file of one that --output made. Nobody else is asked.'
-    ],
+    about:
+      'Prints the cursors of the log in this store: name, position (or `damaged`), lag (known lines that are not delivered yet; - if unknown), and the file of an --output cursor. Offline, unless --set needs the log to find a position.',
     examples: [
       'reader cursors KEY',
       'reader cursors --set default=-100 KEY',
@@ -42,7 +41,7 @@ export const cursors: Command = defineCommand({
   }
 })
 
-/** A cursor, and where it is moved to. */
+/** A cursor and its new position. */
 export interface Move {
   readonly name: string
   readonly position: ReturnType<typeof parsePosition>

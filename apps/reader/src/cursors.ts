@@ -8,15 +8,16 @@ import {
   type Position
 } from '@many-cores/node'
 import type { Move } from './cursors-command.ts'
+import { resolveBound } from './position.ts'
 
-export interface CursorsValues extends NodeValues {
+interface CursorsValues extends NodeValues {
   readonly set: readonly Move[]
   readonly remove: readonly string[]
   readonly json: boolean
   readonly timeout: number
 }
 
-/** Moves and removes cursors of the log of `key`; where neither is asked for, prints them. */
+/** Moves and removes cursors of the log of `key`. Without changes, prints the cursors. */
 export async function manageCursors(key: string, values: CursorsValues, context: RunContext): Promise<void> {
   await using node = await openProgramNode(values, context)
   await using cursors = await openCursors(node, key)
@@ -25,9 +26,7 @@ export async function manageCursors(key: string, values: CursorsValues, context:
     if (bound === 'start') return 0
     const options = { timeout: values.timeout * 1000, signal: context.signal }
     await using reader = await openReader(node, key, options)
-    if (typeof bound === 'object' && 'time' in bound) return await reader.find(bound.time, options)
-    const length = await reader.length(options)
-    return typeof bound === 'number' ? Math.max(0, length + bound) : length
+    return await resolveBound(reader, bound, options)
   }
   for (const { name, position } of values.set) await move(await cursors.get(name), await locate(position))
   for (const name of values.remove) await remove(name, cursors)
@@ -38,23 +37,23 @@ export async function manageCursors(key: string, values: CursorsValues, context:
 
 async function move(cursor: Cursor, position: Position): Promise<void> {
   if (cursor.state !== null)
-    throw new UsageError(`the cursor ${cursor.name} belongs to a file and moves with it; it can be removed`)
+    throw new UsageError(`cursor ${cursor.name} belongs to a file: you can remove it, but not move it`)
   await cursor.commit(position)
 }
 
 async function remove(name: string, cursors: Cursors): Promise<void> {
   const cursor = (await cursors.list()).find((listed) => listed.name === name)
-  if (cursor === undefined) throw new UsageError(`there is no cursor ${name} for this log`)
+  if (cursor === undefined) throw new UsageError(`this log has no cursor ${name}`)
   await cursor.remove()
 }
 
 interface Row {
   readonly name: string
-  /** Null where it is damaged. */
+  /** Null if damaged. */
   readonly position: Position | null
-  /** Lines ahead of it, of those that the store has heard of; null where it has not. */
+  /** Known lines after it; null if the length is unknown. */
   readonly lag: number | null
-  /** What it is the cursor of, if of a file. */
+  /** The file of an `--output` cursor. */
   readonly file: string | null
 }
 
@@ -71,8 +70,8 @@ function table(rows: readonly Row[]): string {
   const cells = [HEADINGS, ...rows.map(cellsOf)]
   const widths = HEADINGS.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)))
   return cells
-    .map((row) => `${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd())
-    .map((line) => `${line}\n`)
+    .map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '))
+    .map((line) => `${line.trimEnd()}\n`)
     .join('')
 }
 

@@ -1,20 +1,21 @@
 import { type Command, commonOptions, defineCommand } from '@many-cores/cli'
-import { KEY } from './command.ts'
+import { KEY } from './options.ts'
 
 /** `reader doctor [KEY]` */
 export const doctor: Command = defineCommand({
   options: {
-    json: { type: 'boolean', help: 'Print one JSON object a finding' },
-    timeout: { type: 'number', value: 'SECONDS', default: 10, help: 'The most that any one check may take' },
+    json: { type: 'boolean', help: 'Print one JSON object per check' },
+    timeout: { type: 'number', value: 'SECONDS', default: 10, help: 'How long each check may take' },
     ...commonOptions('reader')
   },
   help: {
     usage: 'reader doctor [options] [KEY]',
     about:
-      'Checks in order what must hold for a connection, and says of each what was seen and what to do: runtime directory, UDP, DHT, NAT and, with KEY, store, announcement, peer, bootstrap core, manifest, data cores. Leaves with 0, or with the code of the first thing that fails. Peers are asked under the id of the store, unless it is in use; nothing is written to it.'
+      'Checks each requirement for a connection, in order, and prints what to do about it: runtime directory, UDP, DHT, NAT and, with KEY, store, announcement, peer, bootstrap core, manifest, data cores. Exits with 0, or with the code of the first failed check. Uses the identity of the store unless the store is in use; writes nothing to it.',
+    hidden: ['fsync', 'max-peers']
   },
   positional: { ...KEY, required: false },
-  begins: 'looking at the network',
+  begins: 'checking the network',
   start: async (values, context, key) => {
     const { examine } = await import('./doctor.ts')
     return examine(key, values, context)

@@ -2,19 +2,19 @@ import { EXIT, exitCodeOf, type NodeValues, networkOf, type RunContext, storageO
 import { diagnose, type Finding } from '@many-cores/node'
 import type { CoreKey } from '@many-cores/protocol'
 
-export interface DoctorValues extends NodeValues {
+interface DoctorValues extends NodeValues {
   readonly json: boolean
   readonly timeout: number
 }
 
-const MARKS: Readonly<Record<Finding['outcome'], string>> = {
+const LABELS: Readonly<Record<Finding['outcome'], string>> = {
   ok: 'ok     ',
   warning: 'warning',
   failed: 'FAILED ',
   skipped: 'skipped'
 }
 
-/** Prints a line for each check; the exit code of the first that failed. */
+/** Prints a line for each check. Returns the exit code of the first failed one. */
 export async function examine(
   key: CoreKey | undefined,
   values: DoctorValues,
@@ -34,5 +34,5 @@ export async function examine(
 
 function format({ outcome, check, text, remedy }: Finding): string {
   const advice = remedy === undefined || outcome === 'ok' ? '' : `; ${remedy}`
-  return `${MARKS[outcome]}  ${check}: ${text}${advice}\n`
+  return `${LABELS[outcome]}  ${check}: ${text}${advice}\n`
 }

@@ -3,22 +3,25 @@ import type { Batch, Entry } from '@many-cores/node'
 import type { Paint } from './colors.ts'
 import type { LogNames, Template } from './template.ts'
 
-/** Some delivered lines as bytes. */
+/** Formats delivered lines as bytes. */
 export type Format = (batch: Batch) => Uint8Array
 
-/** What was published and nothing else: the writer's input, byte for byte. */
+/** The writer's input, byte for byte. */
 export const formatRaw: Format = (batch) => batch.bytes()
 
-/** One JSON object a line, as docs/reader-json.schema.json says; `base64` where the bytes are not UTF-8. */
+/** One JSON object per line, as in docs/reader-json.schema.json; `base64` if the bytes are not UTF-8. */
 export const formatJson: Format = (batch) => join(batch, jsonOf)
 
-/** The tutorial's line, one for each line: `Block <index of the block> in Core <key>: <line>`; its head in a colour. */
+/** The tutorial's format, `Block <index of the block> in Core <key>: <line>`, with a colored head. */
 export function createTextFormat(paint: Paint | null): Format {
-  if (paint === null) return (batch) => join(batch, (entry) => `${headOf(entry)}${visible(entry.line)}\n`)
-  return (batch) => join(batch, (entry) => `${paint(entry.core, headOf(entry))}${visible(entry.line)}\n`)
+  const headOf = ({ core, index, key }: Entry): string => {
+    const head = `Block ${index} in Core ${key}: `
+    return paint === null ? head : paint(core, head)
+  }
+  return (batch) => join(batch, (entry) => `${headOf(entry)}${visible(entry.line)}\n`)
 }
 
-/** Each line as `template` has it. */
+/** Each line in the format of `template`. */
 export function createTemplateFormat(template: Template, log: LogNames): Format {
   return (batch) => {
     let text = ''
@@ -27,7 +30,7 @@ export function createTemplateFormat(template: Template, log: LogNames): Format 
   }
 }
 
-/** Controls but the tab: a line must not move the cursor, or look like another line. */
+/** Control characters except tab: a line must not move the cursor or look like several lines. */
 const CONTROL = /(?!\t)[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu
 
 function join(batch: Batch, toText: (entry: Entry) => string): Uint8Array {
@@ -36,19 +39,15 @@ function join(batch: Batch, toText: (entry: Entry) => string): Uint8Array {
   return Buffer.from(text)
 }
 
-function headOf({ index, key }: Entry): string {
-  return `Block ${index} in Core ${key}: `
-}
-
-/** The line for people: without its terminator, controls shown as `\x1b` or `\u2028`. */
+/** The line without its terminator, with control characters escaped as `\x1b` or `\u2028`. */
 function visible(line: Uint8Array): string {
   return Buffer.from(line.buffer, line.byteOffset, line.byteLength)
     .toString()
     .replace(/\r?\n$/, '')
-    .replace(CONTROL, escaped)
+    .replace(CONTROL, escapeControl)
 }
 
-function escaped(character: string): string {
+function escapeControl(character: string): string {
   const code = character.charCodeAt(0)
   return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16)}`
 }

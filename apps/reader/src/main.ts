@@ -1,8 +1,21 @@
-import { idCommand, runProgram } from '@many-cores/cli'
+import { defineCommand, idCommand, runProgram } from '@many-cores/cli'
 import { cursors } from './cursors-command.ts'
 import { doctor } from './doctor-command.ts'
-import { read } from './read-command.ts'
+import { checkConflicts, help, KEY, options } from './options.ts'
 import { verify } from './verify-command.ts'
+
+const read = defineCommand({
+  options,
+  help,
+  check: checkConflicts,
+  positional: KEY,
+  begins: 'opening the store',
+  start: async (values, context, key) => {
+    // the first status is on the screen before the store and the network load
+    const { deliverLog } = await import('./deliver.ts')
+    return deliverLog(key, values, context)
+  }
+})
 
 await runProgram(read, {
   name: 'reader',

@@ -1,4 +1,4 @@
-import type { Bound } from '@many-cores/node'
+import type { Bound, Position, Reader } from '@many-cores/node'
 
 /** `stored` (the cursor's position), or a bound of the log. */
 export type From = 'stored' | Bound
@@ -11,7 +11,7 @@ const UNITS: Readonly<Record<string, number>> = {
   w: 604_800_000
 }
 
-/** A smaller number is s since 1970, a larger one ms: 1e11 s is the year 5138, 1e11 ms is 1973. */
+/** Smaller numbers are s since 1970, larger ones ms: 1e11 s is the year 5138, 1e11 ms is 1973. */
 const FIRST_MS = 1e11
 
 /** Parses the value of `--from`. */
@@ -24,18 +24,18 @@ export function parseUntil(text: string): Bound {
   return parseBound(text, 'end, a position, -N or @TIME')
 }
 
-/** Parses the position that a cursor is set to. */
+/** Parses the new position of a cursor. */
 export function parsePosition(text: string): Bound {
   return parseBound(text, 'start, end, a position, -N or @TIME')
 }
 
-/** The name of a cursor, checked before a store is created for it. */
+/** Checks the name of a cursor before a store is created. */
 export function parseCursorName(text: string): string {
   if (/^[\w.-]{1,64}$/.test(text)) return text
   throw new Error(`invalid cursor name '${text}': expected 1 to 64 of A-Z a-z 0-9 . _ -`)
 }
 
-/** Parses a time, with or without `@`: ISO 8601, an age, or s or ms since 1970. Returns ms. */
+/** Parses a time, with or without `@`, to ms since 1970. */
 export function parseTime(text: string): { readonly time: number } {
   const bare = text.startsWith('@') ? text.slice(1) : text
   const time = timeAgo(bare) ?? timeSince1970(bare) ?? timeOfDate(bare)
@@ -43,6 +43,19 @@ export function parseTime(text: string): { readonly time: number } {
   throw new Error(
     `invalid time '${bare}': expected a date such as 2026-05-04T12:00:00Z, an age such as 10m, 2h or 7d, or s or ms since 1970`
   )
+}
+
+/** The fixed position of a bound, which may move with the end of the log. */
+export async function resolveBound(
+  reader: Reader,
+  bound: Bound,
+  options: { readonly timeout: number; readonly signal: AbortSignal }
+): Promise<Position> {
+  if (bound === 'start') return reader.manifest.version === 1 ? 0 : {}
+  if (typeof bound === 'object') return 'time' in bound ? await reader.find(bound.time, options) : bound
+  if (typeof bound === 'number' && bound >= 0) return bound
+  const length = await reader.length(options)
+  return bound === 'end' ? length : Math.max(0, length + bound)
 }
 
 function parseBound(text: string, expected: string): Bound {
@@ -66,7 +79,7 @@ function timeSince1970(text: string): number | undefined {
   return time < FIRST_MS ? time * 1000 : time
 }
 
-/** A date alone is midnight UTC; a date and a time without a zone are local, as in ISO 8601. */
+/** A date alone is midnight UTC; a date and a time without a zone are local time, as in ISO 8601. */
 function timeOfDate(text: string): number | undefined {
   if (!/^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$/.test(text))
     return undefined

@@ -2,43 +2,43 @@ import type { Batch, Bound, Cursor, Position } from '@many-cores/node'
 import { Bookmark } from './bookmark.ts'
 import type { Format } from './format.ts'
 
-/** Where lines are delivered, and how far that has come. */
+/** A destination of lines that remembers its position. */
 export interface Sink {
-  /** Where to begin, where the user names no other position. */
+  /** Where to start reading. */
   readonly from: Bound
-  /** Resolves when the lines have been accepted. */
-  take(batch: Batch): Promise<void>
-  /** Remembers what was taken. */
+  /** Resolves when the destination has accepted the lines. */
+  write(batch: Batch): Promise<void>
+  /** Commits the position. */
   close(): Promise<void>
 }
 
-/** Lines that are printed in one go: after `kill -9` in the midst of it, at most so many come again. */
+/** Lines per write: after `kill -9` in the middle of a write, at most these are delivered again. */
 const SLICE_LINES = 1000
 
-/** About so much is printed in one go: more comes in meanwhile. */
+/** Bytes per write, approximately: new lines arrive in between. */
 const SLICE_BYTES = 1024 * 1024
 
 /**
- * With less space for the store, each go is committed before the next: a commit that then fails leaves no more lines to come
- * again than one go has. No disk loses so much in the time between two commits.
+ * With less space for the store, each write is committed before the next one: if the commit fails, only the lines of one
+ * write are delivered again. No disk loses this much space between two commits.
  */
 const SCARCE_BYTES = 256 * 1024 * 1024
 
 interface StdoutSinkOptions {
   readonly cursor: Cursor
   readonly from: Bound | 'stored'
-  /** How many bytes are left for the store. */
+  /** The free space for the store, in bytes. */
   readonly space: () => Promise<number>
   readonly signal: AbortSignal
-  /** Hears of what is printed, whether it can be remembered or not. */
-  readonly ondelivered: (position: Position) => void
+  /** Called after each write, before the position is committed. */
+  readonly onDelivered: (position: Position) => void
 }
 
-/** Standard output. `from` beats the cursor, which says how far was delivered. */
+/** Standard output. `from` overrides the cursor. */
 export function createStdoutSink(
   print: (bytes: Uint8Array) => Promise<void>,
   format: Format,
-  { cursor, from, space, signal, ondelivered }: StdoutSinkOptions
+  { cursor, from, space, signal, onDelivered }: StdoutSinkOptions
 ): Sink {
   let isScarce = true
   const bookmark = new Bookmark<{ readonly position: Position }>(async ({ position }) => {
@@ -47,14 +47,14 @@ export function createStdoutSink(
   })
   return {
     from: from === 'stored' ? (cursor.position ?? 'start') : from,
-    take: async (batch) => {
+    write: async (batch) => {
       const lines = Math.min(SLICE_LINES, Math.ceil((SLICE_BYTES * batch.count) / batch.byteLength))
       for (let first = 0; first < batch.count; first += lines) {
-        // a batch may be 16 MiB, and whoever reads us slow
+        // a batch can be 16 MiB, and the reader of standard output slow
         if (signal.aborted) return
         const slice = batch.slice(first, Math.min(batch.count, first + lines))
         await print(format(slice))
-        ondelivered(slice.next)
+        onDelivered(slice.next)
         await bookmark.move({ position: slice.next })
         if (isScarce) await bookmark.flush()
       }

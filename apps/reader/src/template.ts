@@ -1,18 +1,18 @@
 import type { Entry } from '@many-cores/node'
 
-/** A line as `--format` wants it, in the letters of latin1: one for each byte. */
+/** Formats a line as a latin1 string: one character per byte. */
 export type Template = (entry: Entry, log: LogNames) => string
 
-/** What a template may name beside the entry. */
+/** What a template can use besides the entry. */
 export interface LogNames {
   readonly key: string
-  /** By name: the core's index in the manifest. */
+  /** The index in the manifest of each core, by name. */
   readonly indexes: ReadonlyMap<string, number>
 }
 
 type Part = string | Template
 
-// kcat's letters where it has them; a core is its partition, a core's name its key, the log its topic.
+// kcat's letters: a core is its partition, a core's name its key, the log its topic
 const TOKENS: ReadonlyMap<string, Part> = new Map<string, Part>([
   ['s', ({ line }) => content(line).toString('latin1')],
   ['S', ({ line }) => String(content(line).byteLength)],
@@ -36,14 +36,14 @@ const ESCAPES: ReadonlyMap<string, string> = new Map([
 
 const ESCAPE_OR_TOKEN = /\\x([0-9a-fA-F]{2})|([\\%])(.?)/gsu
 
-/** What `--format` takes. Throws an Error that says what would be right. */
+/** Parses the value of `--format`. */
 export function parseTemplate(text: string): Template {
   const parts: Part[] = []
   let from = 0
   for (const match of text.matchAll(ESCAPE_OR_TOKEN)) {
     const [whole, hex, kind, letter = ''] = match
     parts.push(bytesOf(text.slice(from, match.index)))
-    if (hex === undefined) parts.push(kind === '%' ? token(letter) : escaped(letter))
+    if (hex === undefined) parts.push(kind === '%' ? token(letter) : characterOf(letter))
     else parts.push(String.fromCharCode(Number.parseInt(hex, 16)))
     from = match.index + whole.length
   }
@@ -59,15 +59,13 @@ export function parseTemplate(text: string): Template {
 function token(letter: string): Part {
   const part = TOKENS.get(letter)
   if (part !== undefined) return part
-  throw new Error(
-    `%${letter} means nothing; these do: ${[...TOKENS.keys()].map((key) => `%${key}`).join(' ')}`
-  )
+  throw new Error(`invalid '%${letter}': expected one of %${[...TOKENS.keys()].join(' %')}`)
 }
 
-function escaped(letter: string): string {
+function characterOf(letter: string): string {
   const character = ESCAPES.get(letter)
   if (character !== undefined) return character
-  throw new Error(`\\${letter} means nothing; \\n \\r \\t \\0 \\\\ and \\xNN do`)
+  throw new Error(`invalid '\\${letter}': expected one of \\n \\r \\t \\0 \\\\ \\xNN`)
 }
 
 function bytesOf(text: string): string {
@@ -76,7 +74,7 @@ function bytesOf(text: string): string {
 
 const NEWLINE = 0x0a
 
-/** The line without its terminator: a format says itself what ends a line. */
+/** The line without its terminator: the format includes its own. */
 function content(line: Uint8Array): Buffer {
   const length = line.byteLength - (line[line.byteLength - 1] === NEWLINE ? 1 : 0)
   return Buffer.from(line.buffer, line.byteOffset, length)

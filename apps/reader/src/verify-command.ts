@@ -1,5 +1,5 @@
 import { type Command, commonOptions, defineCommand } from '@many-cores/cli'
-import { KEY } from './command.ts'
+import { KEY } from './options.ts'
 
 /** `reader verify KEY` */
 export const verify: Command = defineCommand({
@@ -8,14 +8,14 @@ export const verify: Command = defineCommand({
       type: 'number',
       value: 'SECONDS',
       default: 30,
-      help: 'How long to look for the log, for a peer that knows its end, and for a block; 0 is for ever'
+      help: 'How long to look for the log, for a peer that knows its end, and for a block; 0: no limit'
     },
     ...commonOptions('reader')
   },
   help: {
     usage: 'reader verify [options] KEY',
     about:
-      'Reads again all that is stored here, and what else can be had, and checks that journal and cores agree without a gap, that every line lies where the rule puts it, and that no core has blocks beyond the journal. Says the first fault and leaves with 5, or with 6 where a block is nowhere; else prints what was read and leaves with 0.'
+      'Reads the whole log again, from this store and from peers, and checks that journal and cores agree without a gap, that every line is in the core that the rule selects, and that no core has blocks beyond the journal. Prints what was read. Exits with 5 at the first fault, with 6 if no peer has a block.'
   },
   positional: KEY,
   begins: 'opening the store',

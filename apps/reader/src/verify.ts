@@ -1,4 +1,4 @@
-import { type NodeValues, openProgramNode, type RunContext } from '@many-cores/cli'
+import { type NodeValues, openProgramNode, plural, type RunContext } from '@many-cores/cli'
 import { openReader, type Verification } from '@many-cores/node'
 
 /** Verifies the log of `key` and prints what was read. */
@@ -17,11 +17,12 @@ export async function verifyLog(
     signal,
     onProgress: (done) => status.progress({ done, unit: 'lines' })
   })
-  if (!found.reached)
-    status.note('nobody was there to be asked whether there is more than what is stored here')
+  if (!found.reached) status.note('no peer answered: verified only the local data')
   await print(`${describe(found, reader.manifest.cores.length)}\n`)
 }
 
 function describe({ lines, bytes, batches, blocks }: Verification, cores: number): string {
-  return `verified ${lines} lines, ${bytes} bytes: ${batches} batches in ${blocks} blocks of ${cores} cores`
+  const content = `${lines} ${plural(lines, 'line')}, ${bytes} ${plural(bytes, 'byte')}`
+  const units = `${batches} ${plural(batches, 'batch', 'batches')} in ${blocks} ${plural(blocks, 'block')}`
+  return `verified ${content}: ${units} of ${cores} ${plural(cores, 'core')}`
 }

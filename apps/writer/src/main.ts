@@ -1,13 +1,13 @@
 import { defineCommand, idCommand, runProgram } from '@many-cores/cli'
-import { checkTogether, help, options } from './options.ts'
+import { checkConflicts, help, options } from './options.ts'
 
 const publish = defineCommand({
   options,
   help,
-  check: checkTogether,
+  check: checkConflicts,
   begins: 'opening the store',
   start: async (values, context) => {
-    // the store and the network load while the first word is on the screen already
+    // the first status is on the screen before the store and the network load
     const { write } = await import('./write.ts')
     return write(values, context)
   }

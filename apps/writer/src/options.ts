@@ -1,48 +1,45 @@
 import { commonOptions, type HelpText, type OptionValues, UsageError } from '@many-cores/cli'
 import { parseRule } from '@many-cores/protocol'
 
-/** The writer's command line. */
+/** The writer's options. */
 export const options = {
   route: {
     type: 'string',
     value: 'RULE',
     parse: parseRule,
-    help: 'How lines are spread over cores, when the log is created: byte-length:5[,…] | hash:N[,field=K,separator=S] | round-robin:N | prefix:A[,B…]',
+    help: 'How lines are spread over cores; fixed when the log is created. byte-length:5[,…]: by length, cores `short` and `long` (with more bounds `under-5`, …, `rest`). hash:N[,field=K,separator=S]: by hash, of field K if given; fields count from 1. round-robin:N: in turn. prefix:A[,B…]: by prefix, each core named after its own, the other lines in `rest`',
     defaultHelp: 'byte-length:5'
   },
   input: {
     type: 'string',
     value: 'FILE',
-    help: 'Follow this file instead, over rotations and restarts: each of its lines is published exactly once; - is standard input'
+    help: 'Follow FILE instead of standard input, across rotations and restarts: each line is published exactly once; - is standard input'
   },
-  exit: {
-    type: 'boolean',
-    help: 'Leave when standard input, or what is in the file, has ended; otherwise go on serving it'
-  },
+  exit: { type: 'boolean', help: 'Exit at the end of the input; without it, keep serving' },
   acks: {
     type: 'number',
     value: 'N',
     integer: true,
-    help: 'With --exit: leave only once N peers say that they hold everything, from the first line on'
+    help: 'With --exit: exit only after N peers have acknowledged the whole log'
   },
   ...commonOptions('writer')
 } as const
 
-/** Throws UsageError where two options do not go together. */
-export function checkTogether({ acks, exit }: OptionValues<typeof options>): void {
+/** Throws UsageError if options conflict. */
+export function checkConflicts({ acks, exit }: OptionValues<typeof options>): void {
   if (acks !== undefined && !exit)
-    throw new UsageError('--acks says when to leave: it needs --exit, or the writer stays until a signal')
+    throw new UsageError('--acks needs --exit: without it, the writer serves until Ctrl-C')
 }
 
 export const help: HelpText = {
   usage: 'writer [options] < lines\n       writer id [options]',
   about:
-    'Publishes the lines of standard input under one key, durable as they come, and serves them to readers until a signal. The key is the one line on standard output.',
+    'Publishes the lines of standard input under one key and serves them until Ctrl-C. Lines are durable before they are served. Standard output gets one line: the key.',
   examples: [
     'app | writer',
-    'writer --input app.log     (as tail -F, and goes on where it stopped)',
+    'writer --input app.log     (like tail -F, resumes after a restart)',
     'writer --route hash:4 < events.ndjson',
-    'writer --exit --acks 2 < report     (leaves once two peers hold it)',
-    'writer --local     (type lines; only this machine can read them)'
+    'writer --exit --acks 2 < report     (exits when 2 peers have everything)',
+    'writer --local     (type lines; Ctrl-D ends input, Ctrl-C stops)'
   ]
 }

@@ -13,7 +13,7 @@ async function textOf(chunks: AsyncIterable<Uint8Array>): Promise<string> {
   return text
 }
 
-test('the input is what the source yields until its end', async () => {
+test('the input is everything that the source yields until its end', async () => {
   const source = new PassThrough()
   source.write('one\n')
   source.write('two\n')
@@ -21,7 +21,7 @@ test('the input is what the source yields until its end', async () => {
   assert.equal(await textOf(readInput(source, new AbortController().signal)), 'one\ntwo\nthree')
 })
 
-test('after a signal, what the source holds is taken; then the input ends, though the source does not', async () => {
+test('after a signal, buffered data is read; then the input ends, even if the source does not', async () => {
   const source = new PassThrough()
   const ending = new AbortController()
   source.write('held\n')
@@ -30,7 +30,7 @@ test('after a signal, what the source holds is taken; then the input ends, thoug
   assert.equal(await textOf(readInput(source, ending.signal)), 'held\nand more\n')
 })
 
-test('after a signal, a source that goes on is heard to its end', async () => {
+test('after a signal, a source that continues is read to its end', async () => {
   const ending = new AbortController()
   ending.abort()
   async function* slowly(): AsyncGenerator<Uint8Array> {
@@ -61,12 +61,12 @@ test('a source that ends after the signal ends the input', async () => {
   assert.equal(await textOf(readInput(source, ending.signal)), 'last\n')
 })
 
-test('a source that never pauses is left a second after the signal', async (t) => {
+test('a source that never pauses is abandoned a second after the signal', async (t) => {
   t.mock.timers.enable({ apis: ['Date'], now: 0 })
   const ending = new AbortController()
   const input = readInput(endless(), ending.signal)
   await input.next()
-  // it comes while the consumer is at work, and not while the source is waited for
+  // aborted while the consumer works, not while the source is awaited
   ending.abort()
   await input.next()
   t.mock.timers.setTime(1000)
@@ -84,7 +84,7 @@ test('an error of the source is the error of the input', async () => {
   await assert.rejects(next, fault)
 })
 
-test('a chunk that was taken is not kept', async () => {
+test('a delivered chunk is not retained', async () => {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
   const ending = new AbortController()
@@ -93,7 +93,7 @@ test('a chunk that was taken is not kept', async () => {
     taken.push(new WeakRef(chunk))
     if (taken.length === 1000) break
   }
-  // what a reference was asked for lives until the end of its turn of the event loop
+  // deref keeps its target alive until the end of the event loop's turn
   await new Promise((resolve) => setImmediate(resolve))
   collect()
   const kept = taken.filter((reference) => reference.deref() !== undefined)

@@ -1,13 +1,10 @@
-/** After a signal: what stands in the pipe is taken until nothing has come for so long … */
-const SILENCE_MS = 50
+/** After a signal, buffered input is read until a pause this long … */
+const PAUSE_MS = 50
 
-/** … or so much time has passed: a source that never pauses must not keep the program. */
+/** … or for this long: a source that never pauses must not keep the program. */
 const DRAIN_MS = 1000
 
-/**
- * The chunks of `source` until it ends or, after `signal`, until it has fallen silent: what a pipe held when the signal came
- * is still taken.
- */
+/** The chunks of `source` until it ends or, after `signal` is aborted, until it pauses: the content of a pipe is still read. */
 export async function* readInput(
   source: AsyncIterable<Uint8Array>,
   signal: AbortSignal
@@ -19,7 +16,7 @@ export async function* readInput(
     // the consumer may have been busy when the signal came
     if (signal.aborted) deadline ??= Date.now() + DRAIN_MS
     if (deadline !== null && Date.now() > deadline) return
-    const result = await orSilence(next, signal)
+    const result = await nextOrPause(next, signal)
     if (result === null && deadline === null) continue
     if (result === null || result.done === true) return
     yield result.value
@@ -28,17 +25,17 @@ export async function* readInput(
 }
 
 /**
- * What `next` gives; null once `signal` aborts or, where it has, after a silence. Not a race with one promise for all: that would
- * keep every chunk for ever.
+ * The result of `next`; null when `signal` is aborted or, if it already is, after a pause. Racing against one shared promise
+ * would retain every chunk.
  */
-function orSilence<T>(next: Promise<T>, signal: AbortSignal): Promise<T | null> {
+function nextOrPause<T>(next: Promise<T>, signal: AbortSignal): Promise<T | null> {
   return new Promise((resolve, reject) => {
     const end = (): void => {
       clearTimeout(timer)
       signal.removeEventListener('abort', end)
       resolve(null)
     }
-    const timer = signal.aborted ? setTimeout(end, SILENCE_MS) : undefined
+    const timer = signal.aborted ? setTimeout(end, PAUSE_MS) : undefined
     signal.addEventListener('abort', end, { once: true })
     void next.then(resolve, reject).finally(end)
   })

@@ -1,5 +1,13 @@
 import { existsSync } from 'node:fs'
-import { type OptionValues, openProgramNode, type RunContext, resolvePath, storageOf } from '@many-cores/cli'
+import {
+  codeOf,
+  type OptionValues,
+  openProgramNode,
+  plural,
+  type RunContext,
+  resolvePath,
+  storageOf
+} from '@many-cores/cli'
 import { openWriter, type Writer } from '@many-cores/node'
 import { checkInput, publishFile } from './file/publish-file.ts'
 import type { options } from './options.ts'
@@ -7,24 +15,29 @@ import { readInput } from './stdin.ts'
 
 type Values = OptionValues<typeof options>
 
-/** Publishes standard input or a file, then serves it until `signal`, or leaves where `--exit` says so. */
+/** Publishes standard input or a file. Then serves it until the signal is aborted; returns at once with `--exit`. */
 export async function write(values: Values, context: RunContext): Promise<void> {
   const { env, signal, status, print } = context
   const { input = '-', route, exit, acks } = values
   const path = input === '-' ? null : resolvePath(input, env)
-  // a store may know it under another name, to which it was rotated
+  // with a store, the file may have been rotated: a new one will appear
   if (path !== null) await checkInput(path, exit && !existsSync(storageOf(values, context)))
   await using node = await openProgramNode(values, context)
   await using writer = await openWriter(node, { signal, ...(route !== undefined && { routing: route }) })
   await print(`main core key: ${writer.key}\n`)
-  const count =
-    path === null
-      ? await publishStdin(writer, context)
-      : await publishFile(writer, path, { exit, signal, status })
-  status.note(`${count} lines published, ${writer.length} in all`)
+  const publishing =
+    path === null ? publishStdin(writer, context) : publishFile(writer, path, { exit, signal, status })
+  const count = await publishing.catch((error: unknown) => {
+    if (codeOf(error) === 'STORE_FULL' && error instanceof Error) {
+      const safe = `${writer.length} ${plural(writer.length, 'line is', 'lines are')} safe`
+      error.message += `: ${storageOf(values, context)}. ${safe}; free space and start again`
+    }
+    throw error
+  })
+  status.note(`${count} ${plural(count, 'line')} published, ${writer.length} in total`)
   if (acks !== undefined) await writer.acknowledged(acks, { signal })
   if (!exit && !signal.aborted) {
-    status.state('standard input has ended; serving until a signal')
+    status.state('end of input; serving until Ctrl-C')
     await writer.serve(signal)
   }
 }

@@ -1,8 +1,8 @@
 import { type CoreKey, parseKey } from '@many-cores/protocol'
-import type { BooleanOption, NumberOption, StringOption } from './option-table.ts'
+import type { BooleanOption, NumberOption, OptionValues, StringOption } from './option-table.ts'
 import type { StatusLevel } from './status.ts'
 
-/** Options that every program of ours has. A type, not an interface: an interface is no `OptionTable`. */
+/** The options of every program. A type: an interface is not assignable to `OptionTable`. */
 export type CommonOptions = {
   readonly storage: StringOption<string>
   readonly fsync: BooleanOption & { readonly default: true }
@@ -19,7 +19,7 @@ export type CommonOptions = {
   readonly version: BooleanOption
 }
 
-/** The common part of the option table of the program `name`, to be spread into its own. */
+/** The common part of the option table of the program `name`: spread it into the program's table. */
 export function commonOptions(name: string): CommonOptions {
   return {
     storage: {
@@ -31,64 +31,61 @@ export function commonOptions(name: string): CommonOptions {
     fsync: {
       type: 'boolean',
       default: true,
-      help: 'Sync to disk before anything is acknowledged, announced or remembered; without it a power cut can take the newest lines, and a log whose writer lost lines that a reader has may be lost'
+      help: 'Sync to disk before acknowledging anything. Without it: after a power cut the newest lines may be gone; if a reader already had them, the log forks and must be replaced'
     },
     bootstrap: {
       type: 'string',
       value: 'HOST:PORT',
       multiple: true,
       excludes: ['local'],
-      help: 'Node of a private DHT, instead of the public one'
+      help: 'Use the private DHT of this node instead of the public DHT'
     },
     relay: {
       type: 'string',
       value: 'KEY',
       parse: parseKey,
       excludes: ['local'],
-      help: 'Public key of a relay, for peers whose NATs let no direct connection come about'
+      help: 'Public key of a relay, for peers whose NATs prevent direct connections'
     },
-    lan: { type: 'boolean', default: true, help: 'Find peers in the same network by multicast DNS, too' },
+    lan: { type: 'boolean', default: true, help: 'Also find peers on the local network, by multicast DNS' },
     local: {
       type: 'boolean',
       excludes: ['bootstrap', 'relay'],
-      help: 'Stay on this machine: no DHT and no multicast at all'
+      help: 'Stay on this machine: no DHT, no multicast'
     },
     allow: {
       type: 'string',
       value: 'PUBLICKEY',
       multiple: true,
       parse: parseKey,
-      help: `Connect only to the peer with this key, which \`reader id\` or \`writer id\` printed there`
+      help: 'Connect only to the peer with this key, which `reader id` or `writer id` prints there'
     },
     'allow-file': {
       type: 'string',
       value: 'FILE',
-      help: 'The same for each key that begins a line of FILE; # begins a comment'
+      help: 'Allow the key at the start of each line of FILE; # starts a comment'
     },
     'max-peers': {
       type: 'number',
       value: 'N',
       integer: true,
       min: 1,
-      help: 'Connect to at most so many peers',
+      help: 'Connect to at most N peers',
       defaultHelp: '128'
     },
-    quiet: { type: 'boolean', short: 'q', help: 'Say nothing on standard error but errors' },
-    verbose: { type: 'boolean', short: 'v', help: 'Say more on standard error, stacks of errors included' },
-    // Without variables: a MANY_CORES_VERSION is more likely somebody's note of the version than a question for it.
-    help: { type: 'boolean', short: 'h', env: false, help: 'Show this text' },
+    quiet: { type: 'boolean', short: 'q', help: 'Errors only' },
+    verbose: { type: 'boolean', short: 'v', help: 'Print more detail, including stack traces' },
+    // without variables: MANY_CORES_VERSION is more likely set to a version than meant as a request
+    help: { type: 'boolean', short: 'h', env: false, help: 'Show this help' },
     version: { type: 'boolean', env: false, help: 'Show the version' }
   }
 }
 
-/** How much `createStatus` shall say; quiet beats verbose. */
+/** The status level that `--quiet` and `--verbose` select; quiet wins. */
 export function levelOf({
   quiet,
   verbose
-}: {
-  readonly quiet: boolean
-  readonly verbose: boolean
-}): StatusLevel {
+}: Pick<OptionValues<CommonOptions>, 'quiet' | 'verbose'>): StatusLevel {
   if (quiet) return 'quiet'
   return verbose ? 'verbose' : 'normal'
 }

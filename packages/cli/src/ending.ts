@@ -1,23 +1,23 @@
 import { setTimeout as elapse } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import goodbye from 'graceful-goodbye'
-import { type StopCode, StopReason, UsageError } from './errors.ts'
+import { type StopCode, StopReason } from './errors.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
 import { type EndSignal, listenForSignals, signalCode } from './signals.ts'
 import type { Status } from './status.ts'
-import { flush, isGone, watchOutput } from './stdout.ts'
+import { flush, isGone } from './stdout.ts'
 import { messageOf } from './text.ts'
 
-/** From a signal to the end of `main`. */
+/** How long `main` may take to end after a signal. */
 const CLOSE_MS = 2000
-/** For standard output to be taken, after a signal. */
-const LEAVE_MS = 1000
+/** How long standard output may take to drain after a signal. */
+const DRAIN_MS = 1000
 
-/** The end of the process, whoever wants it: first come, first served. */
+/** Ends the process once. The first cause determines the exit code. */
 export class Ending {
   readonly #status: Status
   readonly #controller = new AbortController()
-  /** What it is, whatever `main` returns. */
+  /** Overrides the exit code of `main`. */
   #code: number | undefined
   #reported: unknown
   #deadline: NodeJS.Timeout | undefined
@@ -25,47 +25,46 @@ export class Ending {
 
   constructor(status: Status) {
     this.#status = status
-    // Another part of the process ends it. The last handler: it never settles, or graceful-goodbye would exit with a code of its own.
+    // The last handler, and it never settles: graceful-goodbye would exit with its own code.
     goodbye(() => {
       this.#stop('GOODBYE')
       return new Promise(() => {})
     }, Number.MAX_SAFE_INTEGER)
     listenForSignals({
-      onFirst: (name) => this.#takeSignal(name),
+      onFirst: (name) => this.#onSignal(name),
       onSecond: () => this.#exit(this.#code ?? EXIT.done)
     })
-    watchOutput(process.stdout, {
-      onGone: () => this.#stop('STDOUT_GONE'),
-      onError: (error) => {
-        // the same error is thrown where it was written
-        error.message = `standard output cannot be written: ${error.message}`
-        this.#fail(error)
-      }
+    // every later write fails again, so the listener stays
+    process.stdout.on('error', (error: Error) => {
+      if (isGone(error)) return this.#stop('STDOUT_GONE')
+      // the write that failed throws the same error
+      error.message = `cannot write standard output: ${error.message}`
+      this.#onUncaught(error)
     })
-    process.on('uncaughtException', (error) => this.#fail(error))
-    process.on('unhandledRejection', (error) => this.#fail(error))
-    process.prependListener('beforeExit', () => this.#takeStandstill())
+    process.on('uncaughtException', (error) => this.#onUncaught(error))
+    process.on('unhandledRejection', (error) => this.#onUncaught(error))
+    process.prependListener('beforeExit', () => this.#onIdle())
   }
 
   get signal(): AbortSignal {
     return this.#controller.signal
   }
 
-  /** Runs `main` to its end, then ends the process once standard output is taken. */
+  /** Runs `main`, drains standard output and ends the process. */
   async follow(main: () => Promise<number | void>): Promise<never> {
     const code = await main().then(
       (code) => (this.signal.aborted ? EXIT.done : (code ?? EXIT.done)),
-      (error: unknown) => this.#judge(firstError(error))
+      (error: unknown) => this.#onError(firstError(error))
     )
     clearTimeout(this.#deadline)
     this.#isOver = true
     this.#code ??= code
-    // Whoever reads slowly shall have everything, unless we were told to end
-    await Promise.race([flush(process.stdout), ...(this.signal.aborted ? [elapse(LEAVE_MS)] : [])])
+    // a slow reader of standard output gets everything, except after a signal
+    await Promise.race([flush(process.stdout), ...(this.signal.aborted ? [elapse(DRAIN_MS)] : [])])
     return this.#exit(this.#code)
   }
 
-  #takeSignal(name: EndSignal): void {
+  #onSignal(name: EndSignal): void {
     if (this.#isOver) this.#exit(signalCode(name))
     this.#stop(name, signalCode(name))
   }
@@ -74,19 +73,18 @@ export class Ending {
   #stop(why: StopCode, code?: number): void {
     if (this.signal.aborted || this.#isOver) return
     this.#code = code
-    this.#deadline = setTimeout(() => this.#giveUp(why), CLOSE_MS)
-    this.#controller.abort(new StopReason(why, `asked to end: ${why}`))
+    this.#deadline = setTimeout(() => this.#onTimeout(why), CLOSE_MS)
+    this.#controller.abort(new StopReason(why, `stopped: ${why}`))
   }
 
-  #giveUp(why: StopCode): void {
+  #onTimeout(why: StopCode): void {
     const { current } = this.#status
-    const last = current === '' ? '' : `; the last it said: ${current}`
+    const last = current === '' ? '' : `; last status: ${current}`
     if (why !== 'STDOUT_GONE') this.#status.error(`not closed ${CLOSE_MS / 1000} s after ${why}${last}`)
     this.#exit(this.#code ?? EXIT.done)
   }
 
-  /** An error that nobody caught. What comes after the end of `main` is no longer of interest. */
-  #fail(error: unknown): void {
+  #onUncaught(error: unknown): void {
     if (this.#isOver) {
       this.#status.detail(messageOf(error))
       return
@@ -95,8 +93,8 @@ export class Ending {
     this.#stop('FAILED', EXIT.unexpected)
   }
 
-  /** What `main` threw. Where it is a failed write, the stream's event was first, and has told why. */
-  #judge(error: unknown): number {
+  /** Handles what `main` threw. A failed write has been reported already, by the stream's event. */
+  #onError(error: unknown): number {
     if (this.#isExpected(error)) return EXIT.done
     if (error !== this.#reported) this.#report(error)
     return exitCodeOf(error)
@@ -111,15 +109,13 @@ export class Ending {
   #report(error: unknown): void {
     this.#reported = error
     this.#status.error(messageOf(error))
-    if (error instanceof UsageError) this.#status.error(`try: ${this.#status.name} --help`)
-    for (const line of this.#status.level === 'verbose' ? inspect(error).split('\n') : []) {
-      this.#status.detail(line)
-    }
+    if (this.#status.level !== 'verbose') return
+    for (const line of inspect(error).split('\n')) this.#status.detail(line)
   }
 
-  /** Nothing is left that could wake anybody: Node would exit with 13, or with 0. */
-  #takeStandstill(): void {
-    if (!this.#isOver) this.#status.error('ended half-way: nothing was left that could go on')
+  /** The event loop is empty and `main` is still pending: Node would exit with 13 or 0. */
+  #onIdle(): void {
+    if (!this.#isOver) this.#status.error('internal error: exited early')
     this.#exit(this.#code ?? EXIT.unexpected)
   }
 
@@ -129,7 +125,7 @@ export class Ending {
   }
 }
 
-/** `await using` wraps what went wrong first, if closing goes wrong because of it: the first is what the user must hear of. */
+/** `await using` wraps an error if closing fails too: the user needs the first one. */
 function firstError(error: unknown): unknown {
   let first = error
   while (first instanceof Error && first.name === 'SuppressedError' && 'suppressed' in first)

@@ -3,7 +3,7 @@ import test from 'node:test'
 import { UsageError } from './errors.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
 
-test('every error code of ours has its exit code', () => {
+test('every error code has its exit code', () => {
   const expected: Readonly<Record<string, readonly string[]>> = {
     1: ['CLOSED'],
     2: ['USAGE', 'BAD_KEY', 'BAD_RULE', 'RULE_MISMATCH', 'BAD_OPTION'],
@@ -33,7 +33,7 @@ test('a usage error is 2', () => {
   assert.equal(exitCodeOf(new UsageError('x')), EXIT.usage)
 })
 
-test('whatever else was thrown is 1', () => {
+test('any other thrown value is 1', () => {
   const strange = [
     new Error('x'),
     'NOT_FOUND',

@@ -1,4 +1,6 @@
-/** What a program's exit code says. After a signal it is 128 plus the signal's number instead: 130, 143, 129. */
+import { codeOf } from './errors.ts'
+
+/** The exit codes. After a signal: 128 plus the signal's number (130, 143, 129). */
 export const EXIT = {
   done: 0,
   unexpected: 1,
@@ -11,7 +13,7 @@ export const EXIT = {
   badInput: 9
 } as const
 
-// Codes as text: importing the packages that throw them would cost every start, also that of --help.
+// as text: importing the packages that throw them would slow down every start, even --help
 const CODES: ReadonlyMap<unknown, number> = new Map([
   ['USAGE', EXIT.usage],
 
@@ -42,8 +44,7 @@ const CODES: ReadonlyMap<unknown, number> = new Map([
   ['BAD_OPTION', EXIT.usage]
 ])
 
-/** The exit code for an error, by its `code`; `EXIT.unexpected` for one that has none or an unknown one. */
+/** The exit code for the `code` of an error; `EXIT.unexpected` without a known code. */
 export function exitCodeOf(error: unknown): number {
-  if (typeof error !== 'object' || error === null || !('code' in error)) return EXIT.unexpected
-  return CODES.get(error.code) ?? EXIT.unexpected
+  return CODES.get(codeOf(error)) ?? EXIT.unexpected
 }

@@ -13,10 +13,10 @@ const TABLE = {
   help: { type: 'boolean', short: 'h', env: false, help: 'Show this text' }
 } as const satisfies OptionTable
 
-test('help is aligned and tells defaults, variables and examples', () => {
+test('help is aligned and lists defaults, variables and examples', () => {
   const help = formatHelp(TABLE, {
     usage: 'reader [options] KEY',
-    about: ['Reads a log.', 'To its end.'],
+    about: 'Reads a log.',
     examples: ['reader abc']
   })
   assert.equal(
@@ -24,8 +24,6 @@ test('help is aligned and tells defaults, variables and examples', () => {
     `Usage: reader [options] KEY
 
 Reads a log.
-
-To its end.
 
 Options:
       --local            Stay on this machine
@@ -37,9 +35,9 @@ Options:
   -h, --help             Show this text
 
 Environment:
-  A flag beats its variable: MANY_CORES_LOCAL, MANY_CORES_COLOUR,
-  MANY_CORES_ONLY, MANY_CORES_TIMEOUT, MANY_CORES_A_NAME_BEYOND_ALL_MEASURE. A
-  list is separated by commas; a switch is 1 or 0.
+  Flags override variables: MANY_CORES_LOCAL, MANY_CORES_COLOUR,
+  MANY_CORES_ONLY, MANY_CORES_TIMEOUT, MANY_CORES_A_NAME_BEYOND_ALL_MEASURE.
+  Separate the items of a list with commas; set a switch to 1 or 0.
 
 Examples:
   reader abc
@@ -47,7 +45,7 @@ Examples:
   )
 })
 
-test('help keeps to 80 columns', () => {
+test('help is at most 80 columns wide', () => {
   const long = 'word '.repeat(60).trim()
   const table = { ...commonOptions('writer'), route: { type: 'string', value: 'RULE', help: long } } as const
   const lines = formatHelp(table, { usage: 'writer [options]', about: long }).split('\n')
@@ -55,9 +53,14 @@ test('help keeps to 80 columns', () => {
   for (const line of lines) assert.ok(line.length <= 80, line)
 })
 
-test('help says where the store lies by default', () => {
+test('help shows the default store', () => {
   assert.match(
     formatHelp(commonOptions('writer'), { usage: 'writer', about: 'x' }).replaceAll(/\s+/g, ' '),
     /Directory of the store \(default: \$XDG_DATA_HOME\/many-cores\/writer, or ~\/\.local\/share\/many-cores\/writer\)/
   )
+})
+
+test('help leaves out hidden options and their variables', () => {
+  const help = formatHelp(TABLE, { usage: 'reader id', about: 'x', hidden: ['local'] })
+  assert.doesNotMatch(help, /local/i)
 })

@@ -1,39 +1,42 @@
 import { type Option, type OptionTable, variableOf } from './option-table.ts'
 import { wrap } from './text.ts'
 
-/** What `--help` says beside the options. */
+/** The parts of `--help` besides the options. */
 export interface HelpText {
   /** The command line: `reader [options] KEY`. */
   readonly usage: string
-  /** One paragraph a string. */
-  readonly about: string | readonly string[]
-  /** Command lines, as they are typed. */
+  readonly about: string
+  /** Command lines. */
   readonly examples?: readonly string[]
+  /** Options that are accepted and have no effect. */
+  readonly hidden?: readonly string[]
 }
 
 const WIDTH = 80
 const INDENT = 2
-/** Longer flags have a line of their own. */
+/** Longer flags get a separate line. */
 const MAX_FLAGS = 26
 
-/** The text of `--help`: at most 80 columns, except where an example is longer. Ends with a newline. */
-export function formatHelp(table: OptionTable, { usage, about, examples = [] }: HelpText): string {
-  const paragraphs = typeof about === 'string' ? [about] : about
+/** The text of `--help`: at most 80 columns, except for long examples. Ends with a newline. */
+export function formatHelp(
+  table: OptionTable,
+  { usage, about, examples = [], hidden = [] }: HelpText
+): string {
+  const options = Object.entries(table).filter(([name]) => !hidden.includes(name))
   const sections = [
     [`Usage: ${usage}`],
-    ...paragraphs.map((paragraph) => wrap(paragraph, WIDTH)),
-    ['Options:', ...optionLines(table)],
-    ['Environment:', ...environmentLines(table)]
+    wrap(about, WIDTH),
+    ['Options:', ...optionLines(options)],
+    ['Environment:', ...environmentLines(options)]
   ]
   if (examples.length > 0) sections.push(['Examples:', ...examples.map((line) => ' '.repeat(INDENT) + line)])
   return `${sections.map((lines) => lines.join('\n')).join('\n\n')}\n`
 }
 
-function optionLines(table: OptionTable): string[] {
-  const rows = Object.entries(table).map(([name, option]) => ({
-    flags: flagsOf(name, option),
-    help: helpOf(name, option)
-  }))
+type NamedOption = readonly [name: string, option: Option]
+
+function optionLines(options: readonly NamedOption[]): string[] {
+  const rows = options.map(([name, option]) => ({ flags: flagsOf(name, option), help: helpOf(name, option) }))
   const column =
     INDENT * 2 + Math.max(0, ...rows.map(({ flags }) => flags.length).filter((length) => length <= MAX_FLAGS))
   return rows.flatMap(({ flags, help }) => {
@@ -61,10 +64,8 @@ function remarkOf(name: string, option: Option): string | undefined {
   return shown === undefined ? undefined : `default: ${shown}`
 }
 
-function environmentLines(table: OptionTable): string[] {
-  const variables = Object.keys(table)
-    .filter((name) => table[name]?.env !== false)
-    .map(variableOf)
-  const text = `A flag beats its variable: ${variables.join(', ')}. A list is separated by commas; a switch is 1 or 0.`
+function environmentLines(options: readonly NamedOption[]): string[] {
+  const variables = options.filter(([, { env }]) => env !== false).map(([name]) => variableOf(name))
+  const text = `Flags override variables: ${variables.join(', ')}. Separate the items of a list with commas; set a switch to 1 or 0.`
   return wrap(text, WIDTH - INDENT).map((line) => ' '.repeat(INDENT) + line)
 }

@@ -1,6 +1,6 @@
 export { defineCommand, idCommand, runProgram } from './command.ts'
 export { commonOptions, levelOf } from './common-options.ts'
-export { StopReason, UsageError } from './errors.ts'
+export { codeOf, ignore, StopReason, UsageError } from './errors.ts'
 export { EXIT, exitCodeOf } from './exit-codes.ts'
 export { formatHelp } from './help.ts'
 export { networkOf } from './network-options.ts'
@@ -9,7 +9,7 @@ export { parseOptions } from './options.ts'
 export { resolvePath } from './paths.ts'
 export { run } from './run.ts'
 export { createStatus } from './status.ts'
-export { messageOf, oneLine } from './text.ts'
+export { messageOf, oneLine, plural } from './text.ts'
 
 export type { Command, CommandDefinition, ProgramOptions } from './command.ts'
 export type { CommonOptions } from './common-options.ts'
@@ -26,7 +26,7 @@ export type {
   OptionValues,
   StringOption
 } from './option-table.ts'
-export type { OptionSource, ParsedOptions, Positional, Word } from './options.ts'
+export type { OptionSource, ParsedOptions, Positional, PositionalValue } from './options.ts'
 export type { Main, RunContext, RunOptions } from './run.ts'
 export type { Progress } from './progress.ts'
 export type { Status, StatusLevel, StatusOptions, Terminal } from './status.ts'

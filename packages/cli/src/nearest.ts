@@ -1,17 +1,19 @@
 const MAX_EDITS = 2
 const MIN_PREFIX = 3
 
-/** The candidate that `word` was probably meant to be, if any: one that begins with it, or is at most two edits away. */
+/** The candidate closest to `word`, if any: the only one that begins with it, or one at most two edits away. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
-  const begun = candidates.filter((candidate) => word.length >= MIN_PREFIX && candidate.startsWith(word))
-  if (begun.length === 1) return begun[0]
+  const completions = candidates.filter(
+    (candidate) => word.length >= MIN_PREFIX && candidate.startsWith(word)
+  )
+  if (completions.length === 1) return completions[0]
   const ranked = candidates.map((candidate) => ({ candidate, edits: editsBetween(word, candidate) }))
   const [best] = ranked.sort((a, b) => a.edits - b.edits)
   if (best === undefined || best.edits > Math.min(MAX_EDITS, word.length / 2)) return undefined
   return best.candidate
 }
 
-/** Letters that are missing, too many or others, or two that changed places; one row of the table at a time. */
+/** The Damerau-Levenshtein distance, computed row by row. */
 function editsBetween(from: string, to: string): number {
   let before: number[] = []
   let row = Array.from({ length: to.length + 1 }, (_, column) => column)

@@ -16,7 +16,7 @@ async function choose(argv: readonly string[], env: Record<string, string> = {})
   return await networkOf(parsed.values, env)
 }
 
-test('without --allow everybody may connect, and local beats that lan is the default', async () => {
+test('without --allow every peer may connect, and --local turns off lan', async () => {
   assert.deepEqual(await choose([]), { bootstrap: [], local: false, lan: true })
   assert.deepEqual(await choose(['--local', '--max-peers', '3']), {
     bootstrap: [],
@@ -41,13 +41,13 @@ test('keys to allow come from flags, the environment and a file with comments', 
     ...usage,
     message: /^--allow-file, line 2: not a key/
   })
-  await writeFile(file, '# nobody\n')
-  await assert.rejects(choose(['--allow-file', file]), { ...usage, message: /nobody could connect/ })
+  await writeFile(file, '# none\n')
+  await assert.rejects(choose(['--allow-file', file]), { ...usage, message: /no peer could connect/ })
   await assert.rejects(choose(['--allow-file', join(directory, 'none')]), { ...usage, message: /ENOENT/ })
   await assert.rejects(choose(['--allow', 'nonsense']), { ...usage, message: /^--allow: not a key/ })
 })
 
-test('addresses of a DHT are those that the library takes, one at a time', async () => {
+test('--bootstrap accepts the addresses that the library accepts, one per option', async () => {
   const good = ['127.0.0.1:49737', 'host.example:1', '49737']
   assert.deepEqual((await choose(good.map((address) => `--bootstrap=${address}`))).bootstrap, good)
   assert.deepEqual((await choose([], { MANY_CORES_BOOTSTRAP: good.join(',') })).bootstrap, good)
@@ -55,15 +55,15 @@ test('addresses of a DHT are those that the library takes, one at a time', async
     await assert.rejects(choose(['--bootstrap', bad]), { code: 'USAGE', message: /^--bootstrap: / })
 })
 
-test('what cannot be together, a relay that is no key and no peers at all are refused by their flags’ names', async () => {
+test('conflicting options, an invalid relay and --max-peers 0 are refused, naming the flag', async () => {
   const usage = { code: 'USAGE' } as const
-  const excluded = { ...usage, message: /^--local excludes --bootstrap and --relay/ }
+  const excluded = { ...usage, message: /^--local cannot be combined with --bootstrap or --relay/ }
   await assert.rejects(choose(['--local', '--relay', A]), excluded)
   await assert.rejects(choose(['--local', '--bootstrap', '127.0.0.1:49737']), excluded)
   await assert.rejects(choose(['--relay', 'nonsense']), { ...usage, message: /^--relay: not a key/ })
   await assert.rejects(choose(['--max-peers', '0']), {
     ...usage,
-    message: "--max-peers takes a whole number of 1 or more as N, not '0'"
+    message: "--max-peers: invalid N '0': expected a whole number, at least 1"
   })
   assert.equal((await choose(['--relay', A])).relay, A)
 })

@@ -6,14 +6,14 @@ import { defaultStorage, resolvePath } from './paths.ts'
 import { reportTo } from './report.ts'
 import type { RunContext } from './run.ts'
 
-/** What the common options say about the node of a program. */
+/** The values of the common options that configure a node. */
 export type NodeValues = Omit<OptionValues<CommonOptions>, 'quiet' | 'verbose' | 'help' | 'version'>
 
-/** The node of a program, as its common options want it. */
+/** Opens a node that is configured by the common options. */
 export async function openProgramNode(values: NodeValues, context: RunContext): Promise<Node> {
   const { env, signal, status } = context
   const network = await networkOf(values, env)
-  // loaded here: --help does not pay for it
+  // loaded here: --help does not need it
   const { openNode } = await import('@many-cores/node')
   const node = await openNode({
     storage: storageOf(values, context),
@@ -22,7 +22,7 @@ export async function openProgramNode(values: NodeValues, context: RunContext): 
     onStatus: reportTo(status),
     signal
   })
-  status.detail(`this peer is ${node.id}`)
+  status.detail(`public key of this peer: ${node.id}`)
   return node
 }
 

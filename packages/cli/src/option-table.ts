@@ -1,11 +1,11 @@
 interface AnyOption {
-  /** One sentence for `--help`. */
+  /** For `--help`. */
   readonly help: string
   /** One letter, for `-x`. */
   readonly short?: string
   /** False: no `MANY_CORES_…` variable. */
   readonly env?: false
-  /** Names of options that this one excludes: on the command line, it beats their variables. */
+  /** Options that this one excludes: given on the command line, it overrides their variables. */
   readonly excludes?: readonly string[]
 }
 
@@ -16,13 +16,13 @@ export interface BooleanOption extends AnyOption {
   readonly default?: boolean
 }
 
-/** A finite number of `min` or more. */
+/** A finite number, at least `min`. */
 export interface NumberOption extends AnyOption {
   readonly type: 'number'
-  /** What the value is called in `--help`. */
+  /** The name of the value in `--help`. */
   readonly value: string
   readonly default?: number
-  /** For `--help`, where somebody else has the default. */
+  /** The default in `--help`, if it is set elsewhere. */
   readonly defaultHelp?: string
   /** Default: 0. */
   readonly min?: number
@@ -30,20 +30,20 @@ export interface NumberOption extends AnyOption {
   readonly integer?: true
 }
 
-/** Text, or what `parse` makes of it. */
+/** Text, or the result of `parse`. */
 export interface StringOption<T = unknown> extends AnyOption {
   readonly type: 'string'
-  /** What the value is called in `--help`. */
+  /** The name of the value in `--help`. */
   readonly value: string
-  /** As text: it goes through `parse` like any other. Not for `multiple`. */
+  /** Goes through `parse`. Not for `multiple`. */
   readonly default?: string
-  /** For `--help`, where the default is found later. */
+  /** The default in `--help`, if it is computed later. */
   readonly defaultHelp?: string
-  /** May be given several times; its value is a list. In the environment: separated by commas. */
+  /** Repeatable: the value is a list. In the environment: separated by commas. */
   readonly multiple?: true
-  /** A value may be a dash and a digit: `--from -10`. */
+  /** Accepts a dash and a digit as the value: `--from -10`. */
   readonly dashValue?: true
-  /** What it throws becomes a `UsageError` with the same message. */
+  /** Its errors become a `UsageError` with the same message. */
   readonly parse?: (text: string) => T
 }
 
@@ -58,7 +58,7 @@ type One<O extends Option> = O extends { readonly parse: (text: string) => infer
     ? number
     : string
 
-/** The values that a table's options have in the end. */
+/** The values of a table's options. */
 export type OptionValues<T extends OptionTable> = {
   readonly [Name in keyof T]: T[Name] extends BooleanOption
     ? boolean
@@ -72,7 +72,7 @@ export type OptionValues<T extends OptionTable> = {
 /** Variables of the environment, as in `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** The environment variable that stands for an option. */
+/** The environment variable of an option. */
 export function variableOf(name: string): string {
   return `MANY_CORES_${name.toUpperCase().replaceAll('-', '_')}`
 }

@@ -1,4 +1,4 @@
-import { UsageError } from './errors.ts'
+import { parseLabelled, UsageError } from './errors.ts'
 import {
   type Environment,
   type NumberOption,
@@ -6,12 +6,12 @@ import {
   type StringOption,
   variableOf
 } from './option-table.ts'
-import { messageOf, quote } from './text.ts'
+import { quote } from './text.ts'
 
 const ON: ReadonlySet<string> = new Set(['1', 'true', 'yes', 'on'])
 const OFF: ReadonlySet<string> = new Set(['0', 'false', 'no', 'off'])
 
-/** The value of an option whose texts were found under `label`, a flag or a variable; one text, unless it takes several. */
+/** The value of an option from its texts: one, unless it is `multiple`. `label` is the flag or the variable. */
 export function fromTexts(
   option: NumberOption | StringOption,
   label: string,
@@ -21,7 +21,7 @@ export function fromTexts(
   return option.type === 'string' && option.multiple ? values : values[0]
 }
 
-/** The value that an option's variable gives, or undefined where it is not set. Empty is not set, as usual in a shell. */
+/** The value from an option's variable; undefined if it is unset or empty. */
 export function fromEnvironment(option: Option, name: string, env: Environment): unknown {
   const variable = variableOf(name)
   const text = env[variable]?.trim() ?? ''
@@ -30,7 +30,7 @@ export function fromEnvironment(option: Option, name: string, env: Environment):
   return fromTexts(option, variable, option.type === 'string' && option.multiple ? splitList(text) : [text])
 }
 
-/** The value of an option that nobody gave. */
+/** The value of an option that is not set. */
 export function defaultValue(option: Option, name: string): unknown {
   if (option.type === 'boolean') return option.default ?? false
   if (option.type === 'number') return option.default
@@ -39,32 +39,29 @@ export function defaultValue(option: Option, name: string): unknown {
 }
 
 function fromText(option: NumberOption | StringOption, label: string, text: string): unknown {
-  if (text.trim() === '') throw new UsageError(`${label} is empty; it needs a value: ${option.value}`)
+  if (text.trim() === '') throw new UsageError(`${label} is empty: expected ${option.value}`)
   if (option.type === 'number') return fromNumber(option, label, text)
-  if (option.parse === undefined) return text
-  try {
-    return option.parse(text)
-  } catch (error) {
-    throw new UsageError(`${label}: ${messageOf(error)}`, { cause: error })
-  }
+  const { parse } = option
+  return parse === undefined ? text : parseLabelled(label, () => parse(text))
 }
 
 function fromNumber({ value, integer, min = 0 }: NumberOption, label: string, text: string): number {
   const number = Number(text)
-  // Number() alone would take '0x10', '1e3' and ''
-  const isGood =
+  // Number() alone would accept '0x10', '1e3' and ''
+  const isValid =
     /^\d+(\.\d+)?$/.test(text.trim()) && (integer ? Number.isSafeInteger(number) : Number.isFinite(number))
-  if (isGood && number >= min) return number
+  if (isValid && number >= min) return number
   const kind = integer ? 'whole number' : 'number'
-  throw new UsageError(`${label} takes a ${kind} of ${min} or more as ${value}, not ${quote(text)}`)
+  throw new UsageError(`${label}: invalid ${value} ${quote(text)}: expected a ${kind}, at least ${min}`)
 }
 
 function fromSwitch(variable: string, text: string): boolean {
   const word = text.toLowerCase()
   if (ON.has(word)) return true
   if (OFF.has(word)) return false
-  const right = '1, true, yes or on, and 0, false, no, off or empty'
-  throw new UsageError(`${variable} is ${quote(text)}; it can be ${right}`)
+  throw new UsageError(
+    `${variable}: invalid value ${quote(text)}: expected 1 or 0 (also true, yes, on; false, no, off)`
+  )
 }
 
 function splitList(text: string): string[] {

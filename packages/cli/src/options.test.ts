@@ -45,7 +45,7 @@ function caught(parse: () => unknown): string {
 }
 
 function parseWhere(text: string): { readonly position: number } {
-  if (!/^\d+$/.test(text)) throw new RangeError(`'${text}' is no position;\nwrite a number`)
+  if (!/^\d+$/.test(text)) throw new RangeError(`invalid position '${text}':\nexpected a number`)
   return { position: Number(text) }
 }
 
@@ -99,12 +99,12 @@ test('values have the type that the table declares', () => {
   assert.deepEqual(typed, ['dir', 7, ['a', 'b'], 1.5, 0, true])
 })
 
-test('a value that is given twice where one is taken is a usage error', () => {
+test('repeating an option that takes one value is a usage error', () => {
   assert.throws(() => valuesOf(['--storage', 'a', '--storage', 'b']), UsageError)
   assert.throws(() => valuesOf(['--timeout=1', '--timeout=1']), UsageError)
 })
 
-test('an option on the command line beats the variables of those that it excludes', () => {
+test('an option on the command line overrides the variables of the options that it excludes', () => {
   const address = '127.0.0.1:1'
   const local = valuesOf(['--local'], { MANY_CORES_BOOTSTRAP: address })
   assert.deepEqual([local.local, local.bootstrap], [true, []])
@@ -113,7 +113,7 @@ test('an option on the command line beats the variables of those that it exclude
   assert.deepEqual(valuesOf(['--no-local'], { MANY_CORES_BOOTSTRAP: address }).bootstrap, [address])
 })
 
-test('short options can stand together', () => {
+test('short options can be combined', () => {
   const { quiet, verbose } = valuesOf(['-qv'])
   assert.deepEqual([quiet, verbose], [true, true])
 })
@@ -124,13 +124,13 @@ test('a switch can be turned off', () => {
   assert.equal(valuesOf(['--no-local', '--local']).local, true)
 })
 
-test('a value may be a dash and a digit where the table allows it', () => {
+test('a value may be a dash and a digit if the table allows it', () => {
   assert.equal(valuesOf(['--from', '-10']).from, '-10')
   assert.equal(valuesOf(['--from=-10']).from, '-10')
-  assert.match(refusal(['--storage', '-10']), /^--storage needs a value, but '-10' looks like an option/)
+  assert.match(refusal(['--storage', '-10']), /^--storage needs a value: '-10' looks like an option/)
   assert.equal(
     refusal(['--from', '-x']),
-    "--from needs a value, but '-x' looks like an option; write --from=… if it is meant"
+    "--from needs a value: '-x' looks like an option; if you mean it, write --from=…"
   )
 })
 
@@ -138,22 +138,21 @@ test('a lone dash is a value', () => {
   assert.equal(valuesOf(['--storage', '-']).storage, '-')
 })
 
-test('one leading -- is dropped, a later one ends the options', () => {
-  assert.equal(valuesOf(['--', '--local']).local, true)
-  assert.equal(positionalOf(['--', '--local', '--', '--key']), '--key')
+test('-- ends the options', () => {
+  assert.equal(positionalOf(['--local', '--', '--key']), '--key')
 })
 
-test('a required argument comes as text', () => {
+test('a required argument is text', () => {
   assert.equal(positionalOf(['--local', 'abc', '--quiet']), 'abc')
 })
 
-test('an argument that is not required may be missing', () => {
+test('an optional argument may be missing', () => {
   const parsed = parseOptions(TABLE, { argv: [], env: {}, positionals: { name: 'KEY', required: false } })
   assert.equal(parsed.asks, 'run')
   assert.equal(parsed.positional, undefined)
 })
 
-test('help and version beat whatever else is wrong', () => {
+test('help and version work even if other arguments are wrong', () => {
   assert.equal(
     parseOptions(TABLE, { argv: ['--help', '--strage', '--count=x'], env: {}, positionals: KEY }).asks,
     'help'
@@ -162,78 +161,84 @@ test('help and version beat whatever else is wrong', () => {
   assert.equal(parseOptions(TABLE, { argv: ['--version'], env: { MANY_CORES_LOCAL: 'x' } }).asks, 'version')
 })
 
-test('a table without help does not know it', () => {
+test('a table without help rejects --help', () => {
   assert.equal(
     caught(() => parseOptions({}, { argv: ['--help'], env: {} })),
-    'unknown option --help'
+    'unknown option --help; see --help'
   )
 })
 
-test('an unknown option is named, with the one that was probably meant', () => {
+test('an unknown option is named, with the closest known one', () => {
   assert.equal(refusal(['--strage']), 'unknown option --strage; did you mean --storage?')
   assert.equal(refusal(['--strage=dir']), 'unknown option --strage; did you mean --storage?')
   assert.equal(refusal(['--boot', 'x']), 'unknown option --boot; did you mean --bootstrap?')
-  assert.equal(refusal(['--elephant']), 'unknown option --elephant')
-  assert.equal(refusal(['-x']), 'unknown option -x')
-  assert.equal(refusal(['--constructor']), 'unknown option --constructor')
-  assert.equal(refusal(['--no-storage']), 'unknown option --no-storage')
+  assert.equal(refusal(['--elephant']), 'unknown option --elephant; see --help')
+  assert.equal(refusal(['-x']), 'unknown option -x; see --help')
+  assert.equal(refusal(['--constructor']), 'unknown option --constructor; see --help')
+  assert.equal(refusal(['--no-storage']), 'unknown option --no-storage; see --help')
 })
 
-test('a missing value is said with the way to write it', () => {
+test('a missing value is reported with its syntax', () => {
   assert.equal(refusal(['--storage']), '--storage needs a value: --storage DIR')
-  assert.equal(refusal(['--storage=']), '--storage is empty; it needs a value: DIR')
-  assert.equal(refusal(['--storage', '']), '--storage is empty; it needs a value: DIR')
+  assert.equal(refusal(['--storage=']), '--storage is empty: expected DIR')
+  assert.equal(refusal(['--storage', '']), '--storage is empty: expected DIR')
 })
 
-test('an option is not taken for the value of the one before it', () => {
+test('an option is not parsed as the value of the previous one', () => {
   assert.equal(
     refusal(['--storage', '--local']),
-    "--storage needs a value, but '--local' looks like an option; write --storage=… if it is meant"
+    "--storage needs a value: '--local' looks like an option; if you mean it, write --storage=…"
   )
   assert.equal(valuesOf(['--storage=--local']).storage, '--local')
 })
 
 test('a value for a switch is refused', () => {
-  assert.equal(refusal(['--local=yes']), '--local takes no value; write --local or --no-local')
+  assert.equal(refusal(['--local=yes']), '--local takes no value: use --local or --no-local')
 })
 
-test('what is no number is refused', () => {
+test('invalid numbers are refused', () => {
   for (const text of ['abc', '-5', '1e3', '0x10', 'Infinity', '1.', '9'.repeat(400)]) {
-    assert.match(refusal([`--timeout=${text}`]), /^--timeout takes a number of 0 or more as SECONDS, not '/)
+    assert.match(
+      refusal([`--timeout=${text}`]),
+      /^--timeout: invalid SECONDS '.*': expected a number, at least 0$/
+    )
   }
   for (const text of ['1.5', '9007199254740993']) {
     assert.equal(
       refusal([`--count=${text}`]),
-      `--count takes a whole number of 0 or more as N, not '${text}'`
+      `--count: invalid N '${text}': expected a whole number, at least 0`
     )
   }
 })
 
-test('what parse throws becomes the sentence, in one line', () => {
-  assert.equal(refusal(['--until', 'x']), "--until: 'x' is no position; write a number")
-  assert.equal(refusal([], { MANY_CORES_UNTIL: 'x' }), "MANY_CORES_UNTIL: 'x' is no position; write a number")
-})
-
-test('an argument too many is named', () => {
-  assert.equal(refusal(['abc']), "unexpected argument 'abc': only options are taken")
+test('the error of parse becomes the message, in one line', () => {
+  assert.equal(refusal(['--until', 'x']), "--until: invalid position 'x': expected a number")
   assert.equal(
-    caught(() => positionalOf(['a', 'b'])),
-    "unexpected argument 'b': only one KEY is taken"
+    refusal([], { MANY_CORES_UNTIL: 'x' }),
+    "MANY_CORES_UNTIL: invalid position 'x': expected a number"
   )
 })
 
-test('a missing or empty argument is said', () => {
+test('an unexpected argument is named', () => {
+  assert.equal(refusal(['abc']), "unexpected argument 'abc': expected options only")
+  assert.equal(
+    caught(() => positionalOf(['a', 'b'])),
+    "unexpected argument 'b': expected one KEY"
+  )
+})
+
+test('a missing or empty argument is reported', () => {
   assert.equal(
     caught(() => positionalOf([])),
     'KEY is missing: the writer prints it'
   )
   assert.equal(
     caught(() => positionalOf([''])),
-    'KEY is empty; is a variable not set?'
+    'KEY is empty: is a variable unset?'
   )
 })
 
-test('a variable stands for an option, and a flag beats it', () => {
+test('a variable sets an option, and a flag overrides it', () => {
   const env = {
     MANY_CORES_STORAGE: ' dir ',
     MANY_CORES_TIMEOUT: '5',
@@ -254,7 +259,7 @@ test('a variable for a list is separated by commas', () => {
   assert.deepEqual(valuesOf(['--only=c'], { MANY_CORES_ONLY: 'a,b' }).only, ['c'])
 })
 
-test('a variable for a switch is 1 or 0 in several words', () => {
+test('a variable for a switch is 1 or 0, or one of their synonyms', () => {
   for (const text of ['1', 'true', 'YES', 'on'])
     assert.equal(valuesOf([], { MANY_CORES_LOCAL: text }).local, true)
   for (const text of ['0', 'false', 'no', 'Off'])
@@ -262,14 +267,14 @@ test('a variable for a switch is 1 or 0 in several words', () => {
   assert.equal(valuesOf([], { MANY_CORES_COLOUR: '' }).colour, true)
   assert.equal(
     refusal([], { MANY_CORES_LOCAL: 'maybe' }),
-    "MANY_CORES_LOCAL is 'maybe'; it can be 1, true, yes or on, and 0, false, no, off or empty"
+    "MANY_CORES_LOCAL: invalid value 'maybe': expected 1 or 0 (also true, yes, on; false, no, off)"
   )
 })
 
 test('a bad number in the environment names the variable', () => {
   assert.equal(
     refusal([], { MANY_CORES_TIMEOUT: 'soon' }),
-    "MANY_CORES_TIMEOUT takes a number of 0 or more as SECONDS, not 'soon'"
+    "MANY_CORES_TIMEOUT: invalid SECONDS 'soon': expected a number, at least 0"
   )
 })
 
@@ -280,13 +285,13 @@ test('help and version have no variable', () => {
   )
 })
 
-test('quiet beats verbose', () => {
+test('quiet wins over verbose', () => {
   assert.equal(levelOf({ quiet: false, verbose: false }), 'normal')
   assert.equal(levelOf({ quiet: false, verbose: true }), 'verbose')
   assert.equal(levelOf({ quiet: true, verbose: true }), 'quiet')
 })
 
-test('a positional may stand in a variable, which others cannot see; an argument beats it', () => {
+test('a variable can set a positional; an argument overrides it', () => {
   const positionals = { name: 'KEY', required: true, variable: 'MANY_CORES_KEY' } as const
   const read = (argv: readonly string[], env: Record<string, string>): string => {
     const parsed = parseOptions(TABLE, { argv, env, positionals })

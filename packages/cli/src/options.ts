@@ -5,39 +5,38 @@ import type { Environment, Option, OptionTable, OptionValues } from './option-ta
 import { defaultValue, fromEnvironment, fromTexts } from './option-value.ts'
 import { oneLine, quote } from './text.ts'
 
-/** The one argument beside the options that a program may take. */
+/** The single positional argument of a program. */
 export interface Positional {
-  /** As in `--help`: `KEY`. */
+  /** Its name in `--help`: `KEY`. */
   readonly name: string
   readonly required: boolean
-  /** Said when it is missing: where one gets it. */
+  /** Where to get it, for the message when it is missing. */
   readonly help?: string
-  /** The environment variable that may have it instead: every user of a machine can see the arguments of a program. */
+  /** An environment variable to use instead: every user of a machine can see a program's arguments. */
   readonly variable?: string
   readonly parse?: (text: string) => unknown
 }
 
-/** What a positional gives: its text, or what `parse` makes of it. */
-export type Word<P extends Positional | undefined> =
+/** The value of a positional: text, or the result of `parse`. */
+export type PositionalValue<P extends Positional | undefined> =
   | (P extends { readonly parse: (text: string) => infer T } ? T : string)
   | (P extends { readonly required: true } ? never : undefined)
 
-/** Where the values come from: a flag beats the environment, which beats the default. */
+/** The sources of values: a flag overrides the environment, which overrides the default. */
 export interface OptionSource<P extends Positional | undefined = Positional | undefined> {
-  /** Without node and the script. One leading `--` is dropped, as pnpm hands it on. */
   readonly argv: readonly string[]
   readonly env: Environment
   readonly positionals?: P
 }
 
-/** What was asked for: help, the version, or a run with these values. */
+/** A request for help, for the version, or to run with these values. */
 export type ParsedOptions<T extends OptionTable, P extends Positional | undefined> =
   | { readonly asks: 'help' }
   | { readonly asks: 'version' }
   | {
       readonly asks: 'run'
       readonly values: OptionValues<T>
-      readonly positional: Word<P>
+      readonly positional: PositionalValue<P>
     }
 
 type Given = Map<string, { readonly texts: string[]; on: boolean }>
@@ -45,7 +44,7 @@ type Token = NonNullable<ReturnType<typeof parseArgs<{ tokens: true; strict: fal
 type OptionToken = Extract<Token, { kind: 'option' }>
 
 /**
- * Reads the command line and the environment by one table. `--help` and `--version` beat whatever else is wrong.
+ * Parses the command line and the environment by one table. `--help` and `--version` work even if other arguments are wrong.
  *
  * @throws UsageError
  */
@@ -54,17 +53,17 @@ export function parseOptions<const T extends OptionTable, const P extends Positi
   { argv, env, positionals }: OptionSource<P>
 ): ParsedOptions<T, P> {
   const tokens = tokensOf(table, argv)
-  const asks = tokens.find(isQuestion)?.name
+  const asks = tokens.find(isRequest)?.name
   if (asks !== undefined && Object.hasOwn(table, asks)) return { asks }
 
   const given: Given = new Map()
-  for (const token of tokens) if (token.kind === 'option') take(table, token, given)
-  const positional = onlyWord(tokens, positionals, env)
+  for (const token of tokens) if (token.kind === 'option') addFlag(table, token, given)
+  const positional = parsePositional(tokens, positionals, env)
   const values: Record<string, unknown> = {}
-  const beaten = new Set([...given].flatMap(([name, { on }]) => (on ? (table[name]?.excludes ?? []) : [])))
+  const excluded = new Set([...given].flatMap(([name, { on }]) => (on ? (table[name]?.excludes ?? []) : [])))
   for (const [name, option] of Object.entries(table))
-    values[name] = settle(option, name, given, beaten.has(name) ? {} : env)
-  // The one place where the table's types and its values meet: settle and OptionValues follow the same rules
+    values[name] = resolveValue(option, name, given, excluded.has(name) ? {} : env)
+  // resolveValue and OptionValues follow the same rules
   return { asks: 'run', values, positional } as ParsedOptions<T, P>
 }
 
@@ -73,35 +72,34 @@ function tokensOf(table: OptionTable, argv: readonly string[]): Token[] {
   for (const [name, { type, short }] of Object.entries(table)) {
     options[name] = { type: type === 'boolean' ? 'boolean' : 'string', ...(short !== undefined && { short }) }
   }
-  const args = argv[0] === '--' ? argv.slice(1) : [...argv]
-  // Not strict: its messages name no remedy, and it takes the -10 of `--from -10` for an option. The tokens are judged below.
-  return parseArgs({ args, options, strict: false, allowPositionals: true, tokens: true }).tokens
+  // not strict: its messages name no remedy, and it parses the -10 of `--from -10` as an option
+  return parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true }).tokens
 }
 
-function isQuestion(token: Token): token is OptionToken & { name: 'help' | 'version' } {
+function isRequest(token: Token): token is OptionToken & { name: 'help' | 'version' } {
   return token.kind === 'option' && (token.name === 'help' || token.name === 'version')
 }
 
-function take(table: OptionTable, { name, rawName, value, inlineValue }: OptionToken, given: Given): void {
-  const known = Object.hasOwn(table, name) ? name : switchedOff(table, name)
+function addFlag(table: OptionTable, { name, rawName, value, inlineValue }: OptionToken, given: Given): void {
+  const known = Object.hasOwn(table, name) ? name : positiveName(table, name)
   const option = known === undefined ? undefined : table[known]
   if (known === undefined || option === undefined) throw unknownOption(table, name, rawName)
 
   const before = given.get(known)?.texts ?? []
   if (option.type === 'boolean') {
-    if (value !== undefined) {
-      throw new UsageError(`--${known} takes no value; write --${known} or --no-${known}`)
-    }
+    if (value !== undefined)
+      throw new UsageError(`--${known} takes no value: use --${known} or --no-${known}`)
     given.set(known, { texts: before, on: known === name })
     return
   }
   const flag = `--${known}`
   if (before.length > 0 && !(option.type === 'string' && option.multiple))
-    throw new UsageError(`${flag} was given twice; it takes one value`)
+    throw new UsageError(`${flag} cannot be repeated`)
   if (value === undefined) throw new UsageError(`${flag} needs a value: ${flag} ${option.value}`)
   if (!inlineValue && looksLikeOption(value, option)) {
-    const remedy = `write ${flag}=… if it is meant`
-    throw new UsageError(`${flag} needs a value, but ${quote(value)} looks like an option; ${remedy}`)
+    throw new UsageError(
+      `${flag} needs a value: ${quote(value)} looks like an option; if you mean it, write ${flag}=…`
+    )
   }
   given.set(known, { texts: [...before, value], on: true })
 }
@@ -111,36 +109,37 @@ function looksLikeOption(value: string, option: Option): boolean {
   return /^-./.test(value) && !(mayBeDashed && /^-\d/.test(value))
 }
 
-function switchedOff(table: OptionTable, name: string): string | undefined {
+function positiveName(table: OptionTable, name: string): string | undefined {
   const positive = name.startsWith('no-') ? name.slice(3) : ''
   return Object.hasOwn(table, positive) && table[positive]?.type === 'boolean' ? positive : undefined
 }
 
 function unknownOption(table: OptionTable, name: string, rawName: string): UsageError {
-  const meant = rawName.startsWith('--') ? nearest(name, Object.keys(table)) : undefined
-  const question = meant === undefined ? '' : `; did you mean --${meant}?`
-  return new UsageError(`unknown option ${oneLine(rawName)}${question}`)
+  const similar = rawName.startsWith('--') ? nearest(name, Object.keys(table)) : undefined
+  const remedy = similar === undefined ? 'see --help' : `did you mean --${similar}?`
+  return new UsageError(`unknown option ${oneLine(rawName)}; ${remedy}`)
 }
 
-function onlyWord(tokens: readonly Token[], positional: Positional | undefined, env: Environment): unknown {
-  const words = tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []))
-  const [word, second] = words
+function parsePositional(
+  tokens: readonly Token[],
+  positional: Positional | undefined,
+  env: Environment
+): unknown {
+  const [word, second] = tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []))
   if (positional === undefined) {
-    if (word !== undefined) throw new UsageError(`unexpected argument ${quote(word)}: only options are taken`)
+    if (word !== undefined) throw new UsageError(`unexpected argument ${quote(word)}: expected options only`)
     return undefined
   }
   const { name, required, help, variable, parse = (text: string): string => text } = positional
-  if (second !== undefined) {
-    throw new UsageError(`unexpected argument ${quote(second)}: only one ${name} is taken`)
-  }
-  if (word === '') throw new UsageError(`${name} is empty; is a variable not set?`)
+  if (second !== undefined) throw new UsageError(`unexpected argument ${quote(second)}: expected one ${name}`)
+  if (word === '') throw new UsageError(`${name} is empty: is a variable unset?`)
   const text = word ?? (variable === undefined ? '' : (env[variable]?.trim() ?? ''))
   if (text !== '') return parse(text)
   if (required) throw new UsageError(`${name} is missing${help === undefined ? '' : `: ${help}`}`)
   return undefined
 }
 
-function settle(option: Option, name: string, given: Given, env: Environment): unknown {
+function resolveValue(option: Option, name: string, given: Given, env: Environment): unknown {
   const flag = given.get(name)
   if (flag === undefined) return fromEnvironment(option, name, env) ?? defaultValue(option, name)
   return option.type === 'boolean' ? flag.on : fromTexts(option, `--${name}`, flag.texts)

@@ -19,7 +19,7 @@ test('an absolute path stays as it is', () => {
   assert.equal(resolvePath('/var/store', { INIT_CWD: '/home/me' }), '/var/store')
 })
 
-test('the store lies in the data directory of XDG', () => {
+test('the store is in the XDG data directory', () => {
   assert.equal(
     defaultStorage('writer', { XDG_DATA_HOME: '/data', HOME: '/home/me' }),
     '/data/many-cores/writer'
@@ -35,6 +35,6 @@ test('a data directory that is unset or relative is ignored', () => {
   }
 })
 
-test('without HOME the system says where home is', () => {
+test('without HOME the system provides the home directory', () => {
   assert.equal(defaultStorage('reader', {}), join(homedir(), '.local/share/many-cores/reader'))
 })

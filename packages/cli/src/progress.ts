@@ -1,23 +1,23 @@
-/** How far something has come. */
+/** The progress of a task. */
 export interface Progress {
   readonly done: number
-  /** Unknown when absent. */
+  /** Absent if unknown. */
   readonly total?: number
-  /** What is counted: `lines`. */
+  /** The noun for the count: `lines`. */
   readonly unit: string
-  /** What it weighs so far. */
+  /** Transferred so far. */
   readonly bytes?: number
-  /** In ms since the beginning: gives the rate and, with a total, the time left. */
+  /** In ms since the start: shows the rate and, with a total, the time left. */
   readonly elapsed?: number
-  /** What was done before the beginning, and says nothing of the rate. Default: 0. */
+  /** The part of `done` from before the start, which does not count for the rate. Default: 0. */
   readonly before?: number
 }
 
 const BAR_WIDTH = 20
-/** A rate of a shorter time says nothing. */
+/** Over a shorter time, a rate is meaningless. */
 const MIN_ELAPSED_MS = 500
 
-/** `[#####---------------] 1,000 of 4,000 lines (25 %), 88.0 kB, 2,000 lines/s, 2 s left`, as far as it is known. */
+/** `[#####---------------] 1,000 of 4,000 lines (25 %), 88.0 kB, 2,000 lines/s, 2 s left`; unknown parts are left out. */
 export function formatProgress(progress: Progress): string {
   const parts = [formatCount(progress)]
   if (progress.bytes !== undefined) parts.push(formatBytes(progress.bytes))
@@ -30,7 +30,7 @@ export function formatProgress(progress: Progress): string {
   return parts.join(', ')
 }
 
-/** `12.3 MB`: three digits, in powers of 1000. */
+/** `12.3 MB`: three digits, decimal units. */
 export function formatBytes(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB']
   let value = bytes

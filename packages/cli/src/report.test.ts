@@ -8,8 +8,8 @@ import { createStatus, type StatusLevel } from './status.ts'
 const A = 'a'.repeat(64)
 const B = 'b'.repeat(64)
 
-/** What a pipe gets of these events; a function is called between them. */
-function told(events: readonly (NodeStatus | (() => void))[], level: StatusLevel = 'normal'): string[] {
+/** The lines that these events write to a pipe; functions are called in between. */
+function linesOf(events: readonly (NodeStatus | (() => void))[], level: StatusLevel = 'normal'): string[] {
   let text = ''
   const stream = new Writable({
     write: (chunk: Buffer, _encoding, done) => {
@@ -28,9 +28,9 @@ function told(events: readonly (NodeStatus | (() => void))[], level: StatusLevel
     .map((line) => line.replace('reader: ', ''))
 }
 
-test('each state is said once, in the order in which a reader comes through them', (t) => {
+test('each state of a reader is shown once, in order', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
-  const lines = told([
+  const lines = linesOf([
     { state: 'finding' },
     { state: 'connecting', via: 'dht', peer: A },
     { state: 'failed', via: 'dht', peer: A, reason: 'timeout' },
@@ -47,22 +47,22 @@ test('each state is said once, in the order in which a reader comes through them
   ])
   assert.deepEqual(lines, [
     'finding peers',
-    'connecting to a peer, by dht',
-    'connected to 1 peer, by dht',
-    'syncing; connected to 1 peer, by dht',
-    'live; connected to 1 peer, by dht',
+    'connecting to a peer (DHT)',
+    'connected to 1 peer (DHT)',
+    'syncing; connected to 1 peer (DHT)',
+    'live; connected to 1 peer (DHT)',
     'synced 90 lines, 9.00 kB in 2.0 s',
-    'live; connected to 2 peers, by dht and local',
-    'live; connected to 1 peer, by dht',
-    'live; alone, looking for peers'
+    'live; connected to 2 peers (DHT, local socket)',
+    'live; connected to 1 peer (DHT)',
+    'live; no peers, still looking'
   ])
 })
 
-test('a peer that is back within a second was not away', (t) => {
+test('a peer that reconnects within a second never shows as gone', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const gone = { state: 'disconnected', via: 'dht', peer: A, peers: 0, reason: 'ended' } as const
   const back = { state: 'connected', via: 'dht', peer: A, peers: 1 } as const
-  const lines = told([
+  const lines = linesOf([
     { state: 'live', lines: 0 },
     back,
     gone,
@@ -74,29 +74,29 @@ test('a peer that is back within a second was not away', (t) => {
     () => t.mock.timers.tick(1000)
   ])
   assert.deepEqual(lines, [
-    'live; alone, looking for peers',
-    'live; connected to 1 peer, by dht',
-    'live; alone, looking for peers'
+    'live; no peers, still looking',
+    'live; connected to 1 peer (DHT)',
+    'live; no peers, still looking'
   ])
 })
 
-test('a writer says for how many peers it waits, and how many are there', () => {
-  const lines = told([
+test('a writer shows how many of the expected peers have acknowledged', () => {
+  const lines = linesOf([
     { state: 'connected', via: 'dht', peer: A, peers: 1 },
     { state: 'acknowledging', holding: 0, peers: 2 },
     { state: 'acknowledging', holding: 1, peers: 2 },
     { state: 'connected', via: 'local', peer: B, peers: 2 }
   ])
   assert.deepEqual(lines, [
-    'connected to 1 peer, by dht',
-    'waiting for 2 peers to hold everything: 0 have; connected to 1 peer, by dht',
-    'waiting for 2 peers to hold everything: 1 has; connected to 1 peer, by dht',
-    'waiting for 2 peers to hold everything: 1 has; connected to 2 peers, by dht and local'
+    'connected to 1 peer (DHT)',
+    'acknowledged by 0 of 2 peers; connected to 1 peer (DHT)',
+    'acknowledged by 1 of 2 peers; connected to 1 peer (DHT)',
+    'acknowledged by 1 of 2 peers; connected to 2 peers (DHT, local socket)'
   ])
 })
 
-test('verbose names every peer and every attempt, with its reason', () => {
-  const lines = told(
+test('verbose names every peer and every attempt, with the reason', () => {
+  const lines = linesOf(
     [
       { state: 'connecting', via: 'lan', peer: A },
       { state: 'failed', via: 'lan', peer: A, reason: 'refused' },
@@ -107,34 +107,34 @@ test('verbose names every peer and every attempt, with its reason', () => {
     'verbose'
   )
   for (const expected of [
-    `calling peer ${A}, by lan`,
-    `peer ${A} cannot be reached by lan: refused`,
-    `peer ${A} is there, by dht`,
-    `peer ${A} is there by dht, too; local is kept`,
-    `peer ${A} has gone, by dht: timed out`
+    `connecting to peer ${A} (local network)`,
+    `cannot connect to peer ${A} (local network): refused`,
+    `connected to peer ${A} (DHT)`,
+    `closed a second connection to peer ${A} (DHT): keeping local socket`,
+    `peer ${A} disconnected (DHT): timed out`
   ])
     assert.ok(lines.includes(expected), `${expected} in ${lines.join('\n')}`)
 })
 
-test('no multicast is a detail, no DHT is said, and so is its return', () => {
+test('an unreachable DHT and its return are notes, a missing local network is a detail', () => {
   const events: NodeStatus[] = [
     { state: 'unreachable', via: 'lan', reason: 'no network' },
     { state: 'unreachable', via: 'dht', reason: 'no answer' },
     { state: 'reachable', via: 'dht' }
   ]
-  assert.deepEqual(told(events), ['cannot look for peers by dht: no answer', 'dht can be reached'])
-  assert.equal(told(events, 'verbose').length, 3)
-  assert.deepEqual(told(events, 'quiet'), [])
+  assert.deepEqual(linesOf(events), ['cannot find peers (DHT): no answer', 'can find peers (DHT)'])
+  assert.equal(linesOf(events, 'verbose').length, 3)
+  assert.deepEqual(linesOf(events, 'quiet'), [])
 })
 
-test('who refuses this peer is said once; whom it refuses is a detail', () => {
+test('a refusal by a peer is shown once; refusing a peer is a detail', () => {
   const events: NodeStatus[] = [
     { state: 'refused', via: 'local', peer: A, by: 'them', reason: 'it is not allowed' },
     { state: 'refused', via: 'local', peer: A, by: 'them', reason: 'it is not allowed' },
     { state: 'refused', via: 'lan', peer: B, by: 'us', reason: 'too many' }
   ]
-  assert.deepEqual(told(events), ['a peer refuses this one: it is not allowed'])
-  const all = told(events, 'verbose')
-  assert.ok(all.includes(`peer ${A} refuses this one, by local: it is not allowed`))
-  assert.ok(all.includes(`peer ${B} is refused, by lan: too many`))
+  assert.deepEqual(linesOf(events), ['refused by a peer: it is not allowed'])
+  const all = linesOf(events, 'verbose')
+  assert.ok(all.includes(`refused by peer ${A} (local socket): it is not allowed`))
+  assert.ok(all.includes(`refused peer ${B} (local network): too many`))
 })

@@ -1,28 +1,36 @@
 import type { Status as NodeStatus, OnStatus, Via } from '@many-cores/node'
 import { formatBytes, grouped } from './progress.ts'
 import type { Status } from './status.ts'
+import { plural } from './text.ts'
 
-/** A sync that took less is not worth a word. */
-const WORTH_SAYING_MS = 1000
+/** A shorter sync gets no summary. */
+const MIN_SUMMARY_MS = 1000
 
-/** Nobody is alone who is called again at once: a peer that was restarted has its new connection within so long. */
+/** A peer that restarts is usually back within this time: until then, it still counts as connected in the status. */
 const ALONE_MS = 1000
 
-/** Says on standard error what happens around a node. */
+const VIAS: Readonly<Record<Via, string>> = {
+  local: 'local socket',
+  lan: 'local network',
+  dht: 'DHT',
+  relay: 'relay'
+}
+
+/** Reports the events of a node on standard error. */
 export function reportTo(status: Status): OnStatus {
   const report = new Report(status)
-  return (event) => report.take(event)
+  return (event) => report.onEvent(event)
 }
 
 class Report {
   readonly #status: Status
   readonly #peers = new Map<string, Via>()
   readonly #refusals = new Set<string>()
-  /** What is done, beside being connected: `syncing`, `live`, or what a writer waits for. */
+  /** Shown before the connections: `syncing`, `live`, or how many peers have acknowledged. */
   #phase = ''
   #sync: Extract<NodeStatus, { state: 'syncing' }> | null = null
-  /** The last peer has gone just now, and that is not said yet. */
-  #aloneSoon: NodeJS.Timeout | null = null
+  /** Runs when the last peer has disconnected and the status does not say so yet. */
+  #aloneTimer: NodeJS.Timeout | null = null
   /** Lines that were delivered before this sync. */
   #before = 0
 
@@ -30,133 +38,128 @@ class Report {
     this.#status = status
   }
 
-  take(event: NodeStatus): void {
+  onEvent(event: NodeStatus): void {
+    const status = this.#status
+    const via = 'via' in event ? VIAS[event.via] : ''
     switch (event.state) {
       case 'finding':
-        this.#status.state('finding peers')
+        status.state('finding peers')
         break
       case 'connecting':
-        this.#status.detail(`calling peer ${event.peer}, by ${event.via}`)
-        // said once: peers that do not answer are called again and again
-        if (this.#peers.size === 0) this.#status.state(`connecting to a peer, by ${event.via}`)
+        status.detail(`connecting to peer ${event.peer} (${via})`)
+        // without the peer's key: the same text is not repeated when unreachable peers are tried again
+        if (this.#peers.size === 0) status.state(`connecting to a peer (${via})`)
         break
       case 'failed':
-        this.#status.detail(`peer ${event.peer} cannot be reached by ${event.via}: ${event.reason}`)
+        status.detail(`cannot connect to peer ${event.peer} (${via}): ${event.reason}`)
         break
       case 'spare':
-        this.#status.detail(`peer ${event.peer} is there by ${event.via}, too; ${event.better} is kept`)
+        status.detail(
+          `closed a second connection to peer ${event.peer} (${via}): keeping ${VIAS[event.better]}`
+        )
         break
       case 'connected':
         this.#peers.set(event.peer, event.via)
-        this.#status.detail(`peer ${event.peer} is there, by ${event.via}`)
-        this.#sayState()
+        status.detail(`connected to peer ${event.peer} (${via})`)
+        this.#showState()
         break
       case 'disconnected':
         this.#peers.delete(event.peer)
-        this.#status.detail(`peer ${event.peer} has gone, by ${event.via}: ${event.reason}`)
-        if (this.#peers.size === 0) this.#sayAloneSoon()
-        else this.#sayState()
+        status.detail(`peer ${event.peer} disconnected (${via}): ${event.reason}`)
+        if (this.#peers.size === 0) this.#startAloneTimer()
+        else this.#showState()
         break
       case 'unreachable':
-        this.#sayWay(event.via, `cannot look for peers by ${event.via}: ${event.reason}`)
+        this.#reportNetwork(event.via, `cannot find peers (${via}): ${event.reason}`)
         break
       case 'reachable':
-        this.#sayWay(event.via, `${event.via} can be reached`)
+        this.#reportNetwork(event.via, `can find peers (${via})`)
         break
       case 'refused':
-        this.#sayRefused(event)
+        this.#reportRefusal(event)
         break
       case 'syncing':
-        this.#saySync(event)
+        this.#reportSync(event)
         break
       case 'live':
-        this.#sayLive(event.lines)
+        this.#reportLive(event.lines)
         break
       case 'waiting':
-        this.#status.state(`waiting for block ${event.index} of core ${event.core}: no peer has sent it`)
+        status.state(`waiting for block ${event.index} of core ${event.core}: no peer has sent it`)
         break
       case 'acknowledging':
-        this.#phase = acknowledging(event)
-        this.#sayState()
+        this.#phase = `acknowledged by ${event.holding} of ${event.peers} ${plural(event.peers, 'peer')}`
+        this.#showState()
         break
       case 'comparing':
-        this.#status.state(
-          `unclean shutdown: checking peers for newer lines (up to ${event.timeout / 1000} s)`
-        )
+        status.state(`unclean shutdown: checking peers for newer lines (up to ${event.timeout / 1000} s)`)
         break
       case 'recovered':
-        this.#status.note(`recovered ${grouped(event.lines)} lines from peers that this store did not have`)
-        break
-      case 'damaged':
-        this.#status.note(
-          `block ${event.index} of core ${event.core} is damaged in this store: fetching it from a peer that has it`
+        status.note(
+          `recovered ${grouped(event.lines)} ${plural(event.lines, 'line')} from peers that this store did not have`
         )
         break
+      case 'damaged':
+        status.note(`block ${event.index} of core ${event.core} is damaged: fetching it from a peer`)
+        break
       case 'repaired':
-        this.#status.note(`block ${event.index} of core ${event.core} was repaired from a peer`)
+        status.note(`repaired block ${event.index} of core ${event.core} from a peer`)
     }
   }
 
-  /** A machine without a network of its own is no fault: the other ways go on. */
-  #sayWay(via: Via, text: string): void {
+  /** Without a local network, peers are still found in other ways: a detail. */
+  #reportNetwork(via: Via, text: string): void {
     if (via === 'lan') this.#status.detail(text)
     else this.#status.note(text)
   }
 
-  #sayAloneSoon(): void {
-    this.#aloneSoon ??= setTimeout(() => {
-      this.#aloneSoon = null
-      this.#sayState()
+  #startAloneTimer(): void {
+    this.#aloneTimer ??= setTimeout(() => {
+      this.#aloneTimer = null
+      this.#showState()
     }, ALONE_MS).unref()
   }
 
-  #sayRefused({ by, peer, via, reason }: Extract<NodeStatus, { state: 'refused' }>): void {
-    this.#status.detail(
-      `peer ${peer} ${by === 'us' ? 'is refused' : 'refuses this one'}, by ${via}: ${reason}`
-    )
-    // whom we refuse is for those who want to know all: anybody may knock; and who was refused calls again
+  #reportRefusal({ by, peer, via, reason }: Extract<NodeStatus, { state: 'refused' }>): void {
+    this.#status.detail(`${by === 'us' ? 'refused' : 'refused by'} peer ${peer} (${VIAS[via]}): ${reason}`)
+    // anyone may try to connect: peers that this one refuses are details. A refused peer tries again: one note per reason
     if (by === 'us' || this.#refusals.has(reason)) return
     this.#refusals.add(reason)
-    this.#status.note(`a peer refuses this one: ${reason}`)
+    this.#status.note(`refused by a peer: ${reason}`)
   }
 
-  #sayState(): void {
-    if (this.#peers.size === 0 && this.#aloneSoon !== null) return
-    const whom = this.#peers.size === 0 ? 'alone, looking for peers' : this.#connected()
-    this.#status.state(this.#phase === '' ? whom : `${this.#phase}; ${whom}`)
+  #showState(): void {
+    if (this.#peers.size === 0 && this.#aloneTimer !== null) return
+    const connections = this.#peers.size === 0 ? 'no peers, still looking' : this.#connections()
+    this.#status.state(this.#phase === '' ? connections : `${this.#phase}; ${connections}`)
   }
 
-  #connected(): string {
+  #connections(): string {
+    const vias = new Set([...this.#peers.values()].map((via) => VIAS[via]))
     const count = this.#peers.size
-    const vias = [...new Set(this.#peers.values())].sort()
-    return `connected to ${count === 1 ? '1 peer' : `${count} peers`}, by ${vias.join(' and ')}`
+    return `connected to ${count} ${plural(count, 'peer')} (${[...vias].sort().join(', ')})`
   }
 
-  #saySync(sync: Extract<NodeStatus, { state: 'syncing' }>): void {
+  #reportSync(sync: Extract<NodeStatus, { state: 'syncing' }>): void {
     if (this.#phase !== 'syncing') {
       this.#phase = 'syncing'
       this.#before = sync.lines
-      this.#sayState()
+      this.#showState()
     }
     this.#sync = sync
     const { lines, total, bytes, elapsed } = sync
     this.#status.progress({ done: lines, before: this.#before, total, unit: 'lines', bytes, elapsed })
   }
 
-  #sayLive(lines: number): void {
+  #reportLive(lines: number): void {
     if (this.#phase === 'live') return
     const sync = this.#sync
     this.#phase = 'live'
     this.#sync = null
-    this.#sayState()
-    if (sync === null || sync.elapsed < WORTH_SAYING_MS) return
-    const { bytes, elapsed } = sync
-    const got = `${grouped(lines - this.#before)} lines, ${formatBytes(bytes)}`
-    this.#status.note(`synced ${got} in ${(elapsed / 1000).toFixed(1)} s`)
+    this.#showState()
+    if (sync === null || sync.elapsed < MIN_SUMMARY_MS) return
+    const count = lines - this.#before
+    const amount = `${grouped(count)} ${plural(count, 'line')}, ${formatBytes(sync.bytes)}`
+    this.#status.note(`synced ${amount} in ${(sync.elapsed / 1000).toFixed(1)} s`)
   }
-}
-
-function acknowledging({ holding, peers }: Extract<NodeStatus, { state: 'acknowledging' }>): string {
-  const have = holding === 1 ? '1 has' : `${holding} have`
-  return `waiting for ${peers === 1 ? '1 peer' : `${peers} peers`} to hold everything: ${have}`
 }

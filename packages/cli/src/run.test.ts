@@ -9,35 +9,35 @@ import { atEnd, deadline } from '@many-cores/testing'
 const PROGRAM = fileURLToPath(new URL('fixtures/program.js', import.meta.url))
 const DEADLINE_MS = 20_000
 
-/** A child process that ends in the way of `fixtures/program.ts` that `ending` names. */
+/** A child process that runs one of the mains in `fixtures/program.ts`. */
 class Program {
   readonly process: ChildProcessByStdio<null, Readable, Readable>
   stderr = ''
   readonly #closed: Promise<unknown>
 
   constructor(t: TestContext, ending: string, ...argv: readonly string[]) {
-    // Whatever a failing test leaves behind would keep the runner for ever
+    // a process that outlives a failing test would keep the runner waiting
     atEnd(t, () => this.process.kill('SIGKILL'))
     this.process = spawn(process.execPath, [PROGRAM, ending, ...argv], { stdio: ['ignore', 'pipe', 'pipe'] })
     this.process.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text
     })
-    // it may end while a test waits for something else
+    // it may close while a test waits for something else
     this.#closed = once(this.process, 'close')
     this.#closed.catch(() => {})
   }
 
-  /** Resolves once `text` was said on standard error. */
-  async heard(text: string): Promise<void> {
+  /** Resolves when standard error contains `text`. */
+  async prints(text: string): Promise<void> {
     const signal = AbortSignal.timeout(DEADLINE_MS)
     while (!this.stderr.includes(text)) {
       await once(this.process.stderr, 'data', { signal }).catch(() => {
-        throw new Error(`waited for '${text}', heard '${this.stderr}'`)
+        throw new Error(`waited for '${text}', got '${this.stderr}'`)
       })
     }
   }
 
-  /** Resolves with the exit code once the process has ended and everything it said was heard. */
+  /** Resolves to the exit code when the process has ended and standard error is read. */
   async ended(): Promise<number | null> {
     await deadline('the end of the process', this.#closed, DEADLINE_MS)
     return this.process.exitCode
@@ -51,7 +51,7 @@ class Program {
   }
 }
 
-/** Runs a program that ends by itself. */
+/** Runs a program that exits without a signal. */
 async function result(
   t: TestContext,
   ending: string,
@@ -69,7 +69,7 @@ for (const [signal, code] of [
 ] as const) {
   test(`${signal} lets the program close, and exits ${code}`, async (t) => {
     const program = new Program(t, 'polite')
-    await program.heard('working')
+    await program.prints('working')
     program.process.kill(signal)
     program.process.stdout.resume()
     assert.equal(await program.ended(), code)
@@ -80,20 +80,20 @@ for (const [signal, code] of [
 test('a second signal of another kind exits at once, with the code of the first', async (t) => {
   const program = new Program(t, 'stuck')
   program.process.stdout.resume()
-  await program.heard('working')
+  await program.prints('working')
   program.process.kill('SIGINT')
-  await program.heard('closing')
+  await program.prints('closing')
   program.process.kill('SIGTERM')
   assert.equal(await program.ended(), 130)
   assert.equal(program.stderr, 'program: working\nprogram: closing the store\n')
 })
 
-test('the same signal again within 500 ms is the same', async (t) => {
+test('the same signal within 500 ms is ignored', async (t) => {
   const program = new Program(t, 'slow')
   program.process.stdout.resume()
-  await program.heard('working')
+  await program.prints('working')
   program.process.kill('SIGINT')
-  await program.heard('closing')
+  await program.prints('closing')
   program.process.kill('SIGINT')
   assert.equal(await program.ended(), 130)
   assert.match(program.stderr, /closed\n$/)
@@ -102,40 +102,37 @@ test('the same signal again within 500 ms is the same', async (t) => {
 test('the same signal again after 500 ms exits at once', async (t) => {
   const program = new Program(t, 'stuck')
   program.process.stdout.resume()
-  await program.heard('working')
+  await program.prints('working')
   program.process.kill('SIGINT')
-  await program.heard('patience')
+  await program.prints('500 ms are over')
   program.process.kill('SIGINT')
   assert.equal(await program.ended(), 130)
   assert.doesNotMatch(program.stderr, /not closed/)
 })
 
-test('a program that does not close is left after 2 s, with the last that it said', async (t) => {
+test('a program that does not close exits after 2 s, with its last status', async (t) => {
   const program = new Program(t, 'stuck')
   program.process.stdout.resume()
-  await program.heard('working')
+  await program.prints('working')
   const start = performance.now()
   program.process.kill('SIGTERM')
   assert.equal(await program.ended(), 143)
   const took = performance.now() - start
   assert.ok(took > 1900 && took < 4000, `took ${took} ms`)
-  assert.match(
-    program.stderr,
-    /program: not closed 2 s after SIGTERM; the last it said: closing the store\n$/
-  )
+  assert.match(program.stderr, /program: not closed 2 s after SIGTERM; last status: closing the store\n$/)
 })
 
-test('a program may throw the reason of its end', async (t) => {
+test('a program may throw the reason of its signal', async (t) => {
   const program = new Program(t, 'passive')
   program.process.stdout.resume()
-  await program.heard('working')
+  await program.prints('working')
   program.process.kill('SIGINT')
   assert.equal(await program.ended(), 130)
   assert.equal(program.stderr, 'program: working\n')
 })
 
 for (const ending of ['flood', 'heedless']) {
-  test(`a standard output that nobody reads any more is a quiet end, 0: ${ending}`, async (t) => {
+  test(`a closed standard output ends the program silently with 0: ${ending}`, async (t) => {
     const program = new Program(t, ending)
     await once(program.process.stdout, 'data')
     program.process.stdout.destroy()
@@ -144,7 +141,7 @@ for (const ending of ['flood', 'heedless']) {
   })
 }
 
-test('a program that does not close when nobody reads any more is left as quietly', async (t) => {
+test('a program that does not close after its standard output was closed exits silently', async (t) => {
   const program = new Program(t, 'deaf')
   await once(program.process.stdout, 'data')
   program.process.stdout.destroy()
@@ -152,10 +149,10 @@ test('a program that does not close when nobody reads any more is left as quietl
   assert.equal(program.stderr, '')
 })
 
-test('a standard error that nobody reads any more changes nothing', async (t) => {
+test('a closed standard error changes nothing', async (t) => {
   const program = new Program(t, 'polite')
   program.process.stdout.resume()
-  await program.heard('working')
+  await program.prints('working')
   program.process.stderr.destroy()
   program.process.kill('SIGINT')
   assert.equal(await program.ended(), 130)
@@ -164,7 +161,7 @@ test('a standard error that nobody reads any more changes nothing', async (t) =>
 test('a slow reader gets everything', async (t) => {
   const program = new Program(t, 'burst')
   const ended = program.ended()
-  await program.heard('still here')
+  await program.prints('still here')
   const output = await program.output()
   assert.equal(output.length, 400_000)
   assert.equal(await ended, 0)
@@ -172,13 +169,13 @@ test('a slow reader gets everything', async (t) => {
 
 test('a signal ends the wait for a slow reader', async (t) => {
   const program = new Program(t, 'burst')
-  await program.heard('still here')
+  await program.prints('still here')
   program.process.kill('SIGINT')
   await once(program.process, 'exit', { signal: AbortSignal.timeout(DEADLINE_MS) })
   assert.equal(program.process.exitCode, 130)
 })
 
-test('handles left behind do not keep the process', async (t) => {
+test('open handles do not keep the process', async (t) => {
   assert.deepEqual(await result(t, 'lingering'), { code: 6, stdout: 'data\n', stderr: '' })
 })
 
@@ -190,11 +187,11 @@ test('an error with a code is one line and its exit code', async (t) => {
   })
 })
 
-test('a usage error says where to look', async (t) => {
+test('a usage error is one line and 2', async (t) => {
   assert.deepEqual(await result(t, 'usage'), {
     code: 2,
     stdout: '',
-    stderr: 'program: unknown option --strage; did you mean --storage?\nprogram: try: program --help\n'
+    stderr: 'program: unknown option --strage; did you mean --storage?\n'
   })
 })
 
@@ -205,23 +202,23 @@ test('a verbose program shows stacks and causes', async (t) => {
   assert.match(stderr, /\[cause\]: Error: inner\n/)
 })
 
-test('a rejection that nobody handles is one line, a chance to close, and 1', async (t) => {
+test('an unhandled rejection is one line, closes the program, and is 1', async (t) => {
   assert.deepEqual(await result(t, 'rejected'), {
     code: 1,
     stdout: '',
-    stderr: 'program: nobody looked\nprogram: closed\n'
+    stderr: 'program: unhandled\nprogram: closed\n'
   })
 })
 
-test('an exception that nobody catches is one line and 1', async (t) => {
-  assert.deepEqual(await result(t, 'thrown'), { code: 1, stdout: '', stderr: 'program: nobody caught\n' })
+test('an uncaught exception is one line and 1', async (t) => {
+  assert.deepEqual(await result(t, 'thrown'), { code: 1, stdout: '', stderr: 'program: uncaught\n' })
 })
 
-test('a program that waits for nothing ends with 1, and says so', async (t) => {
+test('a program with nothing left to wait for exits with 1, and reports it', async (t) => {
   assert.deepEqual(await result(t, 'standstill'), {
     code: 1,
     stdout: '',
-    stderr: 'program: ended half-way: nothing was left that could go on\n'
+    stderr: 'program: internal error: exited early\n'
   })
 })
 
@@ -229,19 +226,19 @@ test('another user of graceful-goodbye can end the program', async (t) => {
   assert.deepEqual(await result(t, 'dismissed'), { code: 0, stdout: '', stderr: 'program: closed\n' })
 })
 
-test('what libraries say on the console does not come between the data', async (t) => {
+test('console output of libraries stays off standard output', async (t) => {
   assert.deepEqual(await result(t, 'chatty'), { code: 0, stdout: 'data\n', stderr: '' })
 })
 
-test('of an error and what closing failed with because of it, the first is said and is the exit code', async (t) => {
+test('if closing fails after an error, the error is reported and determines the exit code', async (t) => {
   assert.deepEqual(await result(t, 'unclosable'), {
     code: 8,
     stdout: '',
-    stderr: 'program: no space is left\n'
+    stderr: 'program: no space left\n'
   })
 })
 
-test('the arguments come without node and the script', async (t) => {
-  const { stdout } = await result(t, 'arguments', '--', '--local', 'KEY')
+test('the arguments are without node, the script and a leading --', async (t) => {
+  const { stdout } = await result(t, '--', 'arguments', '--', '--local', 'KEY')
   assert.deepEqual(JSON.parse(stdout), ['arguments', '--', '--local', 'KEY'])
 })

@@ -6,37 +6,37 @@ import type { Environment } from './option-table.ts'
 import { createStatus, type Status } from './status.ts'
 import { write } from './stdout.ts'
 
-/** What a program needs of its process. */
+/** The process, as a program uses it. */
 export interface RunContext {
-  /** Without node and the script. */
+  /** Without node, the script, and the leading `--` that pnpm passes on. */
   readonly argv: readonly string[]
   readonly env: Environment
-  /** Aborted with a `StopReason` when the program shall end: then close, and return. */
+  /** Aborted with a `StopReason` when the program must close and return. */
   readonly signal: AbortSignal
-  /** Standard error. Its level decides whether an error shows its stack; its last state is named when the end takes too long. */
+  /** Standard error. Its level decides whether errors show their stacks; its last state is reported if closing takes too long. */
   readonly status: Status
   readonly stdin: Readable
   readonly stdout: Writable
-  /** Writes to standard output. Resolves when the system has taken it; rejects when nobody reads any more, which `run` takes for a quiet end. */
+  /** Writes to standard output. Resolves when the system has accepted it. Rejects when the reader has gone, which is a normal end. */
   readonly print: (chunk: string | Uint8Array) => Promise<void>
 }
 
-/** A program. What it returns is its exit code, `EXIT.done` when nothing; what it throws is said in one line. */
+/** A program. Returns its exit code (default: `EXIT.done`). Errors are reported in one line. */
 export type Main = (context: RunContext) => Promise<number | void>
 
-/** How a program is run. */
+/** How to run a program. */
 export interface RunOptions {
   /** Begins every line on standard error. */
   readonly name: string
-  /** Whether people may type its standard input; the status line then keeps out of their way. Default: false. */
+  /** Whether you may type its standard input: then the status line is not rewritten in place. Default: false. */
   readonly readsStdin?: boolean
 }
 
 /**
- * Runs `main` and ends the process: with its exit code, with 130, 143 or 129 after a signal, or with 0 when standard output
- * is gone. A second signal ends it at once, and so does a `main` that takes more than 2 s to end after the first.
+ * Runs `main` and ends the process with its exit code; with 130, 143 or 129 after a signal; with 0 when the reader of
+ * standard output has gone. A second signal ends it at once. So does a `main` that is still running 2 s after the first.
  *
- * Begins `main` at once, so that its first word is soon on standard error. Call it once in a process.
+ * Calls `main` synchronously, so that its first status appears soon. Call it once per process.
  */
 export async function run(main: Main, { name, readsStdin = false }: RunOptions): Promise<never> {
   const status = createStatus({ name, shared: isatty(1) || (readsStdin && isatty(0)) })
@@ -46,12 +46,13 @@ export async function run(main: Main, { name, readsStdin = false }: RunOptions):
 }
 
 function contextOf(status: Status, signal: AbortSignal): RunContext {
+  const argv = process.argv.slice(2)
   return {
-    argv: process.argv.slice(2),
+    argv: argv[0] === '--' ? argv.slice(1) : argv,
     env: process.env,
     signal,
     status,
-    // Not before it is asked for: looking at it is enough to take hold of the terminal
+    // a getter: the first access to process.stdin opens the terminal
     get stdin() {
       return process.stdin
     },
@@ -60,15 +61,15 @@ function contextOf(status: Status, signal: AbortSignal): RunContext {
   }
 }
 
-/** Standard output is for data, but Hypercore says `console.log` when it finds a conflict. */
+/** Keeps libraries off standard output: Hypercore calls `console.log` when it finds a conflict. */
 function divertConsole(status: Status): void {
-  const sayBy =
-    (say: (line: string) => void) =>
+  const linesTo =
+    (print: (line: string) => void) =>
     (...values: unknown[]): void => {
-      for (const line of format(...values).split('\n')) say(line)
+      for (const line of format(...values).split('\n')) print(line)
     }
-  // what it was about is said in our own words where it matters
-  const log = sayBy((line) => status.detail(line))
-  const warn = sayBy((line) => status.note(line))
+  // a detail: we report conflicts ourselves
+  const log = linesTo((line) => status.detail(line))
+  const warn = linesTo((line) => status.note(line))
   Object.assign(console, { log, info: log, debug: log, warn, error: warn })
 }

@@ -3,17 +3,16 @@ import { constants } from 'node:os'
 /** The signals that ask a program to end. */
 export type EndSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP'
 
-/** What is done at the first signal, and at one more. */
-export interface SignalHandlers {
+interface SignalHandlers {
   readonly onFirst: (name: EndSignal) => void
   readonly onSecond: () => void
 }
 
 const SIGNALS: readonly EndSignal[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
-/** pnpm 10 on a terminal lets one Ctrl-C arrive twice: from the terminal and, at once, from pnpm. */
+/** pnpm 10 on a terminal delivers one Ctrl-C twice: from the terminal and, at once, from pnpm. */
 const REPEAT_MS = 500
 
-/** Listens as long as the process lives: without a listener, Node would end it at once. */
+/** Handles signals until the process exits: without a listener, Node would end it at once. */
 export function listenForSignals({ onFirst, onSecond }: SignalHandlers): void {
   let first: { readonly name: EndSignal; readonly at: number } | undefined
   const listener = (name: EndSignal): void => {
@@ -25,11 +24,11 @@ export function listenForSignals({ onFirst, onSecond }: SignalHandlers): void {
     }
     if (name !== first.name || now - first.at >= REPEAT_MS) onSecond()
   }
-  // Before graceful-goodbye's listeners, so that the cause of the end is known when its handlers run
+  // before graceful-goodbye's listeners: its handlers must see the cause
   for (const name of SIGNALS) process.prependListener(name, () => listener(name))
 }
 
-/** The exit code that says which signal ended a program. */
+/** The exit code of a program that a signal ended. */
 export function signalCode(name: EndSignal): number {
   return 128 + constants.signals[name]
 }

@@ -5,7 +5,7 @@ import { createStatus, type Status, type StatusOptions } from './status.ts'
 
 const ERASE = '\r\u001b[2K'
 
-/** A terminal, or a pipe, that remembers what it was told. */
+/** A terminal or a pipe that records its output. */
 class Screen extends Writable {
   readonly isTTY: boolean
   readonly columns: number
@@ -33,7 +33,7 @@ function onScreen(stream: Screen, options: Partial<StatusOptions> = {}): Status 
   return createStatus({ name: 'writer', stream, env: { NO_COLOR: '1' }, ...options })
 }
 
-test('in a pipe each state is one line, never said twice in a row', () => {
+test('in a pipe each state is one line, never repeated in a row', () => {
   const screen = new Screen({ isTTY: false })
   const status = onScreen(screen)
   status.state('starting')
@@ -46,7 +46,7 @@ test('in a pipe each state is one line, never said twice in a row', () => {
   assert.equal(screen.text, 'writer: starting\nwriter: a peer came\nwriter: serving\nwriter: starting\n')
 })
 
-test('in a pipe there is no progress, no colour and no escape sequence', () => {
+test('a pipe gets no progress, no color and no escape sequence', () => {
   const screen = new Screen({ isTTY: false })
   const status = onScreen(screen, { env: {} })
   status.state('reading')
@@ -68,7 +68,7 @@ test('on a terminal the state line is rewritten in place', () => {
   assert.equal(screen.take(), '')
 })
 
-test('on a terminal notes and errors stand above the state line', () => {
+test('on a terminal notes and errors appear above the state line', () => {
   const screen = new Screen()
   const status = onScreen(screen)
   status.state('serving')
@@ -79,7 +79,7 @@ test('on a terminal notes and errors stand above the state line', () => {
   assert.equal(screen.take(), `${ERASE}writer: no network\n${ERASE}writer: serving`)
 })
 
-test('progress stands beside the state until the next one', () => {
+test('progress appears after the state until the next one', () => {
   const screen = new Screen({ columns: 80 })
   const status = onScreen(screen)
   status.state('reading')
@@ -87,14 +87,14 @@ test('progress stands beside the state until the next one', () => {
   status.progress({ done: 1234567, total: 2469134, unit: 'lines' })
   assert.equal(screen.take(), `${ERASE}writer: reading: 1,234,567 of 2,469,134 lines (50 %)`)
   status.progress({ done: 1234568, total: 2469134, unit: 'lines' })
-  assert.equal(screen.take(), '', 'too soon to be read')
+  assert.equal(screen.take(), '', 'too soon to read')
   status.progress({ done: 2469134, total: 2469134, unit: 'lines' })
   assert.equal(screen.take(), `${ERASE}writer: reading: 2,469,134 of 2,469,134 lines (100 %)`)
   status.state('done')
   assert.equal(screen.take(), `${ERASE}writer: done`)
 })
 
-test('progress without a total only counts', () => {
+test('progress without a total is a count', () => {
   const screen = new Screen()
   const status = onScreen(screen)
   status.state('reading')
@@ -103,7 +103,7 @@ test('progress without a total only counts', () => {
   assert.equal(screen.text, `${ERASE}writer: reading: 1,000 lines`)
 })
 
-test('on a terminal that others write to, states are lines of their own', () => {
+test('on a shared terminal each state is a separate line', () => {
   const screen = new Screen()
   const status = onScreen(screen, { shared: true })
   status.state('starting')
@@ -119,7 +119,7 @@ test('a terminal that cannot rewrite gets lines', () => {
   assert.equal(screen.text, 'writer: starting\n')
 })
 
-test('quiet says errors alone', () => {
+test('quiet shows only errors', () => {
   for (const isTTY of [true, false]) {
     const screen = new Screen({ isTTY })
     const status = onScreen(screen, { level: 'quiet' })
@@ -143,7 +143,7 @@ test('turning quiet removes the state line', () => {
   assert.equal(screen.take(), ERASE)
 })
 
-test('details are said when verbose', () => {
+test('verbose shows details', () => {
   const screen = new Screen({ isTTY: false })
   const status = onScreen(screen)
   status.detail('hidden')
@@ -152,7 +152,7 @@ test('details are said when verbose', () => {
   assert.equal(screen.text, 'writer: shown\n')
 })
 
-test('the last state is known, also when nothing was said', () => {
+test('the last state is known even if quiet', () => {
   const status = onScreen(new Screen(), { level: 'quiet' })
   status.state('closing the store')
   assert.equal(status.current, 'closing the store')

@@ -1,13 +1,14 @@
 import type { Writable } from 'node:stream'
 import { styleText } from 'node:util'
+import { ignore } from './errors.ts'
 import type { Environment } from './option-table.ts'
 import { formatProgress, type Progress } from './progress.ts'
 import { oneLine, truncate } from './text.ts'
 
-/** `quiet`: errors alone. `normal`: states, progress and notes, too. `verbose`: everything. */
+/** `quiet`: errors only. `normal`: also states, progress and notes. `verbose`: everything. */
 export type StatusLevel = 'quiet' | 'normal' | 'verbose'
 
-/** How to say it. */
+/** Options of `createStatus`. */
 export interface StatusOptions {
   /** Begins every line: `writer`. */
   readonly name: string
@@ -24,28 +25,27 @@ export interface StatusOptions {
 /** A stream that may be a terminal. */
 export type Terminal = Writable & { readonly isTTY?: boolean; readonly columns?: number }
 
-/** A status that speaks on `stream`: on a terminal the state line is rewritten in place, elsewhere each state is a line. */
+/** Creates a status on `stream`: on a terminal the state line is rewritten in place, elsewhere each state is a line. */
 export function createStatus(options: StatusOptions): Status {
   return new Status(options)
 }
 
 const ERASE = '\r\x1b[2K'
 const DEFAULT_COLUMNS = 80
-/** A line that is rewritten more often cannot be read anyway. */
+/** A line that changes faster cannot be read. */
 const PROGRESS_MS = 100
 
-/** What a program says on standard error. Never throws, also when nobody reads it. */
+/** The status of a program on standard error. Never throws, even if standard error is closed. */
 export class Status {
-  /** The program's. */
   readonly name: string
   level: StatusLevel
-  /** Whether others write to the same terminal (data, or the echo of what is typed): states are then lines of their own. */
+  /** Whether data or typed input appears on the same terminal: then each state is a separate line. */
   shared: boolean
   /** The last state. */
   current = ''
   readonly #stream: Terminal
   readonly #env: Environment
-  #said = ''
+  #shown = ''
   #progress = ''
   #progressAt = Number.NEGATIVE_INFINITY
   #isDrawn = false
@@ -62,21 +62,21 @@ export class Status {
     this.shared = shared
     this.#stream = stream
     this.#env = env
-    // Nobody is left to be told: EPIPE, or EIO of a terminal that hung up
-    stream.on('error', () => {})
+    // EPIPE, or EIO of a terminal that hung up: there is nowhere left to report it
+    stream.on('error', ignore)
   }
 
-  /** What the program does now. Said once, until it changes. */
+  /** Shows what the program is doing. Repeats are ignored. */
   state(text: string): void {
     this.current = oneLine(text)
     this.#progress = ''
-    const isNews = this.current !== this.#said
-    if (this.level !== 'quiet') this.#said = this.current
-    if (isNews && this.level !== 'quiet' && !this.#rewrites) this.#line(this.current)
+    const isNew = this.current !== this.#shown
+    if (this.level !== 'quiet') this.#shown = this.current
+    if (isNew && this.level !== 'quiet' && !this.#rewrites) this.#line(this.current)
     else this.#redraw()
   }
 
-  /** Beside the state, on a terminal of its own. */
+  /** Shown after the state, on a terminal that is not shared. */
   progress(progress: Progress): void {
     if (!this.#rewrites || this.level === 'quiet') return
     const now = performance.now()
@@ -86,22 +86,22 @@ export class Status {
     this.#redraw()
   }
 
-  /** Something that has happened. */
+  /** Reports an event. */
   note(text: string): void {
     if (this.level !== 'quiet') this.#line(text)
   }
 
-  /** Something that has happened, for those who want to know all. */
+  /** Reports an event at level `verbose`. */
   detail(text: string): void {
     if (this.level === 'verbose') this.#line(text, 'dim')
   }
 
-  /** Said at every level. */
+  /** Shown at every level. */
   error(text: string): void {
     this.#line(text, 'red')
   }
 
-  /** Removes the state line. Saying more afterwards is allowed. */
+  /** Removes the state line. You can still report afterwards. */
   close(): void {
     if (this.#isDrawn) this.#write(ERASE)
     this.#isDrawn = false
@@ -117,7 +117,7 @@ export class Status {
     return this.#isTerminal && !this.shared
   }
 
-  /** One line for good, above the state line. */
+  /** Writes a permanent line above the state line. */
   #line(text: string, style?: 'red' | 'dim'): void {
     const line = `${this.name}: ${oneLine(text)}`
     this.#write(`${this.#isDrawn ? ERASE : ''}${style === undefined ? line : this.#styled(style, line)}\n`)
@@ -129,7 +129,7 @@ export class Status {
     const isShown = this.#rewrites && this.level !== 'quiet' && this.current !== ''
     if (!isShown && !this.#isDrawn) return
     const text = `${this.name}: ${this.current}${this.#progress === '' ? '' : `: ${this.#progress}`}`
-    // One column stays free: a full line would wrap, and only its last part be erased
+    // one column stays free: a full line would wrap, and ERASE clears only its last row
     this.#write(isShown ? ERASE + this.#styled('dim', truncate(text, this.#columns - 1)) : ERASE)
     this.#isDrawn = isShown
   }
@@ -140,7 +140,7 @@ export class Status {
 
   #styled(style: 'red' | 'dim', text: string): string {
     if (!this.#isTerminal || this.#env.NO_COLOR) return text
-    // Without validateStream: false it asks whether standard *output* has colours
+    // by default, styleText checks whether standard *output* supports colors
     return styleText(style, text, { validateStream: false })
   }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-/** The version in the package.json one folder above the module `url`, as a program in `dist` has it. */
+/** The version in the package.json one directory above the module `url`, which is in the `dist` of a program. */
 export function readVersion(url: string): string {
   const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', url), 'utf8'))
   if (typeof manifest === 'object' && manifest !== null && 'version' in manifest)

@@ -1,8 +1,10 @@
+import type { BigIntStats } from 'node:fs'
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { codeOf } from '@many-cores/cli'
 import { isNextName, laterNames, rotatedNames } from './rotation.ts'
 
-/** A file as the system knows it. */
+/** The identity of a file. */
 export interface FileId {
   readonly dev: string
   readonly ino: string
@@ -11,13 +13,13 @@ export interface FileId {
 export interface ListedFile extends FileId {
   readonly path: string
   readonly size: number
-  /** When it was made, in ms since 1970. */
+  /** When it was created, in ms since 1970. */
   readonly born: number
 }
 
-/** A file if it is there, and those that it may have been rotated to. */
+/** A file, if it exists, and its possible rotated files. */
 export interface Listing {
-  /** Where the file is, or would be: behind a symbolic link, where that points. */
+  /** The path of the file, with symbolic links resolved. */
   readonly path: string
   readonly files: readonly ListedFile[]
 }
@@ -26,76 +28,71 @@ export async function listFiles(link: string): Promise<Listing> {
   const path = await realpath(link).catch(() => link)
   const base = basename(path)
   const names = [base, ...rotatedNames(base, await namesIn(dirname(path)))]
-  const files = await Promise.all(names.map((name) => lookAt(join(dirname(path), name))))
+  const files = await Promise.all(names.map((name) => statFile(join(dirname(path), name))))
   return { path, files: files.filter((file) => file !== null) }
 }
 
-/** The files that were begun after `file` was, oldest first. Of one that was not rotated to a known name: the one at the path. */
+/** The files that were started after `file`, oldest first. If `file` has no known name: the one at the path. */
 export function laterFiles({ path, files }: Listing, file: FileId): ListedFile[] {
   const base = basename(path)
-  const here = nameOf(files, file)
+  const name = nameOf(files, file)
   const names = files.map((listed) => basename(listed.path))
-  const later = here === undefined ? [base] : laterNames(base, names, here)
-  return later
-    .map((name) => files.find((listed) => basename(listed.path) === name))
-    .filter((listed) => listed !== undefined)
+  const later = name === undefined ? [base] : laterNames(base, names, name)
+  return later.flatMap((name) => files.find((listed) => basename(listed.path) === name) ?? [])
 }
 
-/**
- * Whether the name of `next` is the one that follows `file`. A listing takes its time: while files are renamed, some of them may
- * be missing in it.
- */
+/** Whether the name of `next` directly follows `file`. During a rotation, a listing can miss files in between. */
 export function isNext({ path, files }: Listing, file: FileId, next: ListedFile): boolean {
-  const here = nameOf(files, file)
-  return here !== undefined && isNextName(basename(path), here, basename(next.path))
+  const name = nameOf(files, file)
+  return name !== undefined && isNextName(basename(path), name, basename(next.path))
 }
 
-/** The name that `file` has in the listing. */
+/** The name of `file` in the listing. */
 export function nameOf(files: readonly ListedFile[], file: FileId): string | undefined {
   const listed = files.find((other) => isSameFile(other, file))
   return listed && basename(listed.path)
 }
 
-/** The regular file at `path` now, or null. */
-export async function lookAt(path: string): Promise<ListedFile | null> {
-  try {
-    const found = await stat(path, { bigint: true })
-    if (!found.isFile()) return null
-    const born = Number(found.birthtimeMs)
-    return { path, dev: `${found.dev}`, ino: `${found.ino}`, size: Number(found.size), born }
-  } catch (error) {
-    if (isMissing(error)) return null
-    throw error
-  }
+/** The regular file at `path`, or null. */
+export async function statFile(path: string): Promise<ListedFile | null> {
+  const stats = await ifExists(stat(path, { bigint: true }))
+  return stats?.isFile() ? describeFile(path, stats) : null
+}
+
+export function describeFile(path: string, { dev, ino, size, birthtimeMs }: BigIntStats): ListedFile {
+  return { path, dev: `${dev}`, ino: `${ino}`, size: Number(size), born: Number(birthtimeMs) }
 }
 
 export function isSameFile(a: FileId, b: FileId): boolean {
   return a.ino === b.ino && a.dev === b.dev
 }
 
-/** Whether nothing was renamed, made or removed in between. */
-export function isSameListing({ files }: Listing, other: Listing): boolean {
-  const known = new Map(other.files.map((file) => [file.path, file]))
-  return (
-    files.length === known.size &&
-    files.every((file) => {
-      const still = known.get(file.path)
-      return still !== undefined && isSameFile(file, still)
-    })
-  )
+/** Whether no file was renamed, created or removed between two listings. */
+export function isSameListing(a: Listing, b: Listing): boolean {
+  const identities = ({ files }: Listing): string =>
+    files
+      .map(({ path, dev, ino }) => `${path} ${dev} ${ino}`)
+      .sort()
+      .join('\n')
+  return identities(a) === identities(b)
 }
 
-export function isMissing(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  return code === 'ENOENT' || code === 'ENOTDIR'
+/** Null if there is no such file. */
+export async function ifExists<T>(result: Promise<T>): Promise<T | null> {
+  try {
+    return await result
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(String(codeOf(error)))) return null
+    throw error
+  }
 }
 
 async function namesIn(directory: string): Promise<string[]> {
   try {
-    return await readdir(directory)
+    return (await ifExists(readdir(directory))) ?? []
   } catch (error) {
-    // one may go into a directory that one may not list: rotated files are then not found
-    if (isMissing(error) || (error instanceof Error && 'code' in error && error.code === 'EACCES')) return []
+    // the directory may be accessible without being listable: then rotated files are not found
+    if (codeOf(error) === 'EACCES') return []
     throw error
   }
 }

@@ -18,7 +18,7 @@ async function readToEnd(file: SourceFile): Promise<string> {
   return text
 }
 
-test('a file that was cut off and has got the same lines again is read from its start', async (t) => {
+test('a file that was cut off and has the same lines again is read from its start', async (t) => {
   const path = join(await temporary(t), 'in')
   await writeFile(path, 'beat\nbeat\n')
   const file = opened(t, await SourceFile.open(path))
@@ -27,14 +27,14 @@ test('a file that was cut off and has got the same lines again is read from its 
   await truncate(path)
   assert.equal(await readToEnd(file), '')
   assert.ok(file.isTruncated)
-  const copy = opened(t, await locate(path, file.place))
+  const copy = opened(t, await locate(path, file.position))
   copy.isOnlyCopy = true
   await appendFile(path, 'beat\nbeat\n')
   const later = opened(t, await openLater(path, copy))
   assert.equal(await readToEnd(later), 'beat\nbeat\n')
 })
 
-test('what was read of a copy that is still being made is not read again in its original', async (t) => {
+test('the part of an incomplete copy that was read is not read again in its original', async (t) => {
   const path = join(await temporary(t), 'in')
   await writeFile(path, 'a1\na2\n')
   await writeFile(`${path}.1`, 'a1\n')
@@ -44,7 +44,7 @@ test('what was read of a copy that is still being made is not read again in its 
   assert.equal(await readToEnd(later), 'a2\n')
 })
 
-test('where a number is missing between two rotated files for good, the next one there is follows', async (t) => {
+test('if the number between two rotated files stays missing, the next existing file follows', async (t) => {
   const path = join(await temporary(t), 'in')
   await writeFile(path, 'a\n')
   const file = opened(t, await SourceFile.open(path))

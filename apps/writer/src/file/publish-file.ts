@@ -1,25 +1,25 @@
 import { stat } from 'node:fs/promises'
-import { type Status, UsageError } from '@many-cores/cli'
+import { codeOf, type Status, UsageError } from '@many-cores/cli'
 import type { Progress, Writer } from '@many-cores/node'
 import { MAX_LINE_BYTES, ProtocolError } from '@many-cores/protocol'
-import { isSameFile, lookAt } from './listing.ts'
+import { checkpointName, decodePosition, encodePosition } from './file-position.ts'
+import { isSameFile, statFile } from './listing.ts'
 import { hasLater, locate, openLater } from './locate.ts'
-import { checkpointName, decodePlace, encodePlace } from './place.ts'
 import { SourceFile } from './source-file.ts'
 import { Wakeup } from './wakeup.ts'
 
-export interface FileOptions {
-  /** Whether to stop at the end of what is there. */
+interface FileOptions {
+  /** Whether to stop at the end of the file. */
   readonly exit: boolean
   readonly status: Status
   readonly signal: AbortSignal
 }
 
 /**
- * Publishes the lines of the file at `path`, which may grow, be rotated and come later, until `signal` or, with `exit`, its
- * end; from its start the first time, and from there on where the last time ended. Returns how many lines it published.
+ * Publishes the lines of the file at `path` until `signal` is aborted or, with `exit`, the end of the file. Resumes where it
+ * stopped the last time. The file may grow, be rotated, or not exist yet. Returns the number of published lines.
  *
- * @throws UsageError where it is missing with `exit`; ProtocolError `LINE_TOO_LONG`.
+ * @throws UsageError if it is missing with `exit`; ProtocolError `LINE_TOO_LONG`.
  */
 export async function publishFile(writer: Writer, path: string, options: FileOptions): Promise<number> {
   const input = new FileInput(writer, path, options)
@@ -51,36 +51,36 @@ class FileInput {
     while (this.#file !== null) {
       this.#options.status.state(`following ${this.#path}`)
       count += await this.#publishOne(this.#file)
-      await this.#turnTo(await this.#next(this.#file))
+      await this.#switchTo(await this.#next(this.#file))
     }
     return count
   }
 
   async close(): Promise<void> {
     this.#wakeup.close()
-    await this.#turnTo(null)
+    await this.#switchTo(null)
   }
 
-  async #turnTo(file: SourceFile | null): Promise<void> {
+  async #switchTo(file: SourceFile | null): Promise<void> {
     const before = this.#file
     this.#file = file
     await before?.close()
   }
 
-  /** Where the last time ended, or the start of what is there, or will be. */
+  /** The file at the stored position, or the current file at its start. */
   async #first(): Promise<SourceFile | null> {
     const stored = await this.#writer.checkpoint(checkpointName(this.#path))
     if (stored === null) return this.#fromStart()
-    const place = decodePlace(stored)
-    const { offset, size } = place
-    const file = await locate(this.#path, place)
+    const position = decodePosition(stored)
+    const { offset, size } = position
+    const file = await locate(this.#path, position)
     if (file !== null) {
-      this.#options.status.note(`${file.path}: going on at byte ${offset}`)
+      this.#options.status.note(`${file.path}: resuming at byte ${offset}`)
       return file
     }
-    const lost = size > offset ? `, and with it ${size - offset} bytes or more that were not published` : ''
+    const lost = size > offset ? `, with at least ${size - offset} unpublished bytes` : ''
     this.#options.status.note(
-      `${this.#path}: the file that was published up to byte ${offset} is gone${lost}; going on with the start of what is there now`
+      `${this.#path}: the file that was published up to byte ${offset} is gone${lost}; starting with the current file`
     )
     return this.#fromStart()
   }
@@ -97,13 +97,13 @@ class FileInput {
     return null
   }
 
-  /** What follows a file that has been read to its end; null if that is the end. */
+  /** The file after one that has been read to its end; null at the end of the input. */
   async #next(file: SourceFile): Promise<SourceFile | null> {
     const { exit, signal, status } = this.#options
     while (!signal.aborted) {
       const next = file.isTruncated ? await SourceFile.open(this.#path) : await openLater(this.#path, file)
       if (next !== null) {
-        status.detail(`going on with the start of ${next.path}`)
+        status.detail(`continuing with ${next.path}`)
         return next
       }
       if (exit) return null
@@ -113,11 +113,11 @@ class FileInput {
   }
 
   async #publishOne(file: SourceFile): Promise<number> {
-    const start = file.position
+    const start = file.offset
     let reached = start
     const at = ({ bytes, last }: Progress): string => {
       reached = start + bytes
-      return encodePlace((this.#file ?? file).placeAt(reached, last))
+      return encodePosition((this.#file ?? file).positionAt(reached, last))
     }
     const checkpoint = { name: checkpointName(this.#path), at }
     try {
@@ -125,15 +125,17 @@ class FileInput {
       const { count } = await this.#writer.publishBytes(this.#chunks(file), { signal, checkpoint })
       return count
     } catch (error) {
-      throw isTooLong(error) ? tooLong(file.path, reached, error) : error
+      if (codeOf(error) !== 'LINE_TOO_LONG') throw error
+      const text = `${file.path}: the line at byte ${reached} is longer than ${MAX_LINE_BYTES} bytes; lines from there on are not published`
+      throw new ProtocolError('LINE_TOO_LONG', text, { cause: error })
     }
   }
 
-  /** The bytes of `file` from its position on, until another one follows it. */
+  /** The bytes of `file` from its offset on, until another file follows it. */
   async *#chunks(file: SourceFile): AsyncGenerator<Uint8Array> {
     const { exit, signal } = this.#options
     for (let current = file; !signal.aborted; ) {
-      // asked first: whoever writes to a later file has written the last to this one
+      // checked before reading: when a later file has content, this one is complete
       const isOver = await this.#isFollowed(current)
       for (let chunk = await current.read(); chunk !== null; chunk = await current.read()) {
         yield chunk
@@ -151,42 +153,33 @@ class FileInput {
   }
 
   async #isFollowed(file: SourceFile): Promise<boolean> {
-    const here = await lookAt(this.#path)
-    if (here !== null && isSameFile(here, file)) return false
+    const current = await statFile(this.#path)
+    if (current !== null && isSameFile(current, file)) return false
     return hasLater(this.#path, file)
   }
 
-  /** Rotated by copying: the rest of what was cut off is in the copy. */
+  /** After a rotation by copying, the copy has the rest of the file that was cut off. */
   async #copyOf(file: SourceFile): Promise<SourceFile | null> {
-    const copy = await locate(this.#path, file.place)
+    const copy = await locate(this.#path, file.position)
     if (copy !== null) {
       copy.isOnlyCopy = true
-      await this.#turnTo(copy)
+      await this.#switchTo(copy)
       return copy
     }
-    const lost = file.unread > 0 ? `, with ${file.unread} bytes or more that were not published` : ''
+    const lost = file.unread > 0 ? `, losing at least ${file.unread} unpublished bytes` : ''
     this.#options.status.note(`${this.#path} was truncated${lost}; reading it from its start`)
     return null
   }
 }
 
-/** Throws UsageError where it is no regular file; where it is missing, only if it `mustExist`. */
+/** Throws UsageError for a path that is not a regular file, or is missing although it `mustExist`. */
 export async function checkInput(path: string, mustExist: boolean): Promise<void> {
   const file = await stat(path).catch(() => null)
   if (file === null && mustExist) throw missing(path)
   if (file === null || file.isFile()) return
-  throw new UsageError(`--input: ${path} is no regular file; for anything else: writer < ${path}`)
+  throw new UsageError(`--input: ${path} is not a regular file; use: writer < ${path}`)
 }
 
 function missing(path: string): UsageError {
-  return new UsageError(`--input: ${path} does not exist; without --exit it is waited for`)
-}
-
-function isTooLong(error: unknown): boolean {
-  return error instanceof ProtocolError && error.code === 'LINE_TOO_LONG'
-}
-
-function tooLong(path: string, offset: number, cause: unknown): ProtocolError {
-  const message = `${path}: the line at byte ${offset} is longer than ${MAX_LINE_BYTES} bytes; nothing from it on is published`
-  return new ProtocolError('LINE_TOO_LONG', message, { cause })
+  return new UsageError(`--input: ${path} does not exist; without --exit, the writer waits for it`)
 }

@@ -1,15 +1,12 @@
-/** Indices have few digits; what has more is a date or a time, which grows. */
+/** An index has few digits. More digits are a date or a time, which grows. */
 const INDEX = /^\.(\d{1,5})$/
 
-/** The names among `names` that rotated files of `base` may have: `base.1`, `base-20240101`, … */
+/** The names that rotated files of `base` can have: `base.1`, `base-20240101`, … */
 export function rotatedNames(base: string, names: readonly string[]): string[] {
   return names.filter((name) => name.startsWith(`${base}.`) || name.startsWith(`${base}-`))
 }
 
-/**
- * The files that were begun after `name` was, oldest first: rotated ones of the same kind, then `base` itself. With `app.log.2`
- * these are `app.log.1` and `app.log`.
- */
+/** The files that were started after `name`, oldest first. After `app.log.2`: `app.log.1` and `app.log`. */
 export function laterNames(base: string, names: readonly string[], name: string): string[] {
   if (name === base) return []
   const kind = kindOf(base, name)
@@ -19,10 +16,10 @@ export function laterNames(base: string, names: readonly string[], name: string)
   return [...between, ...names.filter((other) => other === base)]
 }
 
-/** Whether no file can have been begun after `name` was and before `next`, one of the later ones. */
+/** Whether no file can have been started between `name` and `next`. */
 export function isNextName(base: string, name: string, next: string): boolean {
   const [, index] = INDEX.exec(name.slice(base.length)) ?? []
-  // those with a date keep their names
+  // dated files keep their names
   if (index === undefined) return true
   return next === (index === '1' ? base : `${base}.${Number(index) - 1}`)
 }
@@ -32,7 +29,7 @@ function kindOf(base: string, name: string): string {
   return INDEX.test(suffix) ? 'index' : suffix.replaceAll(/\d/g, '0')
 }
 
-/** More than 0 if `a` was begun after `b`. */
+/** Positive if `a` was started after `b`. */
 function compareAge(base: string, a: string, b: string): number {
   const [, first] = INDEX.exec(a.slice(base.length)) ?? []
   const [, second] = INDEX.exec(b.slice(base.length)) ?? []

@@ -1,108 +1,105 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import { type FileId, isMissing } from './listing.ts'
-import { HEAD_BYTES, type Place, printOf, TAIL_BYTES } from './place.ts'
+import { type FilePosition, fingerprint, HEAD_BYTES, TAIL_BYTES } from './file-position.ts'
+import { describeFile, type FileId, ifExists, type ListedFile } from './listing.ts'
 
-/** Read at once, at most. */
+/** At most this much is read at once. */
 const CHUNK_BYTES = 1 << 20
 
-/** An open file that is read from a place on, under whatever name it has by then. */
+/** An open file that is read from a position on. It may be renamed meanwhile. */
 export class SourceFile implements FileId {
   readonly path: string
   readonly dev: string
   readonly ino: string
-  /** What was there before has been cut off, or is other bytes now: there is nothing more to read. */
+  /** The part that was read has been cut off or overwritten: there is nothing more to read. */
   isTruncated = false
-  /** It is a copy, and what was copied has been cut off: nothing of it stands anywhere else. */
+  /** It is a copy, and its original has been cut off: nothing else has its content. */
   isOnlyCopy = false
   readonly #handle: FileHandle
   readonly #born: number
   #size: number
-  #position = 0
+  #offset = 0
   #head: Buffer = Buffer.alloc(0)
   #tail: Buffer = Buffer.alloc(0)
   #ahead: Buffer | null = null
   #time = Date.now()
 
-  private constructor(path: string, handle: FileHandle, stat: FileId & { size: number; born: number }) {
-    this.path = path
+  private constructor(handle: FileHandle, { path, dev, ino, size, born }: ListedFile) {
     this.#handle = handle
-    this.dev = stat.dev
-    this.ino = stat.ino
-    this.#size = stat.size
-    this.#born = stat.born
+    this.path = path
+    this.dev = dev
+    this.ino = ino
+    this.#size = size
+    this.#born = born
   }
 
   /** The file at `path`, from its start; null if there is none. */
   static async open(path: string): Promise<SourceFile | null> {
-    const handle = await openOrNull(path)
+    const handle = await ifExists(open(path, 'r'))
     if (handle === null) return null
     try {
-      const { dev, ino, size, birthtimeMs } = await handle.stat({ bigint: true })
-      const stat = { dev: `${dev}`, ino: `${ino}`, size: Number(size), born: Number(birthtimeMs) }
-      return new SourceFile(path, handle, stat)
+      return new SourceFile(handle, describeFile(path, await handle.stat({ bigint: true })))
     } catch (error) {
       await handle.close()
       throw error
     }
   }
 
-  /** The next byte to be read. */
-  get position(): number {
-    return this.#position
+  /** The offset of the next byte to read. */
+  get offset(): number {
+    return this.#offset
   }
 
-  /** How many bytes were seen that have not been read. */
+  /** How many known bytes have not been read. */
   get unread(): number {
-    return Math.max(0, this.#size - this.#position)
+    return Math.max(0, this.#size - this.#offset)
   }
 
-  /** Goes to `place` if what stands before it is what was read before it; otherwise says no. */
-  async resume(place: Place): Promise<boolean> {
-    const { offset, tail } = place
+  /** Moves to `position` if the bytes before it match its fingerprint; otherwise returns false. */
+  async resume({ offset, tail, print }: FilePosition): Promise<boolean> {
     if (this.#size < offset) return false
     const head = await this.#readAt(0, Math.min(offset, HEAD_BYTES))
-    if (printOf(head, await this.#readAt(offset - tail, tail)) !== place.print) return false
+    if (fingerprint(head, await this.#readAt(offset - tail, tail)) !== print) return false
     this.#head = head
     this.#tail = await this.#readAt(Math.max(0, offset - TAIL_BYTES), Math.min(offset, TAIL_BYTES))
-    this.#position = offset
+    this.#offset = offset
     return true
   }
 
-  /** What has come, up to a chunk; null if nothing has, or the file is truncated. */
+  /** The next new bytes, up to a chunk; null if there are none, or the file is truncated. */
   async read(): Promise<Uint8Array | null> {
     await this.prefetch()
     const bytes = this.#ahead
     if (bytes === null) return null
     this.#ahead = null
-    if (this.#position < HEAD_BYTES)
-      this.#head = Buffer.concat([this.#head, bytes.subarray(0, HEAD_BYTES - this.#position)])
+    if (this.#offset < HEAD_BYTES)
+      this.#head = Buffer.concat([this.#head, bytes.subarray(0, HEAD_BYTES - this.#offset)])
     this.#tail = Buffer.concat([this.#tail, bytes.subarray(-TAIL_BYTES)]).subarray(-TAIL_BYTES)
-    this.#position += bytes.byteLength
+    this.#offset += bytes.byteLength
     this.#time = Date.now()
     return bytes
   }
 
-  /** Makes sure of what the next `read` gives, whatever happens to the file meanwhile. */
+  /** Fetches the result of the next `read` now: later changes of the file do not affect it. */
   async prefetch(): Promise<void> {
     this.#ahead ??= await this.#fetch()
   }
 
-  /** Whether it was not made after `other`: a file system's clock ticks slowly. */
+  /** Whether it was created before `other`, or at the same time: file systems have coarse clocks. */
   isOlder(other: SourceFile): boolean {
     return this.#born <= other.#born
   }
 
-  /** The place behind all that was read. */
-  get place(): Place {
-    return this.placeAt(this.#position, this.#tail)
+  /** The position after everything that was read. */
+  get position(): FilePosition {
+    return this.positionAt(this.#offset, this.#tail)
   }
 
-  /** The place `offset` in what was read, with some bytes that stand just before it. */
-  placeAt(offset: number, before: Uint8Array): Place {
+  /** The position at `offset`, with some of the bytes before it. */
+  positionAt(offset: number, before: Uint8Array): FilePosition {
     const { path, dev, ino } = this
     const head = this.#head.subarray(0, offset)
     const tail = before.subarray(-TAIL_BYTES)
-    const print = printOf(head, tail)
+    const print = fingerprint(head, tail)
     return { path, dev, ino, offset, size: this.#size, time: this.#time, tail: tail.byteLength, print }
   }
 
@@ -112,13 +109,13 @@ export class SourceFile implements FileId {
 
   async #fetch(): Promise<Buffer | null> {
     const { size } = await this.#handle.stat()
-    if (size < this.#position) return this.#truncated()
+    if (size < this.#offset) return this.#truncated()
     this.#size = size
-    if (size === this.#position) return null
-    // from a little before: a file that was cut off and has grown again beyond the position shows by it
+    if (size === this.#offset) return null
+    // overlapping what was read before: this detects a file that was cut off and has grown beyond the offset again
     const overlap = this.#tail.byteLength
-    const length = overlap + Math.min(size - this.#position, CHUNK_BYTES)
-    const bytes = await this.#readAt(this.#position - overlap, length)
+    const length = overlap + Math.min(size - this.#offset, CHUNK_BYTES)
+    const bytes = await this.#readAt(this.#offset - overlap, length)
     if (!bytes.subarray(0, overlap).equals(this.#tail)) return this.#truncated()
     return bytes.byteLength > overlap ? bytes.subarray(overlap) : null
   }
@@ -128,19 +125,10 @@ export class SourceFile implements FileId {
     return null
   }
 
-  async #readAt(position: number, length: number): Promise<Buffer> {
-    // not from Buffer's pool: the lines that lie in it are kept until they are durable
+  async #readAt(offset: number, length: number): Promise<Buffer> {
+    // not from Buffer's pool: its lines are kept until they are durable
     const buffer = Buffer.allocUnsafeSlow(length)
-    const { bytesRead } = await this.#handle.read(buffer, 0, length, position)
+    const { bytesRead } = await this.#handle.read(buffer, 0, length, offset)
     return buffer.subarray(0, bytesRead)
-  }
-}
-
-async function openOrNull(path: string): Promise<FileHandle | null> {
-  try {
-    return await open(path, 'r')
-  } catch (error) {
-    if (isMissing(error)) return null
-    throw error
   }
 }

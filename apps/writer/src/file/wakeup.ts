@@ -1,33 +1,33 @@
 import { type FSWatcher, watch } from 'node:fs'
 import { realpath } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
+import { ignore } from '@many-cores/cli'
 
-/** Without a word from the system (a network file system, no watches left) one looks by oneself so often. */
+/** Network file systems send no events, and watches can run out: then poll. */
 const POLL_MS = 500
 
-/** Tells when it may be worth while to look at a file and its rotated ones again. */
+/** Waits for changes of a file and its rotated files. */
 export class Wakeup {
   readonly #path: string
   readonly #watchers = new Map<string, FSWatcher>()
-  #isRung = false
-  #ring: () => void = ignore
+  #hasChanged = false
+  #wake: () => void = ignore
 
   constructor(path: string) {
     this.#path = path
   }
 
-  /** Starts to listen, so that nothing after it is missed. */
+  /** Starts watching: later changes are not missed. */
   async open(): Promise<void> {
-    this.#listen(this.#path)
-    // behind a symbolic link the changes are elsewhere
-    const target = await realpath(this.#path).catch(() => this.#path)
-    this.#listen(target)
+    this.#watch(this.#path)
+    // with a symbolic link, the changes are in the target's directory
+    this.#watch(await realpath(this.#path).catch(() => this.#path))
   }
 
-  /** Resolves when something has happened since the last call, or may have, or `signal` is aborted. */
+  /** Resolves when something may have changed since the last call, or `signal` is aborted. */
   async next(signal: AbortSignal): Promise<void> {
-    if (!this.#isRung && !signal.aborted) await this.#rung(signal)
-    this.#isRung = false
+    if (!this.#hasChanged && !signal.aborted) await this.#changed(signal)
+    this.#hasChanged = false
   }
 
   close(): void {
@@ -35,45 +35,37 @@ export class Wakeup {
     this.#watchers.clear()
   }
 
-  async #rung(signal: AbortSignal): Promise<void> {
+  async #changed(signal: AbortSignal): Promise<void> {
     let timer: NodeJS.Timeout | undefined
-    let ring = ignore
     const isLate = await new Promise<boolean>((resolve) => {
-      ring = () => resolve(false)
+      this.#wake = () => resolve(false)
       timer = setTimeout(resolve, POLL_MS, true)
-      this.#ring = ring
-      signal.addEventListener('abort', ring, { once: true })
+      signal.addEventListener('abort', this.#wake)
     })
     clearTimeout(timer)
-    signal.removeEventListener('abort', ring)
-    this.#ring = ignore
-    // the directory may be there by now, or the link point elsewhere
+    signal.removeEventListener('abort', this.#wake)
+    // the directory may exist by now, or the link have another target
     if (isLate) await this.open()
   }
 
-  /** Watches the directory of `path`: the file itself need not be there, and may be replaced. */
-  #listen(path: string): void {
+  /** Watches the directory of `path`: the file may not exist yet, and may be replaced. */
+  #watch(path: string): void {
     const directory = dirname(path)
     if (this.#watchers.has(directory)) return
     const base = basename(path)
     try {
       const watcher = watch(directory, (_event, name) => {
         if (name !== null && !name.startsWith(base)) return
-        this.#isRung = true
-        this.#ring()
+        this.#hasChanged = true
+        this.#wake()
       })
-      watcher.on('error', () => this.#forget(directory, watcher))
+      watcher.on('error', () => {
+        watcher.close()
+        this.#watchers.delete(directory)
+      })
       this.#watchers.set(directory, watcher)
     } catch {
-      // no such directory yet, or no watches left: the timer does it
-      this.#watchers.delete(directory)
+      // the directory does not exist yet, or there are no watches left: poll
     }
   }
-
-  #forget(directory: string, watcher: FSWatcher): void {
-    watcher.close()
-    this.#watchers.delete(directory)
-  }
 }
-
-function ignore(): void {}

@@ -1,4 +1,12 @@
-import { openProgramNode, type RunContext, resolvePath, storageOf } from '@many-cores/cli'
+import {
+  codeOf,
+  ignore,
+  messageOf,
+  openProgramNode,
+  type RunContext,
+  resolvePath,
+  storageOf
+} from '@many-cores/cli'
 import {
   type Batch,
   type Cursor,
@@ -13,14 +21,14 @@ import { openFileSink } from './file-sink.ts'
 import { createTemplateFormat, createTextFormat, type Format, formatJson, formatRaw } from './format.ts'
 import type { ReadValues } from './options.ts'
 import type { From } from './position.ts'
-import { freeBytes, moveAside, untilSpace } from './recover.ts'
+import { freeBytes, moveAside, waitForSpace } from './recover.ts'
 import { createStdoutSink, type Sink } from './sink.ts'
 
 /**
- * Delivers the log of `key` until `signal`, or its end where the options name one. Waits where the disk is full, and makes a
- * damaged store anew from peers.
+ * Delivers the log of `key` until the options end it or the signal is aborted. Waits while the disk is full. Rebuilds a damaged
+ * store from peers.
  */
-export async function read(key: string, values: ReadValues, context: RunContext): Promise<void> {
+export async function deliverLog(key: string, values: ReadValues, context: RunContext): Promise<void> {
   if (values.count === 0) return
   const delivery: Delivery = { position: null, cursors: [], isRebuilt: false }
   const storage = storageOf(values, context)
@@ -28,24 +36,23 @@ export async function read(key: string, values: ReadValues, context: RunContext)
     try {
       return await deliver(key, { values, delivery }, context)
     } catch (error) {
-      // which lines are left of a count is not known here
+      // the rest of a count is unknown here
       if (context.signal.aborted || values.count !== undefined) throw error
-      const { code, message } = error as { code?: unknown; message: string }
-      if (code === 'STORE_FULL') {
-        await untilSpace({ storage, reason: message }, context)
-      } else if (code === 'STORE_DAMAGED' && !delivery.isRebuilt) {
+      const code = codeOf(error)
+      if (code === 'STORE_FULL') await waitForSpace(storage, context, messageOf(error))
+      else if (code === 'STORE_DAMAGED' && !delivery.isRebuilt) {
         delivery.isRebuilt = true
-        if (!(await moveAside(storage, context, message))) throw error
+        if (!(await moveAside(storage, context, messageOf(error)))) throw error
       } else throw error
     }
   }
 }
 
-/** What outlives the store that it was delivered from. */
+/** The state that survives a rebuild of the store. */
 interface Delivery {
-  /** Behind the last line that was printed. */
+  /** The position after the last printed line. */
   position: Position | null
-  /** What the damaged store still gave of its cursors. */
+  /** The cursors that were readable in the damaged store. */
   cursors: readonly Cursor[]
   isRebuilt: boolean
 }
@@ -57,7 +64,7 @@ interface Attempt {
 
 async function deliver(key: string, { values, delivery }: Attempt, context: RunContext): Promise<void> {
   const { signal } = context
-  const { until, exit: ends } = values
+  const { until, exit } = values
   const timeout = values.timeout * 1000
   const node = await openProgramNode(values, context)
   try {
@@ -69,40 +76,34 @@ async function deliver(key: string, { values, delivery }: Attempt, context: RunC
     try {
       const batches = reader.batches({
         from: sink.from,
-        live: !ends,
+        live: !exit,
         timeout,
         signal,
         ...(until !== undefined && { until }),
         ...(cores !== undefined && { cores })
       } satisfies FollowOptions)
-      for await (const batch of limited(batches, values.count)) await sink.take(batch)
+      for await (const batch of limited(batches, values.count)) await sink.write(batch)
     } catch (error) {
-      if (isDamaged(error)) delivery.cursors = await reader.cursors().catch(() => [])
+      if (codeOf(error) === 'STORE_DAMAGED') delivery.cursors = await reader.cursors().catch(() => [])
       await sink.close().catch(ignore)
       throw error
     }
     await sink.close()
   } finally {
-    // what went wrong while it was read is what the user must hear of; a store that is full or damaged does not close well
+    // a full or damaged store may fail to close: the user needs the first error
     await node.close().catch(ignore)
   }
 }
 
-/** Gives a store that was made anew the cursors of the one before, as far as it still had them. */
+/** Copies the readable cursors of the damaged store to the rebuilt one. */
 async function restore(reader: Reader, { values, delivery }: Attempt, { status }: RunContext): Promise<void> {
   if (!delivery.isRebuilt) return
   for (const { name, position, state } of delivery.cursors)
     if (position !== null) await (await reader.cursor(name)).commit(position, state ?? undefined)
   const isPositionLost = delivery.position === null && delivery.cursors.length === 0
   if (isPositionLost && values.output === undefined && fromOf(values) === 'stored')
-    status.note(
-      'how far it had delivered is lost with it: beginning at the start, so that lines that were delivered before come again'
-    )
+    status.note('the position is lost too: starting from the beginning, so lines are delivered again')
   delivery.cursors = []
-}
-
-function isDamaged(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'STORE_DAMAGED'
 }
 
 async function openSink(reader: Reader, { values, delivery }: Attempt, context: RunContext): Promise<Sink> {
@@ -111,14 +112,14 @@ async function openSink(reader: Reader, { values, delivery }: Attempt, context: 
   const from = fromOf(values)
   if (output === undefined) {
     const cursor = await reader.cursor(group)
-    // nothing more is printed before what was printed is remembered
+    // printing continues only after the position is stored
     if (delivery.position !== null) await cursor.commit(delivery.position)
     return createStdoutSink(context.print, format, {
       cursor,
       from: delivery.position ?? from,
       space: () => freeBytes(storageOf(values, context)),
       signal: context.signal,
-      ondelivered: (position) => {
+      onDelivered: (position) => {
         delivery.position = position
       }
     })
@@ -158,5 +159,3 @@ async function* limited(batches: AsyncIterable<Batch>, count: number | undefined
     if (left <= 0) return
   }
 }
-
-function ignore(): void {}
