@@ -1,38 +1,77 @@
-import { type NodeValues, oneLine, openProgramNode, type RunContext, UsageError } from '@many-cores/cli'
 import {
-  type Bound,
-  type Cursor,
-  type Cursors,
-  openCursors,
-  openReader,
-  type Position
-} from '@many-cores/node'
-import type { Move } from './cursors-command.ts'
-import { resolveBound } from './position.ts'
+  type Command,
+  commonOptions,
+  defineCommand,
+  oneLine,
+  openProgramNode,
+  UsageError
+} from '@many-cores/cli'
+import type { Bound, Cursor, Cursors, Position } from '@many-cores/node'
+import { KEY } from './options.ts'
+import { parseCursorName, parsePosition, resolveBound } from './position.ts'
 
-interface CursorsValues extends NodeValues {
-  readonly set: readonly Move[]
-  readonly remove: readonly string[]
-  readonly json: boolean
-  readonly timeout: number
+/** `reader cursors KEY` */
+export const cursors: Command = defineCommand({
+  options: {
+    set: {
+      type: 'string',
+      value: 'NAME=POSITION',
+      multiple: true,
+      env: false,
+      parse: parseMove,
+      help: 'Move this cursor to start, end, a position, -N or @TIME'
+    },
+    remove: { type: 'string', value: 'NAME', multiple: true, env: false, help: 'Remove this cursor' },
+    json: { type: 'boolean', help: 'Print one JSON object per cursor' },
+    timeout: {
+      type: 'number',
+      value: 'SECONDS',
+      default: 30,
+      help: 'How long to look for the log, if --set needs it; 0: no limit'
+    },
+    ...commonOptions('reader')
+  },
+  help: {
+    usage: 'reader cursors [options] KEY',
+    about:
+      'Prints the cursors of the log in this store: name, position (or `damaged`), lag (known lines that are not delivered yet; - if unknown), and the file of an --output cursor. Offline, unless --set needs the log to find a position.',
+    examples: [
+      'reader cursors KEY',
+      'reader cursors --set default=-100 KEY',
+      'reader cursors --remove old KEY'
+    ]
+  },
+  positional: KEY,
+  begins: 'opening the store',
+  start: async (values, context, key) => {
+    const { openCursors, openReader } = await import('@many-cores/node')
+    await using node = await openProgramNode(values, context)
+    await using cursors = await openCursors(node, key)
+    const locate = async (bound: Bound): Promise<Position> => {
+      if (typeof bound === 'number' && bound >= 0) return bound
+      if (bound === 'start') return 0
+      const options = { timeout: values.timeout * 1000, signal: context.signal }
+      await using reader = await openReader(node, key, options)
+      return await resolveBound(reader, bound, options)
+    }
+    for (const { name, position } of values.set) await move(await cursors.get(name), await locate(position))
+    for (const name of values.remove) await remove(name, cursors)
+    if (values.set.length + values.remove.length > 0) return
+    const rows = (await cursors.list()).map((cursor) => rowOf(cursor, cursors))
+    await context.print(values.json ? rows.map((row) => `${JSON.stringify(row)}\n`).join('') : table(rows))
+  }
+})
+
+/** A cursor and its new position. */
+interface Move {
+  readonly name: string
+  readonly position: ReturnType<typeof parsePosition>
 }
 
-/** Moves and removes cursors of the log of `key`. Without changes, prints the cursors. */
-export async function manageCursors(key: string, values: CursorsValues, context: RunContext): Promise<void> {
-  await using node = await openProgramNode(values, context)
-  await using cursors = await openCursors(node, key)
-  const locate = async (bound: Bound): Promise<Position> => {
-    if (typeof bound === 'number' && bound >= 0) return bound
-    if (bound === 'start') return 0
-    const options = { timeout: values.timeout * 1000, signal: context.signal }
-    await using reader = await openReader(node, key, options)
-    return await resolveBound(reader, bound, options)
-  }
-  for (const { name, position } of values.set) await move(await cursors.get(name), await locate(position))
-  for (const name of values.remove) await remove(name, cursors)
-  if (values.set.length + values.remove.length > 0) return
-  const rows = (await cursors.list()).map((cursor) => rowOf(cursor, cursors))
-  await context.print(values.json ? rows.map((row) => `${JSON.stringify(row)}\n`).join('') : table(rows))
+function parseMove(text: string): Move {
+  const equals = text.indexOf('=')
+  if (equals < 1) throw new Error(`invalid move '${text}': expected NAME=POSITION, for example default=0`)
+  return { name: parseCursorName(text.slice(0, equals)), position: parsePosition(text.slice(equals + 1)) }
 }
 
 async function move(cursor: Cursor, position: Position): Promise<void> {

@@ -7,14 +7,7 @@ import {
   resolvePath,
   storageOf
 } from '@many-cores/cli'
-import {
-  type Batch,
-  type Cursor,
-  type FollowOptions,
-  openReader,
-  type Position,
-  type Reader
-} from '@many-cores/node'
+import { type Batch, type Cursor, openReader, type Position, type Reader } from '@many-cores/node'
 import { createPaint, hasColors } from './colors.ts'
 import { selectCores } from './cores.ts'
 import { openFileSink } from './file-sink.ts'
@@ -30,11 +23,11 @@ import { createStdoutSink, type Sink } from './sink.ts'
  */
 export async function deliverLog(key: string, values: ReadValues, context: RunContext): Promise<void> {
   if (values.count === 0) return
-  const delivery: Delivery = { position: null, cursors: [], isRebuilt: false }
+  const delivery = new Delivery(values, context)
   const storage = storageOf(values, context)
   while (true) {
     try {
-      return await deliver(key, { values, delivery }, context)
+      return await delivery.run(key)
     } catch (error) {
       // the rest of a count is unknown here
       if (context.signal.aborted || values.count !== undefined) throw error
@@ -48,90 +41,87 @@ export async function deliverLog(key: string, values: ReadValues, context: RunCo
   }
 }
 
-/** The state that survives a rebuild of the store. */
-interface Delivery {
+/** A delivery that can continue with a rebuilt store. */
+class Delivery {
+  isRebuilt = false
+  readonly #values: ReadValues
+  readonly #context: RunContext
   /** The position after the last printed line. */
-  position: Position | null
+  #position: Position | null = null
   /** The cursors that were readable in the damaged store. */
-  cursors: readonly Cursor[]
-  isRebuilt: boolean
-}
+  #cursors: readonly Cursor[] = []
 
-interface Attempt {
-  readonly values: ReadValues
-  readonly delivery: Delivery
-}
-
-async function deliver(key: string, { values, delivery }: Attempt, context: RunContext): Promise<void> {
-  const { signal } = context
-  const { until, exit } = values
-  const timeout = values.timeout * 1000
-  const node = await openProgramNode(values, context)
-  try {
-    const reader = await openReader(node, key, { timeout, signal })
-    await restore(reader, { values, delivery }, context)
-    const names = reader.manifest.cores.map((core) => core.name)
-    const cores = selectCores(names, values)
-    const sink = await openSink(reader, { values, delivery }, context)
-    try {
-      const batches = reader.batches({
-        from: sink.from,
-        live: !exit,
-        timeout,
-        signal,
-        ...(until !== undefined && { until }),
-        ...(cores !== undefined && { cores })
-      } satisfies FollowOptions)
-      for await (const batch of limited(batches, values.count)) await sink.write(batch)
-    } catch (error) {
-      if (codeOf(error) === 'STORE_DAMAGED') delivery.cursors = await reader.cursors().catch(() => [])
-      await sink.close().catch(ignore)
-      throw error
-    }
-    await sink.close()
-  } finally {
-    // a full or damaged store may fail to close: the user needs the first error
-    await node.close().catch(ignore)
+  constructor(values: ReadValues, context: RunContext) {
+    this.#values = values
+    this.#context = context
   }
-}
 
-/** Copies the readable cursors of the damaged store to the rebuilt one. */
-async function restore(reader: Reader, { values, delivery }: Attempt, { status }: RunContext): Promise<void> {
-  if (!delivery.isRebuilt) return
-  for (const { name, position, state } of delivery.cursors)
-    if (position !== null) await (await reader.cursor(name)).commit(position, state ?? undefined)
-  const isPositionLost = delivery.position === null && delivery.cursors.length === 0
-  if (isPositionLost && values.output === undefined && fromOf(values) === 'stored')
-    status.note('the position is lost too: starting from the beginning, so lines are delivered again')
-  delivery.cursors = []
-}
+  async run(key: string): Promise<void> {
+    const { signal } = this.#context
+    const { until, exit, count } = this.#values
+    const timeout = this.#values.timeout * 1000
+    const node = await openProgramNode(this.#values, this.#context)
+    try {
+      const reader = await openReader(node, key, { timeout, signal })
+      await this.#restoreCursors(reader)
+      const names = reader.manifest.cores.map((core) => core.name)
+      const cores = selectCores(names, this.#values)
+      const sink = await this.#openSink(reader, timeout)
+      try {
+        const batches = reader.batches({
+          from: sink.from,
+          live: !exit,
+          timeout,
+          signal,
+          ...(until !== undefined && { until }),
+          ...(cores !== undefined && { cores })
+        })
+        for await (const batch of limited(batches, count)) await sink.write(batch)
+      } catch (error) {
+        if (codeOf(error) === 'STORE_DAMAGED') this.#cursors = await reader.cursors().catch(() => [])
+        await sink.close().catch(ignore)
+        throw error
+      }
+      await sink.close()
+    } finally {
+      // a full or damaged store may fail to close: the user needs the first error
+      await node.close().catch(ignore)
+    }
+  }
 
-async function openSink(reader: Reader, { values, delivery }: Attempt, context: RunContext): Promise<Sink> {
-  const { output, group, timeout } = values
-  const format = formatOf(reader, values, context)
-  const from = fromOf(values)
-  if (output === undefined) {
+  /** Copies the readable cursors of the damaged store to the rebuilt one. */
+  async #restoreCursors(reader: Reader): Promise<void> {
+    if (!this.isRebuilt) return
+    for (const { name, position, state } of this.#cursors)
+      if (position !== null) await (await reader.cursor(name)).commit(position, state ?? undefined)
+    const isPositionLost = this.#position === null && this.#cursors.length === 0
+    if (isPositionLost && this.#values.output === undefined && fromOf(this.#values) === 'stored')
+      this.#context.status.note(
+        'the position is lost too: starting from the beginning, so lines are delivered again'
+      )
+    this.#cursors = []
+  }
+
+  async #openSink(reader: Reader, timeout: number): Promise<Sink> {
+    const { output, group } = this.#values
+    const { signal, env, print } = this.#context
+    const format = formatOf(reader, this.#values, this.#context)
+    const from = fromOf(this.#values)
+    if (output !== undefined)
+      return openFileSink(reader, { path: resolvePath(output, env), group, format, from, timeout, signal })
     const cursor = await reader.cursor(group)
     // printing continues only after the position is stored
-    if (delivery.position !== null) await cursor.commit(delivery.position)
-    return createStdoutSink(context.print, format, {
+    if (this.#position !== null) await cursor.commit(this.#position)
+    return createStdoutSink(print, format, {
       cursor,
-      from: delivery.position ?? from,
-      space: () => freeBytes(storageOf(values, context)),
-      signal: context.signal,
+      from: this.#position ?? from,
+      space: () => freeBytes(storageOf(this.#values, this.#context)),
+      signal,
       onDelivered: (position) => {
-        delivery.position = position
+        this.#position = position
       }
     })
   }
-  return await openFileSink(reader, {
-    path: resolvePath(output, context.env),
-    group,
-    format,
-    from,
-    timeout: timeout * 1000,
-    signal: context.signal
-  })
 }
 
 function fromOf({ from, tail, since }: ReadValues): From {

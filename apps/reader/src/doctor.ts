@@ -1,38 +1,47 @@
-import { EXIT, exitCodeOf, type NodeValues, networkOf, type RunContext, storageOf } from '@many-cores/cli'
-import { diagnose, type Finding } from '@many-cores/node'
-import type { CoreKey } from '@many-cores/protocol'
+import {
+  type Command,
+  commonOptions,
+  defineCommand,
+  EXIT,
+  exitCodeOf,
+  networkOf,
+  storageOf
+} from '@many-cores/cli'
+import type { Finding } from '@many-cores/node'
+import { KEY } from './options.ts'
 
-interface DoctorValues extends NodeValues {
-  readonly json: boolean
-  readonly timeout: number
-}
-
-const LABELS: Readonly<Record<Finding['outcome'], string>> = {
-  ok: 'ok     ',
-  warning: 'warning',
-  failed: 'FAILED ',
-  skipped: 'skipped'
-}
-
-/** Prints a line for each check. Returns the exit code of the first failed one. */
-export async function examine(
-  key: CoreKey | undefined,
-  values: DoctorValues,
-  context: RunContext
-): Promise<number> {
-  const { print, signal, env } = context
-  const { maxPeers: _, ...network } = await networkOf(values, env)
-  const storage = storageOf(values, context)
-  const options = { ...network, storage, timeout: values.timeout * 1000, signal }
-  let code: number = EXIT.done
-  for await (const finding of diagnose({ ...options, ...(key !== undefined && { key }) })) {
-    if (finding.outcome === 'failed' && code === EXIT.done) code = exitCodeOf(finding)
-    await print(values.json ? `${JSON.stringify(finding)}\n` : format(finding))
+/** `reader doctor [KEY]` */
+export const doctor: Command = defineCommand({
+  options: {
+    json: { type: 'boolean', help: 'Print one JSON object per check' },
+    timeout: { type: 'number', value: 'SECONDS', default: 10, help: 'How long each check may take' },
+    ...commonOptions('reader')
+  },
+  help: {
+    usage: 'reader doctor [options] [KEY]',
+    about:
+      'Checks each requirement for a connection, in order, and prints what to do about it: runtime directory, UDP, DHT, NAT and, with KEY, store, announcement, peer, bootstrap core, manifest, data cores. Exits with 0, or with the code of the first failed check. Uses the identity of the store unless the store is in use; writes nothing to it.',
+    hidden: ['fsync', 'max-peers']
+  },
+  positional: { ...KEY, required: false },
+  begins: 'checking the network',
+  start: async (values, context, key) => {
+    const { print, signal, env } = context
+    const { diagnose } = await import('@many-cores/node')
+    const { maxPeers: _, ...network } = await networkOf(values, env)
+    const storage = storageOf(values, context)
+    const options = { ...network, storage, timeout: values.timeout * 1000, signal }
+    let code: number = EXIT.done
+    for await (const finding of diagnose({ ...options, ...(key !== undefined && { key }) })) {
+      if (finding.outcome === 'failed' && code === EXIT.done) code = exitCodeOf(finding)
+      await print(values.json ? `${JSON.stringify(finding)}\n` : format(finding))
+    }
+    return code
   }
-  return code
-}
+})
 
 function format({ outcome, check, text, remedy }: Finding): string {
+  const label = outcome === 'failed' ? 'FAILED' : outcome
   const advice = remedy === undefined || outcome === 'ok' ? '' : `; ${remedy}`
-  return `${LABELS[outcome]}  ${check}: ${text}${advice}\n`
+  return `${label.padEnd(7)}  ${check}: ${text}${advice}\n`
 }

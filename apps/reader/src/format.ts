@@ -23,20 +23,16 @@ export function createTextFormat(paint: Paint | null): Format {
 
 /** Each line in the format of `template`. */
 export function createTemplateFormat(template: Template, log: LogNames): Format {
-  return (batch) => {
-    let text = ''
-    for (const entry of batch) text += template(entry, log)
-    return Buffer.from(text, 'latin1')
-  }
+  return (batch) => join(batch, (entry) => template(entry, log), 'latin1')
 }
 
 /** Control characters except tab: a line must not move the cursor or look like several lines. */
 const CONTROL = /(?!\t)[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu
 
-function join(batch: Batch, toText: (entry: Entry) => string): Uint8Array {
+function join(batch: Batch, toText: (entry: Entry) => string, encoding?: 'latin1'): Uint8Array {
   let text = ''
   for (const entry of batch) text += toText(entry)
-  return Buffer.from(text)
+  return Buffer.from(text, encoding)
 }
 
 /** The line without its terminator, with control characters escaped as `\x1b` or `\u2028`. */

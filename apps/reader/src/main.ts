@@ -1,8 +1,8 @@
 import { defineCommand, idCommand, runProgram } from '@many-cores/cli'
-import { cursors } from './cursors-command.ts'
-import { doctor } from './doctor-command.ts'
+import { cursors } from './cursors.ts'
+import { doctor } from './doctor.ts'
 import { checkConflicts, help, KEY, options } from './options.ts'
-import { verify } from './verify-command.ts'
+import { verify } from './verify.ts'
 
 const read = defineCommand({
   options,

@@ -38,11 +38,9 @@ export async function moveAside(storage: string, { status }: RunContext, reason:
 }
 
 /** The free space for the store; 0 if unknown. */
-export async function freeBytes(storage: string): Promise<number> {
-  try {
-    const { bavail, bsize } = await statfs(storage)
-    return bavail * bsize
-  } catch {
-    return 0
-  }
+export function freeBytes(storage: string): Promise<number> {
+  return statfs(storage).then(
+    ({ bavail, bsize }) => bavail * bsize,
+    () => 0
+  )
 }

@@ -41,9 +41,9 @@ export function parseTemplate(text: string): Template {
   const parts: Part[] = []
   let from = 0
   for (const match of text.matchAll(ESCAPE_OR_TOKEN)) {
-    const [whole, hex, kind, letter = ''] = match
+    const [whole, hex, kind = '', letter = ''] = match
     parts.push(bytesOf(text.slice(from, match.index)))
-    if (hex === undefined) parts.push(kind === '%' ? token(letter) : characterOf(letter))
+    if (hex === undefined) parts.push(partOf(kind, letter))
     else parts.push(String.fromCharCode(Number.parseInt(hex, 16)))
     from = match.index + whole.length
   }
@@ -56,16 +56,15 @@ export function parseTemplate(text: string): Template {
   }
 }
 
-function token(letter: string): Part {
-  const part = TOKENS.get(letter)
-  if (part !== undefined) return part
-  throw new Error(`invalid '%${letter}': expected one of %${[...TOKENS.keys()].join(' %')}`)
-}
+const EXPECTED = [
+  ...[...TOKENS.keys()].map((key) => `%${key}`),
+  ...[...ESCAPES.keys()].map((key) => `\\${key}`)
+]
 
-function characterOf(letter: string): string {
-  const character = ESCAPES.get(letter)
-  if (character !== undefined) return character
-  throw new Error(`invalid '\\${letter}': expected one of \\n \\r \\t \\0 \\\\ \\xNN`)
+function partOf(kind: string, letter: string): Part {
+  const part = (kind === '%' ? TOKENS : ESCAPES).get(letter)
+  if (part !== undefined) return part
+  throw new Error(`invalid '${kind}${letter}': expected one of ${EXPECTED.join(' ')} \\xNN`)
 }
 
 function bytesOf(text: string): string {

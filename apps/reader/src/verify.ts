@@ -1,25 +1,41 @@
-import { type NodeValues, openProgramNode, plural, type RunContext } from '@many-cores/cli'
-import { openReader, type Verification } from '@many-cores/node'
+import { type Command, commonOptions, defineCommand, openProgramNode, plural } from '@many-cores/cli'
+import type { Verification } from '@many-cores/node'
+import { KEY } from './options.ts'
 
-/** Verifies the log of `key` and prints what was read. */
-export async function verifyLog(
-  key: string,
-  values: NodeValues & { readonly timeout: number },
-  context: RunContext
-): Promise<void> {
-  const { signal, status, print } = context
-  await using node = await openProgramNode(values, context)
-  const timeout = values.timeout * 1000
-  await using reader = await openReader(node, key, { timeout, signal })
-  status.state('verifying')
-  const found = await reader.verify({
-    timeout,
-    signal,
-    onProgress: (done) => status.progress({ done, unit: 'lines' })
-  })
-  if (!found.reached) status.note('no peer answered: verified only the local data')
-  await print(`${describe(found, reader.manifest.cores.length)}\n`)
-}
+/** `reader verify KEY` */
+export const verify: Command = defineCommand({
+  options: {
+    timeout: {
+      type: 'number',
+      value: 'SECONDS',
+      default: 30,
+      help: 'How long to look for the log, for a peer that knows its end, and for a block; 0: no limit'
+    },
+    ...commonOptions('reader')
+  },
+  help: {
+    usage: 'reader verify [options] KEY',
+    about:
+      'Reads the whole log again, from this store and from peers, and checks that journal and cores agree without a gap, that every line is in the core that the rule selects, and that no core has blocks beyond the journal. Prints what was read. Exits with 5 at the first fault, with 6 if no peer has a block.'
+  },
+  positional: KEY,
+  begins: 'opening the store',
+  start: async (values, context, key) => {
+    const { signal, status, print } = context
+    const timeout = values.timeout * 1000
+    const { openReader } = await import('@many-cores/node')
+    await using node = await openProgramNode(values, context)
+    await using reader = await openReader(node, key, { timeout, signal })
+    status.state('verifying')
+    const found = await reader.verify({
+      timeout,
+      signal,
+      onProgress: (done) => status.progress({ done, unit: 'lines' })
+    })
+    if (!found.reached) status.note('no peer answered: verified only the local data')
+    await print(`${describe(found, reader.manifest.cores.length)}\n`)
+  }
+})
 
 function describe({ lines, bytes, batches, blocks }: Verification, cores: number): string {
   const content = `${lines} ${plural(lines, 'line')}, ${bytes} ${plural(bytes, 'byte')}`

@@ -8,7 +8,7 @@ import {
   resolvePath,
   storageOf
 } from '@many-cores/cli'
-import { openWriter, type Writer } from '@many-cores/node'
+import { openWriter } from '@many-cores/node'
 import { checkInput, publishFile } from './file/publish-file.ts'
 import type { options } from './options.ts'
 import { readInput } from './stdin.ts'
@@ -26,8 +26,10 @@ export async function write(values: Values, context: RunContext): Promise<void> 
   await using writer = await openWriter(node, { signal, ...(route !== undefined && { routing: route }) })
   await print(`main core key: ${writer.key}\n`)
   const publishing =
-    path === null ? publishStdin(writer, context) : publishFile(writer, path, { exit, signal, status })
-  const count = await publishing.catch((error: unknown) => {
+    path === null
+      ? writer.publishBytes(readInput(context.stdin, signal))
+      : publishFile(writer, path, { exit, signal, status })
+  const { count } = await publishing.catch((error: unknown) => {
     if (codeOf(error) === 'STORE_FULL' && error instanceof Error) {
       const safe = `${writer.length} ${plural(writer.length, 'line is', 'lines are')} safe`
       error.message += `: ${storageOf(values, context)}. ${safe}; free space and start again`
@@ -40,9 +42,4 @@ export async function write(values: Values, context: RunContext): Promise<void> 
     status.state('end of input; serving until Ctrl-C')
     await writer.serve(signal)
   }
-}
-
-async function publishStdin(writer: Writer, { signal, stdin }: RunContext): Promise<number> {
-  const { count } = await writer.publishBytes(readInput(stdin, signal))
-  return count
 }

@@ -1,11 +1,10 @@
-import type { CommonOptions } from './common-options.ts'
-import { commonOptions, levelOf } from './common-options.ts'
+import { readFileSync } from 'node:fs'
+import { type CommonOptions, commonOptions, levelOf } from './common-options.ts'
 import { formatHelp, type HelpText } from './help.ts'
 import { openProgramNode } from './node.ts'
 import type { OptionTable, OptionValues } from './option-table.ts'
 import { type Positional, type PositionalValue, parseOptions } from './options.ts'
 import { type RunContext, type RunOptions, run } from './run.ts'
-import { readVersion } from './version.ts'
 
 /** One command of a program: its command line and what it runs. */
 export interface CommandDefinition<T extends OptionTable, P extends Positional | undefined> {
@@ -37,7 +36,7 @@ export function defineCommand<
     const { env, print, status } = context
     const parsed = parseOptions<T, P>(options, { argv, env, ...(positional && { positionals: positional }) })
     if (parsed.asks === 'help') return print(formatHelp(options, help))
-    if (parsed.asks === 'version') return print(`${status.name} ${readVersion(url)}\n`)
+    if (parsed.asks === 'version') return print(`${status.name} ${versionOf(url)}\n`)
     check?.(parsed.values)
     status.level = levelOf(parsed.values as OptionValues<CommonOptions>)
     if (begins !== undefined) status.state(begins)
@@ -77,4 +76,10 @@ export function runProgram(main: Command, { url, commands, ...options }: Program
     const command = commands.get(argv[0] ?? '')
     return command === undefined ? main(argv, context, url) : command(argv.slice(1), context, url)
   }, options)
+}
+
+/** The version in the package.json of a program: one directory above the module `url`. */
+function versionOf(url: string): string {
+  const manifest = readFileSync(new URL('../package.json', url), 'utf8')
+  return (JSON.parse(manifest) as { readonly version: string }).version
 }

@@ -81,7 +81,7 @@ export function commonOptions(name: string): CommonOptions {
   }
 }
 
-/** The status level that `--quiet` and `--verbose` select; quiet wins. */
+/** The status level of `--quiet` and `--verbose`; quiet wins. */
 export function levelOf({
   quiet,
   verbose

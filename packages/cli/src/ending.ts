@@ -17,6 +17,7 @@ const DRAIN_MS = 1000
 export class Ending {
   readonly #status: Status
   readonly #controller = new AbortController()
+  readonly signal: AbortSignal = this.#controller.signal
   /** Overrides the exit code of `main`. */
   #code: number | undefined
   #reported: unknown
@@ -30,10 +31,10 @@ export class Ending {
       this.#stop('GOODBYE')
       return new Promise(() => {})
     }, Number.MAX_SAFE_INTEGER)
-    listenForSignals({
-      onFirst: (name) => this.#onSignal(name),
-      onSecond: () => this.#exit(this.#code ?? EXIT.done)
-    })
+    listenForSignals(
+      (name) => this.#onSignal(name),
+      () => this.#exit(this.#code ?? EXIT.done)
+    )
     // every later write fails again, so the listener stays
     process.stdout.on('error', (error: Error) => {
       if (isGone(error)) return this.#stop('STDOUT_GONE')
@@ -44,10 +45,6 @@ export class Ending {
     process.on('uncaughtException', (error) => this.#onUncaught(error))
     process.on('unhandledRejection', (error) => this.#onUncaught(error))
     process.prependListener('beforeExit', () => this.#onIdle())
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal
   }
 
   /** Runs `main`, drains standard output and ends the process. */
@@ -85,11 +82,8 @@ export class Ending {
   }
 
   #onUncaught(error: unknown): void {
-    if (this.#isOver) {
-      this.#status.detail(messageOf(error))
-      return
-    }
-    if (!this.#isExpected(error)) this.#report(error)
+    if (this.#isOver) this.#status.detail(messageOf(error))
+    else if (!this.#isExpected(error)) this.#report(error)
     this.#stop('FAILED', EXIT.unexpected)
   }
 

@@ -36,7 +36,10 @@ export function formatHelp(
 type NamedOption = readonly [name: string, option: Option]
 
 function optionLines(options: readonly NamedOption[]): string[] {
-  const rows = options.map(([name, option]) => ({ flags: flagsOf(name, option), help: helpOf(name, option) }))
+  const rows = options.map(([name, option]) => ({
+    flags: flagsOf(name, option),
+    help: option.help + remarkOf(name, option)
+  }))
   const column =
     INDENT * 2 + Math.max(0, ...rows.map(({ flags }) => flags.length).filter((length) => length <= MAX_FLAGS))
   return rows.flatMap(({ flags, help }) => {
@@ -52,16 +55,11 @@ function flagsOf(name: string, option: Option): string {
   return `${short}--${name}${option.type === 'boolean' ? '' : ` ${option.value}`}`
 }
 
-function helpOf(name: string, option: Option): string {
-  const remark = remarkOf(name, option)
-  return remark === undefined ? option.help : `${option.help} (${remark})`
-}
-
-function remarkOf(name: string, option: Option): string | undefined {
-  if (option.type === 'boolean') return option.default ? `default; --no-${name} turns it off` : undefined
-  if (option.type === 'string' && option.multiple) return 'repeatable'
+function remarkOf(name: string, option: Option): string {
+  if (option.type === 'boolean') return option.default ? ` (default; --no-${name} turns it off)` : ''
+  if (option.type === 'string' && option.multiple) return ' (repeatable)'
   const shown = option.defaultHelp ?? option.default
-  return shown === undefined ? undefined : `default: ${shown}`
+  return shown === undefined ? '' : ` (default: ${shown})`
 }
 
 function environmentLines(options: readonly NamedOption[]): string[] {

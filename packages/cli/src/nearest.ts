@@ -3,10 +3,8 @@ const MIN_PREFIX = 3
 
 /** The candidate closest to `word`, if any: the only one that begins with it, or one at most two edits away. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
-  const completions = candidates.filter(
-    (candidate) => word.length >= MIN_PREFIX && candidate.startsWith(word)
-  )
-  if (completions.length === 1) return completions[0]
+  const completions = candidates.filter((candidate) => candidate.startsWith(word))
+  if (word.length >= MIN_PREFIX && completions.length === 1) return completions[0]
   const ranked = candidates.map((candidate) => ({ candidate, edits: editsBetween(word, candidate) }))
   const [best] = ranked.sort((a, b) => a.edits - b.edits)
   if (best === undefined || best.edits > Math.min(MAX_EDITS, word.length / 2)) return undefined

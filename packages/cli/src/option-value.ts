@@ -8,9 +8,6 @@ import {
 } from './option-table.ts'
 import { quote } from './text.ts'
 
-const ON: ReadonlySet<string> = new Set(['1', 'true', 'yes', 'on'])
-const OFF: ReadonlySet<string> = new Set(['0', 'false', 'no', 'off'])
-
 /** The value of an option from its texts: one, unless it is `multiple`. `label` is the flag or the variable. */
 export function fromTexts(
   option: NumberOption | StringOption,
@@ -56,9 +53,8 @@ function fromNumber({ value, integer, min = 0 }: NumberOption, label: string, te
 }
 
 function fromSwitch(variable: string, text: string): boolean {
-  const word = text.toLowerCase()
-  if (ON.has(word)) return true
-  if (OFF.has(word)) return false
+  if (/^(1|true|yes|on)$/i.test(text)) return true
+  if (/^(0|false|no|off)$/i.test(text)) return false
   throw new UsageError(
     `${variable}: invalid value ${quote(text)}: expected 1 or 0 (also true, yes, on; false, no, off)`
   )

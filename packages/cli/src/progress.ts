@@ -50,13 +50,8 @@ export function grouped(count: number): string {
 function formatCount({ done, total, unit, elapsed }: Progress): string {
   if (total === undefined) return `${grouped(done)} ${unit}`
   const share = total === 0 ? 1 : done / total
-  const bar = elapsed === undefined ? '' : `${formatBar(share)} `
-  return `${bar}${grouped(done)} of ${grouped(total)} ${unit} (${Math.floor(share * 100)} %)`
-}
-
-function formatBar(share: number): string {
-  const full = Math.min(BAR_WIDTH, Math.floor(share * BAR_WIDTH))
-  return `[${'#'.repeat(full)}${'-'.repeat(BAR_WIDTH - full)}]`
+  const bar = '#'.repeat(Math.min(1, share) * BAR_WIDTH).padEnd(BAR_WIDTH, '-')
+  return `${elapsed === undefined ? '' : `[${bar}] `}${grouped(done)} of ${grouped(total)} ${unit} (${Math.floor(share * 100)} %)`
 }
 
 function rateOf({ done, before = 0, elapsed = 0 }: Progress): number | undefined {

@@ -3,7 +3,7 @@ import { Writable } from 'node:stream'
 import test from 'node:test'
 import type { Status as NodeStatus } from '@many-cores/node'
 import { reportTo } from './report.ts'
-import { createStatus, type StatusLevel } from './status.ts'
+import { Status, type StatusLevel } from './status.ts'
 
 const A = 'a'.repeat(64)
 const B = 'b'.repeat(64)
@@ -17,7 +17,7 @@ function linesOf(events: readonly (NodeStatus | (() => void))[], level: StatusLe
       done()
     }
   })
-  const onStatus = reportTo(createStatus({ name: 'reader', stream, level }))
+  const onStatus = reportTo(new Status({ name: 'reader', stream, level }))
   for (const event of events) {
     if (typeof event === 'function') event()
     else onStatus(event)

@@ -3,7 +3,7 @@ import { isatty } from 'node:tty'
 import { format } from 'node:util'
 import { Ending } from './ending.ts'
 import type { Environment } from './option-table.ts'
-import { createStatus, type Status } from './status.ts'
+import { Status } from './status.ts'
 import { write } from './stdout.ts'
 
 /** The process, as a program uses it. */
@@ -39,7 +39,7 @@ export interface RunOptions {
  * Calls `main` synchronously, so that its first status appears soon. Call it once per process.
  */
 export async function run(main: Main, { name, readsStdin = false }: RunOptions): Promise<never> {
-  const status = createStatus({ name, shared: isatty(1) || (readsStdin && isatty(0)) })
+  const status = new Status({ name, shared: isatty(1) || (readsStdin && isatty(0)) })
   const ending = new Ending(status)
   divertConsole(status)
   return ending.follow(async () => main(contextOf(status, ending.signal)))

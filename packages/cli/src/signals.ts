@@ -3,17 +3,12 @@ import { constants } from 'node:os'
 /** The signals that ask a program to end. */
 export type EndSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP'
 
-interface SignalHandlers {
-  readonly onFirst: (name: EndSignal) => void
-  readonly onSecond: () => void
-}
-
 const SIGNALS: readonly EndSignal[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
 /** pnpm 10 on a terminal delivers one Ctrl-C twice: from the terminal and, at once, from pnpm. */
 const REPEAT_MS = 500
 
 /** Handles signals until the process exits: without a listener, Node would end it at once. */
-export function listenForSignals({ onFirst, onSecond }: SignalHandlers): void {
+export function listenForSignals(onFirst: (name: EndSignal) => void, onSecond: () => void): void {
   let first: { readonly name: EndSignal; readonly at: number } | undefined
   const listener = (name: EndSignal): void => {
     const now = performance.now()

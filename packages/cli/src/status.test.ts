@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { Writable } from 'node:stream'
 import test from 'node:test'
-import { createStatus, type Status, type StatusOptions } from './status.ts'
+import { Status, type StatusOptions } from './status.ts'
 
 const ERASE = '\r\u001b[2K'
 
@@ -30,7 +30,7 @@ class Screen extends Writable {
 }
 
 function onScreen(stream: Screen, options: Partial<StatusOptions> = {}): Status {
-  return createStatus({ name: 'writer', stream, env: { NO_COLOR: '1' }, ...options })
+  return new Status({ name: 'writer', stream, env: { NO_COLOR: '1' }, ...options })
 }
 
 test('in a pipe each state is one line, never repeated in a row', () => {
@@ -193,7 +193,7 @@ test('a terminal has colours, unless NO_COLOR says otherwise', () => {
 
 test('a stream that fails is ignored', async () => {
   const broken = new Writable({ write: (_chunk, _encoding, done) => done(new Error('EPIPE')) })
-  const status = createStatus({ name: 'writer', stream: broken })
+  const status = new Status({ name: 'writer', stream: broken })
   status.state('starting')
   await new Promise((resolve) => broken.once('close', resolve))
   status.error('nobody hears this')

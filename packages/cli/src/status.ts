@@ -8,7 +8,7 @@ import { oneLine, truncate } from './text.ts'
 /** `quiet`: errors only. `normal`: also states, progress and notes. `verbose`: everything. */
 export type StatusLevel = 'quiet' | 'normal' | 'verbose'
 
-/** Options of `createStatus`. */
+/** Options of a `Status`. */
 export interface StatusOptions {
   /** Begins every line: `writer`. */
   readonly name: string
@@ -25,17 +25,15 @@ export interface StatusOptions {
 /** A stream that may be a terminal. */
 export type Terminal = Writable & { readonly isTTY?: boolean; readonly columns?: number }
 
-/** Creates a status on `stream`: on a terminal the state line is rewritten in place, elsewhere each state is a line. */
-export function createStatus(options: StatusOptions): Status {
-  return new Status(options)
-}
-
 const ERASE = '\r\x1b[2K'
 const DEFAULT_COLUMNS = 80
 /** A line that changes faster cannot be read. */
 const PROGRESS_MS = 100
 
-/** The status of a program on standard error. Never throws, even if standard error is closed. */
+/**
+ * The status of a program on standard error. On a terminal the state line is rewritten in place, elsewhere each state is a line.
+ * Never throws, even if standard error is closed.
+ */
 export class Status {
   readonly name: string
   level: StatusLevel
@@ -103,7 +101,7 @@ export class Status {
 
   /** Removes the state line. You can still report afterwards. */
   close(): void {
-    if (this.#isDrawn) this.#write(ERASE)
+    if (this.#isDrawn) this.#stream.write(ERASE)
     this.#isDrawn = false
     this.current = ''
     this.#progress = ''
@@ -120,7 +118,9 @@ export class Status {
   /** Writes a permanent line above the state line. */
   #line(text: string, style?: 'red' | 'dim'): void {
     const line = `${this.name}: ${oneLine(text)}`
-    this.#write(`${this.#isDrawn ? ERASE : ''}${style === undefined ? line : this.#styled(style, line)}\n`)
+    this.#stream.write(
+      `${this.#isDrawn ? ERASE : ''}${style === undefined ? line : this.#styled(style, line)}\n`
+    )
     this.#isDrawn = false
     this.#redraw()
   }
@@ -129,22 +129,15 @@ export class Status {
     const isShown = this.#rewrites && this.level !== 'quiet' && this.current !== ''
     if (!isShown && !this.#isDrawn) return
     const text = `${this.name}: ${this.current}${this.#progress === '' ? '' : `: ${this.#progress}`}`
+    const columns = this.#stream.columns || Number(this.#env.COLUMNS) || DEFAULT_COLUMNS
     // one column stays free: a full line would wrap, and ERASE clears only its last row
-    this.#write(isShown ? ERASE + this.#styled('dim', truncate(text, this.#columns - 1)) : ERASE)
+    this.#stream.write(isShown ? ERASE + this.#styled('dim', truncate(text, columns - 1)) : ERASE)
     this.#isDrawn = isShown
-  }
-
-  get #columns(): number {
-    return this.#stream.columns || Number(this.#env.COLUMNS) || DEFAULT_COLUMNS
   }
 
   #styled(style: 'red' | 'dim', text: string): string {
     if (!this.#isTerminal || this.#env.NO_COLOR) return text
     // by default, styleText checks whether standard *output* supports colors
     return styleText(style, text, { validateStream: false })
-  }
-
-  #write(text: string): void {
-    this.#stream.write(text)
   }
 }

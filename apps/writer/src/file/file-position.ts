@@ -40,19 +40,13 @@ export function encodePosition({ path, ...position }: FilePosition): string {
   return text.length > 2048 ? JSON.stringify({ path: '', ...position }) : text
 }
 
+const TEXTS = ['path', 'dev', 'ino', 'print'] as const
+const NUMBERS = ['offset', 'size', 'time', 'tail'] as const
+
 /** Throws an Error if the bytes are not a position. */
 export function decodePosition(bytes: Uint8Array): FilePosition {
-  const value: unknown = JSON.parse(Buffer.from(bytes).toString())
-  if (isPosition(value)) return value
+  const value = JSON.parse(Buffer.from(bytes).toString()) as Partial<FilePosition> | null
+  const hasTexts = TEXTS.every((name) => typeof value?.[name] === 'string')
+  if (hasTexts && NUMBERS.every((name) => typeof value?.[name] === 'number')) return value as FilePosition
   throw new Error('the stored position in the input file is damaged')
-}
-
-const TEXTS = ['path', 'dev', 'ino', 'print']
-const NUMBERS = ['offset', 'size', 'time', 'tail']
-
-function isPosition(value: unknown): value is FilePosition {
-  if (typeof value !== 'object' || value === null) return false
-  const hasAll = (names: readonly string[], type: string): boolean =>
-    names.every((name) => typeof Reflect.get(value, name) === type)
-  return hasAll(TEXTS, 'string') && hasAll(NUMBERS, 'number')
 }

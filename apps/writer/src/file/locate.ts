@@ -68,10 +68,8 @@ export async function hasLater(path: string, file: FileId): Promise<boolean> {
 
 /** The same file, then one with its inode (device numbers change at a reboot), then possible copies, newest first. */
 function bestFirst({ path, files }: Listing, position: FilePosition): ListedFile[] {
-  const rank = (file: ListedFile): number => {
-    if (isSameFile(file, position)) return 0
-    return file.ino === position.ino ? 1 : 2
-  }
+  const rank = (file: ListedFile): number =>
+    Number(file.ino !== position.ino) + Number(!isSameFile(file, position))
   // rules out older rotated files that begin with the same bytes; at the path itself inodes can be unstable
   const isCandidate = (file: ListedFile): boolean =>
     file.ino === position.ino || file.path === path || file.born > position.time - COPY_SLACK_MS

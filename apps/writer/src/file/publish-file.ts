@@ -17,17 +17,17 @@ interface FileOptions {
 
 /**
  * Publishes the lines of the file at `path` until `signal` is aborted or, with `exit`, the end of the file. Resumes where it
- * stopped the last time. The file may grow, be rotated, or not exist yet. Returns the number of published lines.
+ * stopped the last time. The file may grow, be rotated, or not exist yet.
  *
  * @throws UsageError if it is missing with `exit`; ProtocolError `LINE_TOO_LONG`.
  */
-export async function publishFile(writer: Writer, path: string, options: FileOptions): Promise<number> {
-  const input = new FileInput(writer, path, options)
-  try {
-    return await input.publish()
-  } finally {
-    await input.close()
-  }
+export async function publishFile(
+  writer: Writer,
+  path: string,
+  options: FileOptions
+): Promise<{ readonly count: number }> {
+  await using input = new FileInput(writer, path, options)
+  return { count: await input.publish() }
 }
 
 class FileInput {
@@ -56,7 +56,7 @@ class FileInput {
     return count
   }
 
-  async close(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#wakeup.close()
     await this.#switchTo(null)
   }

@@ -10,6 +10,8 @@ export class SourceFile implements FileId {
   readonly path: string
   readonly dev: string
   readonly ino: string
+  /** The offset of the next byte to read. */
+  offset = 0
   /** The part that was read has been cut off or overwritten: there is nothing more to read. */
   isTruncated = false
   /** It is a copy, and its original has been cut off: nothing else has its content. */
@@ -17,7 +19,6 @@ export class SourceFile implements FileId {
   readonly #handle: FileHandle
   readonly #born: number
   #size: number
-  #offset = 0
   #head: Buffer = Buffer.alloc(0)
   #tail: Buffer = Buffer.alloc(0)
   #ahead: Buffer | null = null
@@ -44,14 +45,9 @@ export class SourceFile implements FileId {
     }
   }
 
-  /** The offset of the next byte to read. */
-  get offset(): number {
-    return this.#offset
-  }
-
   /** How many known bytes have not been read. */
   get unread(): number {
-    return Math.max(0, this.#size - this.#offset)
+    return Math.max(0, this.#size - this.offset)
   }
 
   /** Moves to `position` if the bytes before it match its fingerprint; otherwise returns false. */
@@ -61,7 +57,7 @@ export class SourceFile implements FileId {
     if (fingerprint(head, await this.#readAt(offset - tail, tail)) !== print) return false
     this.#head = head
     this.#tail = await this.#readAt(Math.max(0, offset - TAIL_BYTES), Math.min(offset, TAIL_BYTES))
-    this.#offset = offset
+    this.offset = offset
     return true
   }
 
@@ -71,10 +67,10 @@ export class SourceFile implements FileId {
     const bytes = this.#ahead
     if (bytes === null) return null
     this.#ahead = null
-    if (this.#offset < HEAD_BYTES)
-      this.#head = Buffer.concat([this.#head, bytes.subarray(0, HEAD_BYTES - this.#offset)])
+    if (this.offset < HEAD_BYTES)
+      this.#head = Buffer.concat([this.#head, bytes.subarray(0, HEAD_BYTES - this.offset)])
     this.#tail = Buffer.concat([this.#tail, bytes.subarray(-TAIL_BYTES)]).subarray(-TAIL_BYTES)
-    this.#offset += bytes.byteLength
+    this.offset += bytes.byteLength
     this.#time = Date.now()
     return bytes
   }
@@ -91,7 +87,7 @@ export class SourceFile implements FileId {
 
   /** The position after everything that was read. */
   get position(): FilePosition {
-    return this.positionAt(this.#offset, this.#tail)
+    return this.positionAt(this.offset, this.#tail)
   }
 
   /** The position at `offset`, with some of the bytes before it. */
@@ -109,13 +105,13 @@ export class SourceFile implements FileId {
 
   async #fetch(): Promise<Buffer | null> {
     const { size } = await this.#handle.stat()
-    if (size < this.#offset) return this.#truncated()
+    if (size < this.offset) return this.#truncated()
     this.#size = size
-    if (size === this.#offset) return null
+    if (size === this.offset) return null
     // overlapping what was read before: this detects a file that was cut off and has grown beyond the offset again
     const overlap = this.#tail.byteLength
-    const length = overlap + Math.min(size - this.#offset, CHUNK_BYTES)
-    const bytes = await this.#readAt(this.#offset - overlap, length)
+    const length = overlap + Math.min(size - this.offset, CHUNK_BYTES)
+    const bytes = await this.#readAt(this.offset - overlap, length)
     if (!bytes.subarray(0, overlap).equals(this.#tail)) return this.#truncated()
     return bytes.byteLength > overlap ? bytes.subarray(overlap) : null
   }
