@@ -6,7 +6,7 @@ interface Mark {
   readonly position: number
 }
 
-/** What was committed, in order; `commit` is replaced to make it fail. */
+/** Records commits in order; replace `commit` to make it fail. */
 class Recorder {
   readonly committed: number[] = []
   commit = async ({ position }: Mark): Promise<void> => {
@@ -19,7 +19,7 @@ function stopClock(t: TestContext): void {
   t.mock.timers.enable({ apis: ['Date', 'setTimeout'], now: 1_000_000 })
 }
 
-/** Lets what a timer started come to its end: it waits for nothing but microtasks. */
+/** Runs the microtasks that a timer started. */
 function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
@@ -31,7 +31,7 @@ test('the first position is committed at once', async (t) => {
   assert.deepEqual(committed, [10])
 })
 
-test('of the positions of 100 ms the last one is committed', async (t) => {
+test('within 100 ms only the last position is committed', async (t) => {
   stopClock(t)
   const { bookmark, committed } = new Recorder()
   for (const position of [1, 2, 3]) await bookmark.move({ position })
@@ -44,7 +44,7 @@ test('of the positions of 100 ms the last one is committed', async (t) => {
   assert.deepEqual(committed, [1, 3])
 })
 
-test('a move after 100 ms commits by itself', async (t) => {
+test('a move is committed after 100 ms without a call', async (t) => {
   stopClock(t)
   const { bookmark, committed } = new Recorder()
   await bookmark.move({ position: 1 })
@@ -53,7 +53,7 @@ test('a move after 100 ms commits by itself', async (t) => {
   assert.deepEqual(committed, [1, 2])
 })
 
-test('flush commits the last position at once, and its timer nothing more', async (t) => {
+test('flush commits the last position at once and cancels the timer', async (t) => {
   stopClock(t)
   const { bookmark, committed } = new Recorder()
   await bookmark.move({ position: 1 })
@@ -65,13 +65,13 @@ test('flush commits the last position at once, and its timer nothing more', asyn
   assert.deepEqual(committed, [1, 2])
 })
 
-test('flush commits nothing where nothing was delivered', async () => {
+test('flush without a delivery commits nothing', async () => {
   const { bookmark, committed } = new Recorder()
   await bookmark.flush()
   assert.deepEqual(committed, [])
 })
 
-test('a commit that fails in the background fails the next move and flush, too', async (t) => {
+test('after a commit fails in the background, the next move and flush fail too', async (t) => {
   stopClock(t)
   const recorder = new Recorder()
   const { bookmark } = recorder

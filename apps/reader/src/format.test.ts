@@ -30,7 +30,7 @@ function text(...lines: readonly (string | Uint8Array)[]): string {
   return Buffer.from(formatText(batchOf(...lines))).toString()
 }
 
-/** What the text form makes of one line. */
+/** One line in the text format. */
 function shown(line: string | Uint8Array): string {
   const [, content] = /^Block 7 in Core (?:ab){32}: (.*)\n$/s.exec(text(line)) ?? []
   assert.ok(content !== undefined, text(line))
@@ -46,26 +46,26 @@ function json(...lines: readonly (string | Uint8Array)[]): unknown[] {
     .map((line): unknown => JSON.parse(line))
 }
 
-test('raw is the bytes and nothing else', () => {
+test('raw is exactly the bytes', () => {
   assert.deepEqual(
     formatRaw(batchOf('a\n', 'b\r\n', Buffer.of(0, 255))),
     Buffer.from('a\nb\r\n\0\xff', 'latin1')
   )
 })
 
-test('the text form is the tutorial’s line, without a blank line after it', () => {
+test('text is the tutorial’s format, without a blank line', () => {
   const core = 'ab'.repeat(32)
   assert.equal(text('hi\n', 'there\n'), `Block 7 in Core ${core}: hi\nBlock 7 in Core ${core}: there\n`)
 })
 
-test('the text form leaves out a line’s own end', () => {
+test('text leaves out the line terminator', () => {
   assert.equal(shown('unix\n'), 'unix')
   assert.equal(shown('dos\r\n'), 'dos')
   assert.equal(shown('the end of an input'), 'the end of an input')
   assert.equal(shown('\n'), '')
 })
 
-test('the text form shows control characters instead of obeying them', () => {
+test('text escapes control characters', () => {
   assert.equal(shown('\x1b[2Jclear\x07\x7f\n'), '\\x1b[2Jclear\\x07\\x7f')
   assert.equal(shown('over\rwritten\n'), 'over\\x0dwritten')
   assert.equal(shown('\0\b\v\f\n'), '\\x00\\x08\\x0b\\x0c')
@@ -73,32 +73,32 @@ test('the text form shows control characters instead of obeying them', () => {
   assert.equal(shown('\u2028\u2029\u202e\u2066\u2069\n'), '\\u2028\\u2029\\u202e\\u2066\\u2069')
 })
 
-test('the text form shows a block of several lines, as the tutorial’s writer makes them, as one line', () => {
+test('text shows a block of several lines, as the tutorial’s writer creates, as one line', () => {
   assert.equal(shown('one\ntwo\n'), 'one\\x0atwo')
 })
 
-test('the text form leaves tabs and all scripts alone', () => {
+test('text does not change tabs or any script', () => {
   assert.equal(shown('a\tb ä 你好 👩‍👩‍👧‍👦 e\u0301\n'), 'a\tb ä 你好 👩‍👩‍👧‍👦 e\u0301')
 })
 
-test('the text form shows bytes that are no UTF-8 as replacement characters', () => {
+test('text shows invalid UTF-8 as replacement characters', () => {
   assert.equal(shown(Buffer.of(0x61, 0xff, 0x9b, 0x0a)), 'a\ufffd\ufffd')
 })
 
-test('JSON is one object a line', () => {
+test('JSON is one object per line', () => {
   assert.deepEqual(json('hi\n', 'a "quoted"\tline\r\n'), [
     { position: 0, core: 'short', key: KEY, index: 7, time: 1_763_800_000_000, text: 'hi\n' },
     { position: 1, core: 'short', key: KEY, index: 7, time: 1_763_800_000_000, text: 'a "quoted"\tline\r\n' }
   ])
 })
 
-test('JSON gives back every byte of a line', () => {
+test('JSON preserves every byte of a line', () => {
   const lines = [
     Buffer.from('\ufeffbyte order mark\n'),
     Buffer.from('\0\x1b\u2028\n'),
     Buffer.from('👩‍👩‍👧‍👦 e\u0301 你好'),
     Buffer.of(0xff, 0xfe, 0x00, 0x0a),
-    // half a character, and a surrogate that UTF-8 does not allow
+    // half a character, and a surrogate, which UTF-8 forbids
     Buffer.of(0xc3, 0x0a),
     Buffer.of(0xed, 0xa0, 0x80, 0x0a)
   ]
@@ -109,7 +109,7 @@ test('JSON gives back every byte of a line', () => {
   assert.deepEqual(bytes, lines)
 })
 
-test('JSON has base64 only where the bytes are not UTF-8', () => {
+test('JSON has base64 only if the bytes are not UTF-8', () => {
   const [utf8, other] = json('é\n', Buffer.from('é\n', 'latin1'))
   assert.deepEqual(Object.keys(utf8 as object), ['position', 'core', 'key', 'index', 'time', 'text'])
   assert.deepEqual(Object.keys(other as object), ['position', 'core', 'key', 'index', 'time', 'base64'])

@@ -19,7 +19,7 @@ test('a prefix of only one name matches it', () => {
   assert.equal(nearest('port', ['portal', 'portion']), 'portal', 'two begin with it: the fewest edits win')
 })
 
-test('a word unlike any name has no nearest', () => {
+test('a word that resembles no name matches none', () => {
   assert.equal(nearest('colour', NAMES), undefined)
   assert.equal(nearest('x', NAMES), undefined)
   assert.equal(nearest('', NAMES), undefined)

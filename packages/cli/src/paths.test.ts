@@ -4,18 +4,18 @@ import { join, resolve } from 'node:path'
 import test from 'node:test'
 import { defaultStorage, resolvePath } from './paths.ts'
 
-test('a relative path counts from where pnpm was called', () => {
+test('a relative path is resolved from the directory where pnpm was started', () => {
   assert.equal(resolvePath('store', { INIT_CWD: '/home/me/project' }), '/home/me/project/store')
   assert.equal(resolvePath('../store', { INIT_CWD: '/home/me/project' }), '/home/me/store')
 })
 
-test('without pnpm a relative path counts from the working directory', () => {
+test('without pnpm a relative path is resolved from the working directory', () => {
   assert.equal(resolvePath('store', {}), resolve('store'))
   assert.equal(resolvePath('store', { INIT_CWD: '' }), resolve('store'))
   assert.equal(resolvePath('store', { INIT_CWD: 'relative' }), resolve('store'))
 })
 
-test('an absolute path stays as it is', () => {
+test('an absolute path does not change', () => {
   assert.equal(resolvePath('/var/store', { INIT_CWD: '/home/me' }), '/var/store')
 })
 

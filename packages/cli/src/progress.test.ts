@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { formatBytes, formatProgress } from './progress.ts'
 
-test('progress names what is known: bar, count, bytes, rate, time left', () => {
+test('progress shows the known parts: bar, count, bytes, rate, time left', () => {
   const progress = { done: 3000, before: 1000, total: 5000, unit: 'lines', bytes: 88_000, elapsed: 1000 }
   assert.equal(
     formatProgress(progress),
@@ -11,12 +11,12 @@ test('progress names what is known: bar, count, bytes, rate, time left', () => {
   assert.equal(formatProgress({ done: 7, unit: 'lines' }), '7 lines')
 })
 
-test('there is no rate of no time, and no time left without a rate', () => {
+test('without elapsed time there is no rate, and without a rate no time left', () => {
   assert.doesNotMatch(formatProgress({ done: 10, total: 20, unit: 'lines', elapsed: 100 }), /s left/)
   assert.doesNotMatch(formatProgress({ done: 0, total: 20, unit: 'lines', elapsed: 9000 }), /left/)
 })
 
-test('a long time is told in minutes and hours', () => {
+test('a long time is in minutes and hours', () => {
   const base = { unit: 'lines', elapsed: 1000, done: 1 }
   assert.match(formatProgress({ ...base, total: 126 }), /2 min 5 s left/)
   assert.match(formatProgress({ ...base, total: 7261 }), /2 h 1 min left/)

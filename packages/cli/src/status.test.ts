@@ -158,19 +158,19 @@ test('the last state is known even if quiet', () => {
   assert.equal(status.current, 'closing the store')
 })
 
-test('a state line is shorter than the terminal is wide', () => {
+test('a state line is narrower than the terminal', () => {
   const screen = new Screen({ columns: 16 })
   onScreen(screen).state('opening the store')
   assert.equal(screen.text, `${ERASE}writer: openin…`)
 })
 
-test('COLUMNS counts where the terminal does not tell its width', () => {
+test('COLUMNS is used if the terminal does not report its width', () => {
   const screen = new Screen({ columns: 0 })
   onScreen(screen, { env: { NO_COLOR: '1', COLUMNS: '16' } }).state('opening the store')
   assert.equal(screen.text, `${ERASE}writer: openin…`)
 })
 
-test('no text can move the cursor', () => {
+test('text cannot move the cursor', () => {
   const screen = new Screen({ columns: 80 })
   const status = onScreen(screen)
   status.state('a\u001b[5A\u0007\nc')
@@ -179,7 +179,7 @@ test('no text can move the cursor', () => {
   assert.equal(screen.take(), `${ERASE}writer: x y\n${ERASE}writer: a?[5A? c`)
 })
 
-test('a terminal has colours, unless NO_COLOR says otherwise', () => {
+test('a terminal gets colors, except with NO_COLOR', () => {
   const coloured = new Screen()
   onScreen(coloured, { env: {} }).error('failed')
   assert.equal(coloured.text, '\u001b[31mwriter: failed\u001b[39m\n')
@@ -191,11 +191,11 @@ test('a terminal has colours, unless NO_COLOR says otherwise', () => {
   assert.equal(plain.text, 'writer: failed\n')
 })
 
-test('a stream that fails is ignored', async () => {
+test('errors of the stream are ignored', async () => {
   const broken = new Writable({ write: (_chunk, _encoding, done) => done(new Error('EPIPE')) })
   const status = new Status({ name: 'writer', stream: broken })
   status.state('starting')
   await new Promise((resolve) => broken.once('close', resolve))
-  status.error('nobody hears this')
+  status.error('lost')
   status.close()
 })
