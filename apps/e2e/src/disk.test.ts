@@ -36,6 +36,7 @@ test('a writer whose disk is full: 8 and the cause, every line before it is whol
   writer.end(wideLines(500, 20_000))
   await writer.ends(8)
   assert.match(writer.stderr.text, /^writer: no space is left for the store/m)
+  const [, safe] = /\. (\d+) lines are safe; free space and start again$/m.exec(writer.stderr.text) ?? []
   assertNoStack(writer)
 
   disk.resize(80)
@@ -50,6 +51,7 @@ test('a writer whose disk is full: 8 and the cause, every line before it is whol
   // whatever it took is whole and in order; what it was told to be delivered is there
   assert.ok(wideLines(0, 20_500).startsWith(published))
   assert.ok(published.endsWith('\n') && published.length >= 500 * 1024)
+  assert.ok(Number(safe) >= 500 && published.split('\n').length > Number(safe), `${safe} lines are safe`)
   assert.equal(reader.stdout.text, had)
 })
 

@@ -44,7 +44,7 @@ for (const [signal, code] of SIGNALS) {
     await writer.write('connected\n')
     await reader.stdout.firstLines(1)
     await endsQuickly(writer, signal, code)
-    await reader.stderr.says('alone')
+    await reader.stderr.says('no peers')
     await endsQuickly(reader, signal, code)
     assert.equal(reader.stdout.text, 'connected\n')
   })
@@ -57,7 +57,7 @@ for (const [signal, code] of SIGNALS) {
     await writePipe(writeEnd, 'connected\n')
     await reader.stdout.firstLines(1)
     await endsQuickly(reader, signal, code)
-    await writer.stderr.says('alone')
+    await writer.stderr.says('no peers')
     // less than a pipe holds, and held there until the signal has come; the pipe's other end stays open
     const lines = numberedLines(0, 300)
     writer.signal('SIGSTOP')

@@ -32,7 +32,7 @@ export async function write(values: Values, context: RunContext): Promise<void> 
   const { count } = await publishing.catch((error: unknown) => {
     if (codeOf(error) === 'STORE_FULL' && error instanceof Error) {
       const safe = `${writer.length} ${plural(writer.length, 'line is', 'lines are')} safe`
-      error.message += `: ${storageOf(values, context)}. ${safe}; free space and start again`
+      error.message += `. ${safe}; free space and start again`
     }
     throw error
   })

@@ -183,7 +183,7 @@ test('a peer in the same network that loses power is gone within 20 s; back, it 
   await reader.stdout.firstLines(1)
   for (const machine of [0, 1]) {
     const line = reader.stdout.lineCount
-    const saysAlone = (): number => reader.stderr.text.split('alone').length
+    const saysAlone = (): number => reader.stderr.text.split('no peers').length
     const said = saysAlone()
     let began = performance.now()
     lan.cut(machine)

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { codeOf, type Status, UsageError } from '@many-cores/cli'
+import { codeOf, plural, type Status, UsageError } from '@many-cores/cli'
 import type { Progress, Writer } from '@many-cores/node'
 import { MAX_LINE_BYTES, ProtocolError } from '@many-cores/protocol'
 import { checkpointName, decodePosition, encodePosition } from './file-position.ts'
@@ -78,7 +78,7 @@ class FileInput {
       this.#options.status.note(`${file.path}: resuming at byte ${offset}`)
       return file
     }
-    const lost = size > offset ? `, with at least ${size - offset} unpublished bytes` : ''
+    const lost = size > offset ? `, with at least ${unpublished(size - offset)}` : ''
     this.#options.status.note(
       `${this.#path}: the file that was published up to byte ${offset} is gone${lost}; starting with the current file`
     )
@@ -166,7 +166,7 @@ class FileInput {
       await this.#switchTo(copy)
       return copy
     }
-    const lost = file.unread > 0 ? `, losing at least ${file.unread} unpublished bytes` : ''
+    const lost = file.unread > 0 ? `, losing at least ${unpublished(file.unread)}` : ''
     this.#options.status.note(`${this.#path} was truncated${lost}; reading it from its start`)
     return null
   }
@@ -182,4 +182,8 @@ export async function checkInput(path: string, mustExist: boolean): Promise<void
 
 function missing(path: string): UsageError {
   return new UsageError(`--input: ${path} does not exist; without --exit, the writer waits for it`)
+}
+
+function unpublished(bytes: number): string {
+  return `${bytes} unpublished ${plural(bytes, 'byte')}`
 }
