@@ -147,7 +147,7 @@ test('whatever file of a writer’s store is damaged, it says so and leaves with
       await reader.stdout.until(`all lines: ${what}`, () => reader.stdout.length >= ALL.length)
       const writer = await sandbox.writer({ args: ['--exit'] })
       writer.end('more\n')
-      const code = await writer.leaves(what)
+      const code = await writer.exitCode(what)
       assert.ok(code === 0 || code === 8, `${what}: ${code} ${writer.stderr.text}`)
       codes[code]++
       assertInWords(writer, what)

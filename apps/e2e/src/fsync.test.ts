@@ -43,7 +43,7 @@ test('a writer whose disk does not sync leaves with 8, has told no peer of the l
   for (; writer.isRunning; line++) {
     await writer.write(`line ${line}\n`).catch(() => {})
     // the last one is never heard
-    await Promise.race([heard(reader, line).catch(() => {}), writer.leaves('a sync that fails')])
+    await Promise.race([heard(reader, line).catch(() => {}), writer.exitCode('a sync that fails')])
   }
   await writer.ends(8)
   assert.match(writer.stderr.text, /^writer: cannot sync the store to disk: .*EIO/m)

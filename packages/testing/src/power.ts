@@ -39,7 +39,7 @@ type Synced = ReadonlyMap<string, number | readonly string[]>
 
 async function readSynced(record: string): Promise<Synced> {
   const text = await readFile(record, 'utf8').catch(() => '')
-  // a program that was killed while it wrote a line has not synced
+  // the last line may be incomplete if the program was killed: its sync did not finish
   const lines = text
     .slice(0, text.lastIndexOf('\n') + 1)
     .split('\n')

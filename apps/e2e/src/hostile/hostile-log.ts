@@ -84,7 +84,7 @@ export class HostileLog {
       }
     }
     const watching = watch()
-    const code = await reader.leaves(args.join(' '))
+    const code = await reader.exitCode(args.join(' '))
     await watching
     return { reader, memory, code }
   }
