@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { open, readdir, readFile, rename, rm, stat, truncate, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
-import type { Program } from './harness/program.ts'
+import { assertNoStack } from './harness/assertions.ts'
 import { keyOf, Sandbox } from './harness/sandbox.ts'
 
 /** Which damages each file gets. `DAMAGE=all` for all of them. */
@@ -131,10 +131,6 @@ async function openStores(t: TestContext): Promise<Stores> {
   }
 }
 
-function assertInWords(program: Program, what: string): void {
-  assert.doesNotMatch(program.stderr.text, /^(writer: |reader: )? +at |Suppressed/m, what)
-}
-
 test('whatever file of a writer’s store is damaged, it says so and leaves with 8, or goes on without a fork', async (t) => {
   const { sandbox, key, writer: stored, reader: copied } = await openStores(t)
   const codes = { 0: 0, 8: 0 }
@@ -150,7 +146,7 @@ test('whatever file of a writer’s store is damaged, it says so and leaves with
       const code = await writer.exitCode(what)
       assert.ok(code === 0 || code === 8, `${what}: ${code} ${writer.stderr.text}`)
       codes[code]++
-      assertInWords(writer, what)
+      assertNoStack(writer, what)
       if (code === 0) {
         // it left: another serves what the first one may not have handed over
         const server = await sandbox.writer()
@@ -177,7 +173,7 @@ test('whatever file of a reader’s store is damaged, it is made anew from peers
       const reader = await sandbox.reader(key, { args: ['--raw', '--exit', '--from', 'start'] })
       await reader.ends(0).catch((error: unknown) => assert.fail(`${what}: ${String(error)}`))
       assert.ok(reader.stdout.text === ALL, `${what}: ${reader.stdout.length} of ${ALL.length} bytes`)
-      assertInWords(reader, what)
+      assertNoStack(reader, what)
       if (/made anew from peers/.test(reader.stderr.text)) {
         rebuilt++
         await putBack(sandbox)

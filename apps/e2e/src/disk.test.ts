@@ -1,24 +1,19 @@
 import assert from 'node:assert/strict'
 import { chmod, chown, mkdir, readFile, stat } from 'node:fs/promises'
 import test, { type TestContext } from 'node:test'
+import { assertNoStack, assertOneSentence } from './harness/assertions.ts'
 import { cannotMount, mountReadOnly, SmallDisk } from './harness/disk.ts'
 import { openLoopback } from './harness/loopback.ts'
 import { underLoad } from './harness/patience.ts'
 import type { Program } from './harness/program.ts'
-import { numberedLines } from './harness/samples.ts'
+import { numberedLines, UNKNOWN_KEY } from './harness/samples.ts'
 import { keyOf, Sandbox } from './harness/sandbox.ts'
 import { readInput } from './harness/stored-log.ts'
 
 const skip = cannotMount
-const NOBODYS_KEY = '0123456789abcdef'.repeat(4)
-
 /** 1 KiB each, numbered. */
 function wideLines(from: number, count: number): string {
   return Array.from({ length: count }, (_, index) => `${String(from + index).padEnd(1023, '.')}\n`).join('')
-}
-
-function assertNoStack(program: Program): void {
-  assert.doesNotMatch(program.stderr.text, /^(writer|reader): +at |SuppressedError|^ +at /m)
 }
 
 test('a writer whose disk is full: 8 and the cause, every line before it is whole, and with space it goes on', {
@@ -220,7 +215,7 @@ test('a store of another user: 8 in one sentence', { skip }, async (t) => {
   for (const storage of ['writer', 'writer/db', 'new']) {
     for (const program of [
       await sandbox.writer({ storage, uid: 65534, env }),
-      await sandbox.reader(NOBODYS_KEY, { storage, uid: 65534, env })
+      await sandbox.reader(UNKNOWN_KEY, { storage, uid: 65534, env })
     ]) {
       await program.ends(8)
       assertOneSentence(program)
@@ -228,12 +223,3 @@ test('a store of another user: 8 in one sentence', { skip }, async (t) => {
   }
   assert.equal((await stat(sandbox.path('writer'))).mode & 0o777, 0o700)
 })
-
-/** One line of reason. */
-function assertOneSentence(program: Program): void {
-  const lines = program.stderr.lines.filter((line) => !/: (opening the store|finding peers)$/.test(line))
-  assert.equal(lines.length, 1, lines.join('\n'))
-  assert.match(lines[0] ?? '', new RegExp(`^${program.name}: \\S`))
-  assert.equal(program.stdout.text, '')
-  assertNoStack(program)
-}

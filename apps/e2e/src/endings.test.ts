@@ -5,24 +5,13 @@ import { connect, createServer, type Socket } from 'node:net'
 import test from 'node:test'
 import { promisify } from 'node:util'
 import { atEnd } from '@many-cores/testing'
-import { underLoad } from './harness/patience.ts'
+import { endsQuickly } from './harness/assertions.ts'
 import { builtFile, Program, type Stream } from './harness/program.ts'
-import { numberedLines } from './harness/samples.ts'
+import { numberedLines, UNKNOWN_KEY } from './harness/samples.ts'
 import { keyOf, Sandbox } from './harness/sandbox.ts'
-
-const NOBODYS_KEY = '0123456789abcdef'.repeat(4)
 
 /** Nobody listens there. */
 const SILENT_DHT = '127.0.0.77:9'
-
-const END_MS = 2000
-
-async function endsQuickly(program: Program, signal: NodeJS.Signals, code: number): Promise<void> {
-  program.signal(signal)
-  const took = await program.ends(code)
-  assert.ok(took < underLoad(END_MS), `${program.name} took ${took} ms; it said: ${program.stderr.text}`)
-  assert.doesNotMatch(program.stderr.text, /not closed/)
-}
 
 for (const [signal, code] of [
   ['SIGINT', 130],
@@ -36,7 +25,7 @@ for (const [signal, code] of [
     const key = await keyOf(writer)
     const reader = await sandbox.reader(key, { bootstrap: SILENT_DHT, args: ['--raw'] })
     await reader.stdout.firstLines(1)
-    const alone = await sandbox.reader(NOBODYS_KEY, { bootstrap: SILENT_DHT, storage: 'alone' })
+    const alone = await sandbox.reader(UNKNOWN_KEY, { bootstrap: SILENT_DHT, storage: 'alone' })
     await alone.stderr.says('finding peers')
     for (const program of [writer, reader, alone]) await endsQuickly(program, signal, code)
     const again = await sandbox.writer()

@@ -4,8 +4,8 @@ import { read, write } from 'node:fs'
 import test from 'node:test'
 import { promisify } from 'node:util'
 import { atEnd } from '@many-cores/testing'
+import { END_MS, endsQuickly } from './harness/assertions.ts'
 import { underLoad } from './harness/patience.ts'
-import type { Program } from './harness/program.ts'
 import { numberedLines } from './harness/samples.ts'
 import { keyOf, Sandbox } from './harness/sandbox.ts'
 import { readInput } from './harness/stored-log.ts'
@@ -19,22 +19,11 @@ const SIGNALS = [
 /** Bare descriptors: what is written stands in the pipe when it resolves. */
 const writePipe = promisify(write)
 
-const END_MS = 2000
-
 /** More than a pipe holds. */
 const PIPE_BYTES = 1024 * 1024
 
 /** As many lines as are written at once. */
 const MOST_TWICE = 1000
-
-async function endsQuickly(program: Program, signal: NodeJS.Signals, code: number): Promise<void> {
-  program.signal(signal)
-  const took = await program.ends(code)
-  assert.ok(
-    took < underLoad(END_MS),
-    `${program.name} took ${took} ms to end; it said: ${program.stderr.text}`
-  )
-}
 
 for (const [signal, code] of SIGNALS) {
   test(`${signal} ends a connected writer, and then a reader that is alone, with ${code}`, async (t) => {

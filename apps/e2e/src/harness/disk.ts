@@ -47,7 +47,8 @@ export function mountReadOnly(t: TestContext, path: string, at: string): void {
 }
 
 function whyNoMount(): string | false {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'mounting a file system requires root on Linux'
+  if (process.platform !== 'linux' || process.getuid?.() !== 0)
+    return 'mounting a file system requires root on Linux'
   try {
     execFileSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt'], { stdio: 'ignore' })
     return false

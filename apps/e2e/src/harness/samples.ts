@@ -2,6 +2,9 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 
+/** The key of no log. */
+export const UNKNOWN_KEY = '0123456789abcdef'.repeat(4)
+
 /** A random number generator with a seed: the same numbers in every run. */
 export function seeded(seed: number): (below: number) => number {
   let state = seed >>> 0

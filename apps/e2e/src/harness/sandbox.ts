@@ -178,6 +178,15 @@ export async function keyOf(writer: Program): Promise<string> {
   return key
 }
 
+/** The id that `reader id` or `writer id` prints for a store, which is created if it is missing. */
+export async function idOf(sandbox: Sandbox, program: 'reader' | 'writer', storage: string): Promise<string> {
+  const run = await sandbox.run(program, { command: 'id', storage })
+  await run.ends(0)
+  assert.match(run.stdout.text, /^[0-9a-f]{64}\n$/)
+  assert.equal(run.stderr.text, '')
+  return run.stdout.text.trim()
+}
+
 function networkOf({ bootstrap, namespace }: StartOptions): string[] {
   if (bootstrap !== undefined) return ['--bootstrap', bootstrap, '--no-lan']
   return namespace === undefined ? ['--local'] : []

@@ -4,7 +4,7 @@ import { chmod, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'node:test'
 import type { Program } from '../harness/program.ts'
-import { keyOf, Sandbox, type StartOptions } from '../harness/sandbox.ts'
+import { idOf, keyOf, Sandbox, type StartOptions } from '../harness/sandbox.ts'
 import { openLan, whyNoNamespaces } from '../network/namespaces.ts'
 import { socketOf } from './neighbours.ts'
 
@@ -15,15 +15,6 @@ const whyNoOtherUser: string | false =
   process.getuid?.() === 0 && spawnSync('setpriv', ['--version']).status === 0
     ? false
     : 'only root can become somebody else'
-
-/** What `reader id` or `writer id` prints for a store. */
-async function idOf(sandbox: Sandbox, program: 'reader' | 'writer', storage: string): Promise<string> {
-  const run = await sandbox.run(program, { command: 'id', storage })
-  await run.ends(0)
-  assert.match(run.stdout.text, /^[0-9a-f]{64}\n$/)
-  assert.equal(run.stderr.text, '')
-  return run.stdout.text.trim()
-}
 
 test('reader id and writer id print a key that stays, and is neither that of the log nor of another store', async (t) => {
   const sandbox = await Sandbox.open(t)

@@ -6,9 +6,8 @@ import Corestore from 'corestore'
 import HyperDHT from 'hyperdht'
 import { openLoopback } from '../harness/loopback.ts'
 import { underLoad } from '../harness/patience.ts'
+import { UNKNOWN_KEY } from '../harness/samples.ts'
 import { keyOf, Sandbox, type StartOptions } from '../harness/sandbox.ts'
-
-const NOBODYS_KEY = '0123456789abcdef'.repeat(4)
 
 const TIMEOUT_S = 2
 
@@ -42,16 +41,16 @@ test('each reason for not finding a log has its own words and its exit code, in 
   const store = await openStore(t, sandbox.path('elsewhere'))
   const reasons: Record<string, string> = {}
 
-  reasons.local = await reasonOf(sandbox, NOBODYS_KEY, 3, {})
+  reasons.local = await reasonOf(sandbox, UNKNOWN_KEY, 3, {})
   assert.match(
     reasons.local,
     /: no process on this machine serves this log \(--local: nothing else was searched\)/
   )
 
-  reasons.unreachable = await reasonOf(sandbox, NOBODYS_KEY, 3, { bootstrap: '127.0.0.77:9' })
+  reasons.unreachable = await reasonOf(sandbox, UNKNOWN_KEY, 3, { bootstrap: '127.0.0.77:9' })
   assert.match(reasons.unreachable, /the DHT at 127\.0\.0\.77:9 does not answer/)
 
-  reasons.nobody = await reasonOf(sandbox, NOBODYS_KEY, 3, { bootstrap })
+  reasons.nobody = await reasonOf(sandbox, UNKNOWN_KEY, 3, { bootstrap })
   assert.match(reasons.nobody, /no peer announces it on the DHT/)
 
   // announced by somebody who has died since

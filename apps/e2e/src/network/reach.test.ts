@@ -3,6 +3,7 @@ import test, { type TestContext } from 'node:test'
 import { openLoopback } from '../harness/loopback.ts'
 import { underLoad } from '../harness/patience.ts'
 import type { Program } from '../harness/program.ts'
+import { UNKNOWN_KEY } from '../harness/samples.ts'
 import { keyOf, Sandbox, type StartOptions } from '../harness/sandbox.ts'
 import { openAlone, openLan, whyNoNamespaces } from './namespaces.ts'
 
@@ -102,13 +103,11 @@ test('without any network, both end within two seconds of SIGTERM, and nothing i
     assert.ok(took < 2500, `${program.name}: ${took} ms`)
     assert.doesNotMatch(program.stderr.text, /not closed/)
   }
-  const again = await sandbox.reader(NOBODYS_KEY, { namespace, args: ['--timeout', '60'] })
+  const again = await sandbox.reader(UNKNOWN_KEY, { namespace, args: ['--timeout', '60'] })
   await again.stderr.says('finding peers')
   again.signal('SIGINT')
   assert.ok((await again.ends(130)) < 2500)
 })
-
-const NOBODYS_KEY = '0123456789abcdef'.repeat(4)
 
 test('a writer that is killed and started again has its next line at its reader in seconds', async (t) => {
   const { address } = await openLoopback(t)
