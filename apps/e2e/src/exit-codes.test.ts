@@ -3,30 +3,14 @@ import { spawn } from 'node:child_process'
 import { cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import test, { type TestContext } from 'node:test'
-import { atEnd } from '@many-cores/testing'
-import b4a from 'b4a'
-import Corestore from 'corestore'
-import { type Loopback, openLoopback } from './harness/loopback.ts'
+import test from 'node:test'
+import { assertOneSentence, assertUsageError } from './harness/assertions.ts'
+import { openLoopback } from './harness/loopback.ts'
 import { Output } from './harness/output.ts'
 import { underLoad } from './harness/patience.ts'
-import { type Program, refusePublicNetwork } from './harness/program.ts'
-import { numberedLines } from './harness/samples.ts'
+import { refusePublicNetwork } from './harness/program.ts'
+import { numberedLines, UNKNOWN_KEY } from './harness/samples.ts'
 import { ended, keyOf, Sandbox } from './harness/sandbox.ts'
-
-const NOBODYS_KEY = '0123456789abcdef'.repeat(4)
-
-/** One line of reason, perhaps one of advice, and no stack. */
-function assertOneSentence(program: Program): void {
-  const lines = program.stderr.lines.filter((line) => !/: (opening the store|finding peers)$/.test(line))
-  const [reason = '', ...advice] = lines
-  assert.match(reason, new RegExp(`^${program.name}: \\S`))
-  assert.ok(
-    advice.every((line) => line === `${program.name}: try: ${program.name} --help`),
-    lines.join('\n')
-  )
-  assert.equal(program.stdout.text, '')
-}
 
 test('no test can start a program that would leave this machine', () => {
   refusePublicNetwork(['--local'])
@@ -43,25 +27,23 @@ test('no test can start a program that would leave this machine', () => {
 
 for (const [fault, key] of Object.entries({
   'too short': 'abc',
-  'one digit too long': `${NOBODYS_KEY}0`,
-  'with a character that is no hex digit': `${NOBODYS_KEY.slice(1)}g`,
+  'one digit too long': `${UNKNOWN_KEY}0`,
+  'with a character that is no hex digit': `${UNKNOWN_KEY.slice(1)}g`,
   empty: ''
 })) {
   test(`a key that is ${fault} is one sentence, and 2`, async (t) => {
     const sandbox = await Sandbox.open(t)
     const reader = await sandbox.reader(key)
-    await reader.ends(2)
-    assertOneSentence(reader)
+    await assertUsageError(reader)
   })
 }
 
 test('an unknown option is one sentence with the one that was meant, and 2', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer({ args: ['--rout', 'hash:4'] })
-  const reader = await sandbox.reader(NOBODYS_KEY, { args: ['--exi'] })
+  const reader = await sandbox.reader(UNKNOWN_KEY, { args: ['--exi'] })
   for (const program of [writer, reader]) {
-    await program.ends(2)
-    assertOneSentence(program)
+    await assertUsageError(program)
   }
   assert.match(writer.stderr.text, /--route\?/)
   assert.match(reader.stderr.text, /--exit\?/)
@@ -71,19 +53,18 @@ test('an invalid rule, position, cursor name or pair of formats is one sentence,
   const sandbox = await Sandbox.open(t)
   const programs = [
     await sandbox.writer({ args: ['--route', 'modulo:4'] }),
-    await sandbox.reader(NOBODYS_KEY, { args: ['--from', 'yesterday'] }),
-    await sandbox.reader(NOBODYS_KEY, { args: ['--group', 'two words', '--timeout', '1'] }),
-    await sandbox.reader(NOBODYS_KEY, { args: ['--raw', '--json'] })
+    await sandbox.reader(UNKNOWN_KEY, { args: ['--from', 'yesterday'] }),
+    await sandbox.reader(UNKNOWN_KEY, { args: ['--group', 'two words', '--timeout', '1'] }),
+    await sandbox.reader(UNKNOWN_KEY, { args: ['--raw', '--json'] })
   ]
   for (const program of programs) {
-    await program.ends(2)
-    assertOneSentence(program)
+    await assertUsageError(program)
   }
 })
 
 test('nobody there: 3 within the timeout and a second, in the tutorial’s words and with the reason', async (t) => {
   const sandbox = await Sandbox.open(t)
-  const reader = await sandbox.reader(NOBODYS_KEY, { args: ['--timeout', '1'] })
+  const reader = await sandbox.reader(UNKNOWN_KEY, { args: ['--timeout', '1'] })
   await reader.stderr.says('finding peers')
   const began = performance.now()
   await reader.ends(3)
@@ -101,7 +82,7 @@ test('nobody there on a private DHT, and no DHT there: 3 within the timeout and 
     // nobody listens there, and a network that does not answer may keep its end back for a second
     ['127.0.0.77:9', 3000]
   ] as const) {
-    const reader = await sandbox.reader(NOBODYS_KEY, { bootstrap, args: ['--timeout', '1'] })
+    const reader = await sandbox.reader(UNKNOWN_KEY, { bootstrap, args: ['--timeout', '1'] })
     await reader.stderr.says('finding peers')
     const began = performance.now()
     await reader.ends(3)
@@ -113,9 +94,9 @@ test('nobody there on a private DHT, and no DHT there: 3 within the timeout and 
 
 test('others are there who wait for the log, too: 3, and the reason is another', async (t) => {
   const sandbox = await Sandbox.open(t)
-  const waiting = await sandbox.reader(NOBODYS_KEY, { storage: 'waiting' })
+  const waiting = await sandbox.reader(UNKNOWN_KEY, { storage: 'waiting' })
   await waiting.stderr.says('finding peers')
-  const reader = await sandbox.reader(NOBODYS_KEY, { args: ['--timeout', '1'] })
+  const reader = await sandbox.reader(UNKNOWN_KEY, { args: ['--timeout', '1'] })
   await reader.ends(3)
   assert.match(reader.stderr.text, /Could not connect to the writer peer: one peer answered/)
 })
@@ -148,7 +129,7 @@ test('a store that is a file, or lies under one: 8, and the file stays', async (
   for (const storage of ['file', 'file/store']) {
     for (const program of [
       await sandbox.writer({ storage }),
-      await sandbox.reader(NOBODYS_KEY, { storage })
+      await sandbox.reader(UNKNOWN_KEY, { storage })
     ]) {
       await program.ends(8)
       assertOneSentence(program)
@@ -166,7 +147,7 @@ test('a directory with other files: 8, and the files are not touched', async (t)
   const before = await contents(directory)
   for (const program of [
     await sandbox.writer({ storage: 'documents' }),
-    await sandbox.reader(NOBODYS_KEY, { storage: 'documents' })
+    await sandbox.reader(UNKNOWN_KEY, { storage: 'documents' })
   ]) {
     await program.ends(8)
     assertOneSentence(program)
@@ -243,153 +224,6 @@ test('a live reader whose output is closed ends at the next line: 0, and not a w
   await writer.write('two\n')
   await reader.ends(0)
   assert.equal(reader.stderr.text, '')
-})
-
-interface Forger {
-  /** The key of a log whose bootstrap core is `blocks`, served by plain Corestore. */
-  readonly publish: (
-    blocks: (dataKey: string) => readonly unknown[],
-    data?: readonly string[]
-  ) => Promise<string>
-  readonly dht: Loopback
-}
-
-async function openForger(t: TestContext, sandbox: Sandbox): Promise<Forger> {
-  const dht = await openLoopback(t)
-  const store = new Corestore(sandbox.path('forger'))
-  atEnd(t, () => store.close())
-  let logs = 0
-  return {
-    dht,
-    publish: async (blocks, lines = []) => {
-      const bootstrap = store.get({ name: `bootstrap-${logs}`, valueEncoding: 'json' })
-      const data = store.get({ name: `data-${logs++}` })
-      await Promise.all([bootstrap.ready(), data.ready()])
-      await data.append(lines.map((line) => b4a.from(line)))
-      await bootstrap.append(blocks(hex(data.key)))
-      await dht.serve(store, bootstrap.discoveryKey as Uint8Array)
-      return hex(bootstrap.key)
-    }
-  }
-}
-
-function hex(key: Uint8Array | null): string {
-  return b4a.toString(key as Uint8Array, 'hex')
-}
-
-function manifest(dataKey: string, changes: object = {}): object {
-  return {
-    otherKeys: [dataKey],
-    version: 1,
-    cores: [{ name: 'all' }],
-    routing: { rule: 'round-robin', cores: 1 },
-    framing: 'newline',
-    ...changes
-  }
-}
-
-function record(changes: object = {}): object {
-  return { seq: 0, time: 1, at: [[0, 0, 1]], order: [0, 2], ...changes }
-}
-
-test('a log that is not what it says: 5, and nothing of it is printed', async (t) => {
-  const sandbox = await Sandbox.open(t)
-  const { publish, dht } = await openForger(t, sandbox)
-  const lines = ['one\ntwo\n']
-  const forgeries: Record<string, string> = {
-    'a core whose block 0 is another thing': await publish(() => [{ hello: 'world' }]),
-    'a core whose block 0 is a number': await publish(() => [7]),
-    'a manifest of version 2': await publish((key) => [manifest(key, { version: 2 })]),
-    'a rule that nobody knows': await publish((key) => [
-      manifest(key, { routing: { rule: 'regex', pattern: '(a+)+$' } })
-    ]),
-    'a record that counts more lines than its block has': await publish(
-      (key) => [manifest(key), record({ order: [0, 3] })],
-      lines
-    ),
-    'a record that begins elsewhere': await publish(
-      (key) => [manifest(key), record(), record({ seq: 3, at: [[0, 1, 1]] })],
-      [...lines, ...lines]
-    ),
-    'a later block that is no record': await publish((key) => [manifest(key), { rotate: 'keys' }])
-  }
-  for (const [name, key] of Object.entries(forgeries)) {
-    const reader = await sandbox.reader(key, {
-      bootstrap: dht.address,
-      args: ['--raw', '--exit', '--timeout', '5']
-    })
-    await reader.ends(5).catch((error: unknown) => assert.fail(`${name}: ${String(error)}`))
-    assert.doesNotMatch(reader.stderr.text, /^(reader: )? +at /m, name)
-  }
-})
-
-test('a line that lies where the rule does not put it: 5', async (t) => {
-  const sandbox = await Sandbox.open(t)
-  const { publish, dht } = await openForger(t, sandbox)
-  const key = await publish(
-    (dataKey) => [
-      manifest(dataKey, {
-        otherKeys: [dataKey, NOBODYS_KEY],
-        cores: [{ name: 'short' }, { name: 'long' }],
-        routing: { rule: 'byte-length', bounds: [5] }
-      }),
-      record({ order: [0, 1] })
-    ],
-    ['this one is long\n']
-  )
-  const reader = await sandbox.reader(key, { bootstrap: dht.address, args: ['--raw', '--exit'] })
-  await reader.ends(5)
-  assert.equal(reader.stdout.text, '')
-})
-
-test('verify: 0 with counts; 5 with position, core and block of the first fault; 6 for a block that is nowhere', async (t) => {
-  const sandbox = await Sandbox.open(t)
-  const { publish, dht } = await openForger(t, sandbox)
-  const honest = (key: string): object[] => [manifest(key), record(), record({ seq: 2, at: [[0, 1, 1]] })]
-  const verdicts: [key: string, code: number, text: RegExp][] = [
-    [
-      await publish(honest, ['one\ntwo\n', '3\n4\n']),
-      0,
-      /^verified 4 lines, 12 bytes: 2 batches in 2 blocks of 1 cores$/m
-    ],
-    [
-      await publish(honest, ['one\ntwo\n', '3\n']),
-      5,
-      /core all has fewer lines up to its block 1 .* position 2/
-    ],
-    [
-      await publish(honest, ['one\ntwo\n', '3\n4\n', '5\n']),
-      5,
-      /core all has 3 blocks, .* 2: block 2 .* position 4/
-    ],
-    [await publish(honest, ['one\ntwo\n']), 6, /block 1 of core all/]
-  ]
-  for (const [index, [key, code, text]] of verdicts.entries()) {
-    const reader = await sandbox.reader(key, {
-      command: 'verify',
-      storage: `r${index}`,
-      bootstrap: dht.address,
-      args: ['--timeout', '3']
-    })
-    await reader.ends(code)
-    assert.match(code === 0 ? reader.stdout.text : reader.stderr.text, text)
-  }
-})
-
-test('a block that the journal names and nobody has: 6 after the timeout, and what stands before it is printed', async (t) => {
-  const sandbox = await Sandbox.open(t)
-  const { publish, dht } = await openForger(t, sandbox)
-  const key = await publish(
-    (dataKey) => [manifest(dataKey), record(), record({ seq: 2, at: [[0, 1, 1]] })],
-    ['one\ntwo\n']
-  )
-  const reader = await sandbox.reader(key, {
-    bootstrap: dht.address,
-    args: ['--raw', '--exit', '--timeout', '2']
-  })
-  await reader.ends(6)
-  assert.equal(reader.stdout.text, 'one\ntwo\n')
-  assert.match(reader.stderr.text, /block 1 of core all/)
 })
 
 test('--help and --version are 0, on standard output', async (t) => {
