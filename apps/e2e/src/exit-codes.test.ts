@@ -12,7 +12,7 @@ import { refusePublicNetwork } from './harness/program.ts'
 import { numberedLines, UNKNOWN_KEY } from './harness/samples.ts'
 import { ended, keyOf, Sandbox } from './harness/sandbox.ts'
 
-test('no test can start a program that would leave this machine', () => {
+test('no test can start a program that uses a public network', () => {
   refusePublicNetwork(['--local'])
   refusePublicNetwork(['--no-lan', '--bootstrap', '127.0.0.1:1', '--bootstrap', '127.0.0.2:2'])
   for (const args of [
@@ -28,17 +28,17 @@ test('no test can start a program that would leave this machine', () => {
 for (const [fault, key] of Object.entries({
   'too short': 'abc',
   'one digit too long': `${UNKNOWN_KEY}0`,
-  'with a character that is no hex digit': `${UNKNOWN_KEY.slice(1)}g`,
+  'invalid because of a character that is not a hex digit': `${UNKNOWN_KEY.slice(1)}g`,
   empty: ''
 })) {
-  test(`a key that is ${fault} is one sentence, and 2`, async (t) => {
+  test(`a key that is ${fault} is a usage error: one sentence, and 2`, async (t) => {
     const sandbox = await Sandbox.open(t)
     const reader = await sandbox.reader(key)
     await assertUsageError(reader)
   })
 }
 
-test('an unknown option is one sentence with the one that was meant, and 2', async (t) => {
+test('an unknown option is a usage error, which suggests a similar option: 2', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer({ args: ['--rout', 'hash:4'] })
   const reader = await sandbox.reader(UNKNOWN_KEY, { args: ['--exi'] })
@@ -49,7 +49,7 @@ test('an unknown option is one sentence with the one that was meant, and 2', asy
   assert.match(reader.stderr.text, /--exit\?/)
 })
 
-test('an invalid rule, position, cursor name or pair of formats is one sentence, and 2', async (t) => {
+test('an invalid rule, position, cursor name or combination of formats is a usage error: 2', async (t) => {
   const sandbox = await Sandbox.open(t)
   const programs = [
     await sandbox.writer({ args: ['--route', 'modulo:4'] }),
@@ -62,7 +62,7 @@ test('an invalid rule, position, cursor name or pair of formats is one sentence,
   }
 })
 
-test('nobody there: 3 within the timeout and a second, in the tutorial’s words and with the reason', async (t) => {
+test('a reader that finds no peer exits with 3 within the timeout + 1 s, with the tutorial’s message and a reason', async (t) => {
   const sandbox = await Sandbox.open(t)
   const reader = await sandbox.reader(UNKNOWN_KEY, { args: ['--timeout', '1'] })
   await reader.stderr.says('finding peers')
@@ -74,12 +74,12 @@ test('nobody there: 3 within the timeout and a second, in the tutorial’s words
   assertOneSentence(reader)
 })
 
-test('nobody there on a private DHT, and no DHT there: 3 within the timeout and a second or two', async (t) => {
+test('with no peer on the DHT, or without a DHT, a reader exits with 3 within the timeout + 2 s', async (t) => {
   const dht = await openLoopback(t)
   const sandbox = await Sandbox.open(t)
   for (const [bootstrap, deadline] of [
     [dht.address, 2000],
-    // nobody listens there, and a network that does not answer may keep its end back for a second
+    // nothing listens there; closing such a network can take another second
     ['127.0.0.77:9', 3000]
   ] as const) {
     const reader = await sandbox.reader(UNKNOWN_KEY, { bootstrap, args: ['--timeout', '1'] })
@@ -92,7 +92,7 @@ test('nobody there on a private DHT, and no DHT there: 3 within the timeout and 
   }
 })
 
-test('others are there who wait for the log, too: 3, and the reason is another', async (t) => {
+test('a reader that finds only other waiting readers exits with 3, and says that a peer answered', async (t) => {
   const sandbox = await Sandbox.open(t)
   const waiting = await sandbox.reader(UNKNOWN_KEY, { storage: 'waiting' })
   await waiting.stderr.says('finding peers')
@@ -101,7 +101,7 @@ test('others are there who wait for the log, too: 3, and the reason is another',
   assert.match(reader.stderr.text, /Could not connect to the writer peer: one peer answered/)
 })
 
-test('a store that is in use: 7, and who uses it is not disturbed', async (t) => {
+test('a store that is in use: 7, and the process that uses it continues', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer()
   const key = await keyOf(writer)
@@ -123,7 +123,7 @@ test('a store that is in use: 7, and who uses it is not disturbed', async (t) =>
   assert.deepEqual(await reader.stdout.firstLines(2), ['undisturbed', 'still'])
 })
 
-test('a store that is a file, or lies under one: 8, and the file stays', async (t) => {
+test('a store whose path is a file, or is below one: 8, and the file stays as it is', async (t) => {
   const sandbox = await Sandbox.open(t)
   await writeFile(sandbox.path('file'), 'precious')
   for (const storage of ['file', 'file/store']) {
@@ -138,7 +138,7 @@ test('a store that is a file, or lies under one: 8, and the file stays', async (
   assert.equal(await readFile(sandbox.path('file'), 'utf8'), 'precious')
 })
 
-test('a directory with other files: 8, and the files are not touched', async (t) => {
+test('a directory with files of another program: 8, and the files stay as they are', async (t) => {
   const sandbox = await Sandbox.open(t)
   const directory = sandbox.path('documents')
   await mkdir(join(directory, 'letters'), { recursive: true })
@@ -155,7 +155,7 @@ test('a directory with other files: 8, and the files are not touched', async (t)
   assert.deepEqual(await contents(directory), before)
 })
 
-/** Every file under `directory`, with its content and the time of its last change. */
+/** Every file in `directory`, with its content, size and modification time. */
 async function contents(directory: string): Promise<Record<string, string>> {
   const found: Record<string, string> = {}
   for (const name of await readdir(directory, { recursive: true })) {
@@ -167,11 +167,11 @@ async function contents(directory: string): Promise<Record<string, string>> {
   return found
 }
 
-test('a copied store: 8, and the original goes on', async (t) => {
+test('a copied store: 8, and the original continues', async (t) => {
   const sandbox = await Sandbox.open(t)
   const key = await sandbox.publish('original\n')
   await cp(sandbox.path('writer'), sandbox.path('copy'), { recursive: true })
-  // one after the other: side by side, either may find the store in use
+  // one after the other: otherwise, either may find the store in use
   for (const start of [
     () => sandbox.writer({ storage: 'copy' }),
     () => sandbox.reader(key, { storage: 'copy' })
@@ -183,7 +183,7 @@ test('a copied store: 8, and the original goes on', async (t) => {
   assert.equal(await sandbox.publish('goes on\n'), key)
 })
 
-test('another rule than the log’s: 2, naming both; its own rule is welcome', async (t) => {
+test('a routing rule that is not the log’s: 2 with both names; the log’s rule is accepted', async (t) => {
   const sandbox = await Sandbox.open(t)
   await sandbox.publish('a\n', { args: ['--route', 'hash:3'] })
   const other = await sandbox.writer({ args: ['--route', 'byte-length:5'] })
@@ -198,7 +198,7 @@ test('another rule than the log’s: 2, naming both; its own rule is welcome', a
   assert.equal(reader.stdout.text, 'a\nb\n')
 })
 
-test('reader KEY | head -1: one line, 0, and not a word', async (t) => {
+test('reader KEY | head -1 prints one line and exits with 0, without a message', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer()
   const key = await keyOf(writer)
@@ -214,7 +214,7 @@ test('reader KEY | head -1: one line, 0, and not a word', async (t) => {
   assert.equal(reader.stderr.text, '')
 })
 
-test('a live reader whose output is closed ends at the next line: 0, and not a word', async (t) => {
+test('a live reader whose output is closed exits with 0 at the next line, without a message', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer()
   const reader = await sandbox.reader(await keyOf(writer), { args: ['--raw', '--quiet'] })
@@ -226,15 +226,15 @@ test('a live reader whose output is closed ends at the next line: 0, and not a w
   assert.equal(reader.stderr.text, '')
 })
 
-test('--help and --version are 0, on standard output', async (t) => {
+test('--help and --version print to standard output and exit with 0', async (t) => {
   const sandbox = await Sandbox.open(t)
-  for (const asked of ['--help', '--version']) {
+  for (const flag of ['--help', '--version']) {
     for (const program of [
-      await sandbox.writer({ args: [asked] }),
-      await sandbox.reader('', { args: [asked] })
+      await sandbox.writer({ args: [flag] }),
+      await sandbox.reader('', { args: [flag] })
     ]) {
       await program.ends(0)
-      assert.match(program.stdout.text, asked === '--help' ? /^Usage: / : /^(writer|reader) \d+\.\d+\.\d+\n$/)
+      assert.match(program.stdout.text, flag === '--help' ? /^Usage: / : /^(writer|reader) \d+\.\d+\.\d+\n$/)
       assert.equal(program.stderr.text, '')
     }
   }

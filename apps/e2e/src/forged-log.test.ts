@@ -8,7 +8,7 @@ import { UNKNOWN_KEY } from './harness/samples.ts'
 import { Sandbox } from './harness/sandbox.ts'
 
 interface Forger {
-  /** The key of a log whose bootstrap core is `blocks`, served by plain Corestore. */
+  /** Serves a log with these blocks in its bootstrap core, and `data` in its data core. Resolves to its key. */
   readonly publish: (
     blocks: (dataKey: string) => readonly unknown[],
     data?: readonly string[]
@@ -54,26 +54,26 @@ function record(changes: object = {}): object {
   return { seq: 0, time: 1, at: [[0, 0, 1]], order: [0, 2], ...changes }
 }
 
-test('a log that is not what it says: 5, and nothing of it is printed', async (t) => {
+test('a log that violates the format: 5, and nothing of it is printed', async (t) => {
   const sandbox = await Sandbox.open(t)
   const { publish, dht } = await openForger(t, sandbox)
   const lines = ['one\ntwo\n']
   const forgeries: Record<string, string> = {
-    'a core whose block 0 is another thing': await publish(() => [{ hello: 'world' }]),
+    'a core whose block 0 is not a manifest': await publish(() => [{ hello: 'world' }]),
     'a core whose block 0 is a number': await publish(() => [7]),
     'a manifest of version 2': await publish((key) => [manifest(key, { version: 2 })]),
-    'a rule that nobody knows': await publish((key) => [
+    'an unknown rule': await publish((key) => [
       manifest(key, { routing: { rule: 'regex', pattern: '(a+)+$' } })
     ]),
     'a record that counts more lines than its block has': await publish(
       (key) => [manifest(key), record({ order: [0, 3] })],
       lines
     ),
-    'a record that begins elsewhere': await publish(
+    'a record that does not start where the previous one ended': await publish(
       (key) => [manifest(key), record(), record({ seq: 3, at: [[0, 1, 1]] })],
       [...lines, ...lines]
     ),
-    'a later block that is no record': await publish((key) => [manifest(key), { rotate: 'keys' }])
+    'a later block that is not a record': await publish((key) => [manifest(key), { rotate: 'keys' }])
   }
   for (const [name, key] of Object.entries(forgeries)) {
     const reader = await sandbox.reader(key, {
@@ -85,7 +85,7 @@ test('a log that is not what it says: 5, and nothing of it is printed', async (t
   }
 })
 
-test('a line that lies where the rule does not put it: 5', async (t) => {
+test('a line in a core that the rule does not choose: 5', async (t) => {
   const sandbox = await Sandbox.open(t)
   const { publish, dht } = await openForger(t, sandbox)
   const key = await publish(
@@ -104,7 +104,7 @@ test('a line that lies where the rule does not put it: 5', async (t) => {
   assert.equal(reader.stdout.text, '')
 })
 
-test('verify: 0 with counts; 5 with position, core and block of the first fault; 6 for a block that is nowhere', async (t) => {
+test('verify: 0 with counts; 5 with position, core and block of the first fault; 6 if no peer has a block', async (t) => {
   const sandbox = await Sandbox.open(t)
   const { publish, dht } = await openForger(t, sandbox)
   const honest = (key: string): object[] => [manifest(key), record(), record({ seq: 2, at: [[0, 1, 1]] })]
@@ -138,7 +138,7 @@ test('verify: 0 with counts; 5 with position, core and block of the first fault;
   }
 })
 
-test('a block that the journal names and nobody has: 6 after the timeout, and what stands before it is printed', async (t) => {
+test('a block of the journal that no peer has: 6 after the timeout, and the lines before it are printed', async (t) => {
   const sandbox = await Sandbox.open(t)
   const { publish, dht } = await openForger(t, sandbox)
   const key = await publish(

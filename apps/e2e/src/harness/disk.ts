@@ -5,7 +5,7 @@ import type { TestContext } from 'node:test'
 import { atEnd } from '@many-cores/testing'
 
 /** Why tests that mount are skipped here, or false. */
-export const cannotMount: string | false = whyNoMount()
+export const whyNoMount: string | false = findWhyNoMount()
 
 /** A file system in memory, of a few MiB. */
 export class SmallDisk {
@@ -46,7 +46,7 @@ export function mountReadOnly(t: TestContext, path: string, at: string): void {
   execFileSync('mount', ['-o', 'remount,ro,bind', at])
 }
 
-function whyNoMount(): string | false {
+function findWhyNoMount(): string | false {
   if (process.platform !== 'linux' || process.getuid?.() !== 0)
     return 'mounting a file system requires root on Linux'
   try {
