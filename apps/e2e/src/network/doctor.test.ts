@@ -41,7 +41,7 @@ async function examine(
   return program.stdout.lines.map((line) => JSON.parse(line) as Finding)
 }
 
-test('a log that can be had is fine in every check: 0', async (t) => {
+test('doctor reports ok in every check for a log that is available: 0', async (t) => {
   const { address } = await openLoopback(t)
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer({ bootstrap: address })
@@ -57,7 +57,7 @@ test('a log that can be had is fine in every check: 0', async (t) => {
   for (const { check, outcome, text } of findings) assert.equal(outcome, 'ok', `${check}: ${text}`)
 })
 
-test('where a peer allows only some, those are asked for whose store is named; others leave with 3, and learn which id to allow', async (t) => {
+test('with a writer that uses --allow, doctor checks the store’s id: 0 if it is allowed; else 3 and the id to allow', async (t) => {
   const sandbox = await Sandbox.open(t)
   const [friend, stranger] = [
     await idOf(sandbox, 'reader', 'friend'),
@@ -83,7 +83,7 @@ test('where a peer allows only some, those are asked for whose store is named; o
   assert.ok(failed[0]?.remedy?.includes(stranger))
 })
 
-test('nobody announces the key: 3, the first that failed is the announcement, and it says what to do', async (t) => {
+test('a key that no peer announces: 3, the first failed check is the announcement, and it has a remedy', async (t) => {
   const { address } = await openLoopback(t)
   const sandbox = await Sandbox.open(t)
   const args = ['--bootstrap', address, '--no-lan', '--timeout', '1', UNKNOWN_KEY]
@@ -94,7 +94,7 @@ test('nobody announces the key: 3, the first that failed is the announcement, an
   assert.equal(findings.at(-1)?.outcome, 'skipped')
 })
 
-test('no DHT answers: 3; where the peer is on this machine that is a warning, and 0', async (t) => {
+test('a DHT that does not answer: 3, or a warning and 0 if a peer is on this machine', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer()
   const key = await keyOf(writer)
@@ -105,7 +105,7 @@ test('no DHT answers: 3; where the peer is on this machine that is a warning, an
   assert.equal(near.find(({ check }) => check === 'dht')?.outcome, 'warning')
 })
 
-test('without a key, only this machine and its network are looked at', async (t) => {
+test('without a key, doctor checks only this machine and its network', async (t) => {
   const sandbox = await Sandbox.open(t)
   const findings = await examine(sandbox, 'run', ['--local'], 0)
   assert.deepEqual(

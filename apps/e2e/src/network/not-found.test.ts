@@ -11,14 +11,14 @@ import { keyOf, Sandbox, type StartOptions } from '../harness/sandbox.ts'
 
 const TIMEOUT_S = 2
 
-/** What a reader of `key` leaves with, `--timeout` and at most a second after it began to look. */
+/** The last message of a reader of `key`, which exits with `code` at most a second after `--timeout`. */
 async function reasonOf(sandbox: Sandbox, key: string, code: number, options: StartOptions): Promise<string> {
   const reader = await sandbox.reader(key, {
     args: ['--timeout', String(TIMEOUT_S)],
     env: { XDG_RUNTIME_DIR: sandbox.path('apart') },
     ...options
   })
-  await reader.stderr.until('a word', () => reader.stderr.length > 0)
+  await reader.stderr.until('a message', () => reader.stderr.length > 0)
   const began = performance.now()
   await reader.ends(code)
   const took = performance.now() - began
@@ -34,7 +34,7 @@ async function openStore(t: TestContext, directory: string): Promise<Corestore> 
   return store
 }
 
-test('each reason for not finding a log has its own words and its exit code, in time', async (t) => {
+test('each reason why a log is not found has its own message and exit code, within the timeout + 1 s', async (t) => {
   const dht = await openLoopback(t)
   const sandbox = await Sandbox.open(t)
   const bootstrap = dht.address
@@ -50,10 +50,10 @@ test('each reason for not finding a log has its own words and its exit code, in 
   reasons.unreachable = await reasonOf(sandbox, UNKNOWN_KEY, 3, { bootstrap: '127.0.0.77:9' })
   assert.match(reasons.unreachable, /the DHT at 127\.0\.0\.77:9 does not answer/)
 
-  reasons.nobody = await reasonOf(sandbox, UNKNOWN_KEY, 3, { bootstrap })
-  assert.match(reasons.nobody, /no peer announces it on the DHT/)
+  reasons.unannounced = await reasonOf(sandbox, UNKNOWN_KEY, 3, { bootstrap })
+  assert.match(reasons.unannounced, /no peer announces it on the DHT/)
 
-  // announced by somebody who has died since
+  // announced by a peer that was killed since
   const dead = store.get({ name: 'dead' })
   await dead.ready()
   const announcer = new HyperDHT({ bootstrap: [bootstrap], host: '127.0.0.1', firewalled: false })
@@ -62,7 +62,7 @@ test('each reason for not finding a log has its own words and its exit code, in 
   reasons.silent = await reasonOf(sandbox, hex(dead.key), 3, { bootstrap })
   assert.match(reasons.silent, /a peer announces it on the DHT but did not answer/)
 
-  // served by somebody who does not have it
+  // served by a peer that does not have it
   const other = store.get({ name: 'other' })
   await other.ready()
   const empty = await openStore(t, sandbox.path('empty'))
@@ -70,7 +70,7 @@ test('each reason for not finding a log has its own words and its exit code, in 
   reasons.without = await reasonOf(sandbox, hex(other.key), 3, { bootstrap })
   assert.match(reasons.without, /one peer answered, but none has this log: is the key right\?/)
 
-  // known to somebody who waits for it, too
+  // known to a peer that waits for it, too
   const begun = store.get({ name: 'begun' })
   await begun.ready()
   await dht.serve(store, begun.discoveryKey as Uint8Array)
