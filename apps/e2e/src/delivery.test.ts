@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readdir } from 'node:fs/promises'
 import test from 'node:test'
-import { underLoad } from './harness/patience.ts'
+import { underLoad } from './harness/load.ts'
 import type { Program } from './harness/program.ts'
 import { numberedLines } from './harness/samples.ts'
 import { keyOf, Sandbox } from './harness/sandbox.ts'

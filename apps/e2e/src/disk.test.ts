@@ -3,8 +3,8 @@ import { chmod, chown, mkdir, readFile, stat } from 'node:fs/promises'
 import test, { type TestContext } from 'node:test'
 import { assertNoStack, assertOneSentence } from './harness/assertions.ts'
 import { mountReadOnly, SmallDisk, whyNoMount } from './harness/disk.ts'
+import { underLoad } from './harness/load.ts'
 import { openLoopback } from './harness/loopback.ts'
-import { underLoad } from './harness/patience.ts'
 import type { Program } from './harness/program.ts'
 import { numberedLines, UNKNOWN_KEY } from './harness/samples.ts'
 import { keyOf, Sandbox } from './harness/sandbox.ts'
@@ -211,9 +211,9 @@ test('a store of another user: 8 in one sentence', { skip }, async (t) => {
   const sandbox = await Sandbox.open(t)
   await sandbox.publish(numberedLines(0, 3))
   await chmod(sandbox.path('.'), 0o755)
-  await mkdir(sandbox.path('run-nobody'), { mode: 0o700 })
-  await chown(sandbox.path('run-nobody'), 65534, 65534)
-  const env = { XDG_RUNTIME_DIR: sandbox.path('run-nobody') }
+  await mkdir(sandbox.path('run-other'), { mode: 0o700 })
+  await chown(sandbox.path('run-other'), 65534, 65534)
+  const env = { XDG_RUNTIME_DIR: sandbox.path('run-other') }
   for (const storage of ['writer', 'writer/db', 'new']) {
     for (const program of [
       await sandbox.writer({ storage, uid: 65534, env }),

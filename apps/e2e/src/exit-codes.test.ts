@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import test from 'node:test'
 import { assertOneSentence, assertUsageError } from './harness/assertions.ts'
+import { underLoad } from './harness/load.ts'
 import { openLoopback } from './harness/loopback.ts'
 import { Output } from './harness/output.ts'
-import { underLoad } from './harness/patience.ts'
 import { refusePublicNetwork } from './harness/program.ts'
 import { numberedLines, UNKNOWN_KEY } from './harness/samples.ts'
 import { ended, keyOf, Sandbox } from './harness/sandbox.ts'
@@ -180,7 +180,7 @@ test('a copied store: 8, and the original continues', async (t) => {
     assertOneSentence(program)
     assert.match(program.stderr.text, /copied/)
   }
-  assert.equal(await sandbox.publish('goes on\n'), key)
+  assert.equal(await sandbox.publish('continued\n'), key)
 })
 
 test('a routing rule that is not the log’s: 2 with both names; the log’s rule is accepted', async (t) => {

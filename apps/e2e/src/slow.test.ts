@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createReadStream } from 'node:fs'
 import test from 'node:test'
 import { setTimeout } from 'node:timers/promises'
-import { underLoad } from './harness/patience.ts'
+import { underLoad } from './harness/load.ts'
 import { digest, digestFile, writeSeededLines } from './harness/samples.ts'
 import { keyOf, Sandbox } from './harness/sandbox.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
+import { underLoad } from './harness/load.ts'
 import { type Loopback, openLoopback } from './harness/loopback.ts'
-import { underLoad } from './harness/patience.ts'
 import type { Program } from './harness/program.ts'
 import { keyOf, Sandbox } from './harness/sandbox.ts'
 

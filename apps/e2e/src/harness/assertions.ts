@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { underLoad } from './patience.ts'
+import { underLoad } from './load.ts'
 import type { Program } from './program.ts'
 
 /** The longest time from a signal to the exit of a program. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'node:test'
-import { underLoad } from '../harness/patience.ts'
+import { underLoad } from '../harness/load.ts'
 import { numberedLines } from '../harness/samples.ts'
 import { keyOf, Sandbox } from '../harness/sandbox.ts'
 

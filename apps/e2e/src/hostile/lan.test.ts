@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
-import { underLoad } from '../harness/patience.ts'
+import { underLoad } from '../harness/load.ts'
 import type { Program } from '../harness/program.ts'
 import { keyOf, Sandbox, type StartOptions } from '../harness/sandbox.ts'
 import { type Lan, openLan, whyNoNamespaces } from '../network/namespaces.ts'

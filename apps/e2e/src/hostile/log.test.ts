@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import b4a from 'b4a'
-import { underLoad } from '../harness/patience.ts'
+import { underLoad } from '../harness/load.ts'
 import { assertOneFault, HostileLog } from './hostile-log.ts'
 import { MAX_MEMORY, MEGABYTE } from './memory.ts'
 
