@@ -26,7 +26,7 @@ const FILES = [
 /** Bound to its inode: a copy of this file would not be accepted. */
 const MARK = 'CORESTORE'
 
-/** Fewer than four: RocksDB compacts four tables in the background, and refuses writes if one of them is damaged. */
+/** Fewer than four: RocksDB compacts four tables, and refuses writes if one of them is damaged. */
 const ROUNDS = 2
 
 /** Short lines, and some that are long enough for RocksDB to store their blocks in blob files. */
@@ -113,7 +113,7 @@ async function openStores(t: TestContext): Promise<Stores> {
     const reader = await sandbox.reader(key, { args: ['--raw'] })
     await writer.write(lines)
     await reader.stdout.until(`round ${round}`, () => reader.stdout.length >= lines.length)
-    // a clean shutdown moves lines from the database's log into a table; those of the last round stay in the log
+    // a clean shutdown moves lines from the database's log into a table; the last round stays in the log
     for (const program of [reader, writer]) {
       if (round === ROUNDS - 1) {
         await program.kill()
@@ -160,7 +160,7 @@ test('a writer with any damaged file in its store says so and exits with 8, or c
   t.diagnostic(`${codes[8]} refused, ${codes[0]} continued`)
 })
 
-test('a reader with any damaged file in its store prints every line, if need be from a store rebuilt from peers', async (t) => {
+test('a reader with any damaged file in its store prints every line, and rebuilds the store from peers if necessary', async (t) => {
   const { sandbox, key, reader: stored } = await openStores(t)
   const writer = await sandbox.writer()
   await keyOf(writer)
@@ -202,7 +202,7 @@ test('a reader whose database is missing keeps the rest of its store, and starts
   await putBack(sandbox)
 })
 
-/** Moves the damaged store that was put aside back, for its `MARK`. */
+/** Moves the damaged store that was put aside back, since its `MARK` cannot be copied. */
 async function putBack(sandbox: Sandbox): Promise<void> {
   const aside = (await readdir(sandbox.path('.'))).filter((name) => name.startsWith('reader.damaged-'))
   assert.equal(aside.length, 1)

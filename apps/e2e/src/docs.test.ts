@@ -1,9 +1,11 @@
 // Runs the commands of the documentation as you would type them, and compares what they print.
 //
-// ```console        `$ ` begins a command, the other lines are its output. Keys, times, durations and block numbers may
-//                   differ. Lines that begin with `writer: ` or `reader: ` are on standard error, which can have more. KEY
-//                   in a command is the last printed key. The last command must exit with 0.
-// ```console NAME   a terminal: its last command keeps running, its next block continues there, and `^C` interrupts it
+// ```console        `$ ` begins a command, the other lines are its output. Keys, times, durations and block
+//                   numbers may differ. Lines that begin with `writer: ` or `reader: ` are on standard error,
+//                   which can have more. KEY in a command is the last printed key. The last command must exit
+//                   with 0.
+// ```console NAME   a terminal: its last command keeps running, and `^C` interrupts it. The next block with
+//                   this NAME continues there.
 // ```input NAME     is typed into the terminal NAME
 // ```js             is the file that its first line names, if it names one
 // <!-- not run: WHY --> above a block of commands excludes it
@@ -56,7 +58,7 @@ test('every relative link and every path in the documentation exists', async () 
   assert.deepEqual(missing, [])
 })
 
-/** A home directory that looks like a clone of the repository, with both programs on the PATH, and terminals. */
+/** A home directory that looks like a clone, with both programs on the PATH, and terminals. */
 class Machine {
   readonly #home: string
   readonly #terminals = new Map<string, Terminal>()

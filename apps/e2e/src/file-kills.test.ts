@@ -8,7 +8,7 @@ import { Producer } from './harness/producer.ts'
 import { ended, keyOf, Sandbox } from './harness/sandbox.ts'
 import { readInput } from './harness/stored-log.ts'
 
-/** How many times the writer is killed. `KILLS=200` for the long run. */
+/** How many times the writer is killed. `KILLS=200` for a long run. */
 const KILLS = Number(process.env.KILLS ?? 8)
 const LINES_A_KILL = 5000
 

@@ -8,7 +8,7 @@ import { UNKNOWN_KEY } from './harness/samples.ts'
 import { Sandbox } from './harness/sandbox.ts'
 
 interface Forger {
-  /** Serves a log with these blocks in its bootstrap core, and `data` in its data core. Resolves to its key. */
+  /** Serves a log with these blocks in its bootstrap core, and `data` in its data core. Returns its key. */
   readonly publish: (
     blocks: (dataKey: string) => readonly unknown[],
     data?: readonly string[]

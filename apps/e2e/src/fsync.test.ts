@@ -33,7 +33,7 @@ test('the key that a writer has printed, and its first line, survive an immediat
   assert.match(last.stderr.text, /0 lines published, 1 in all/)
 })
 
-test('a writer whose disk does not sync exits with 8 without sending the line to a peer or a second attempt', async (t) => {
+test('a writer whose disk does not sync exits with 8; no peer gets the line, and the sync is not retried', async (t) => {
   const sandbox = await Sandbox.open(t)
   const record = sandbox.path('record')
   const key = await sandbox.publish('line 0\n')

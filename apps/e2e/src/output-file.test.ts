@@ -10,7 +10,7 @@ import { ended, Sandbox } from './harness/sandbox.ts'
 /** How many times the reader is killed. `KILLS=200` for a long run. */
 const KILLS = Number(process.env.KILLS ?? 8)
 
-/** The log is ahead of the file by at most this much, so that the reader does not have to catch up at the end. */
+/** The log is at most this far ahead of the file, so that the reader does not have to catch up at the end. */
 const MAX_AHEAD_BYTES = 2 << 20
 
 /** Publishes lines, a little ahead of the file, until the returned function is called. */

@@ -57,7 +57,7 @@ interface Delivered {
   readonly lately: number
 }
 
-/** The lines that the reader has printed. Throws if one is missing or out of order, or too many are repeated. */
+/** The range of lines that were printed. Throws if one is missing or out of order, or too many are repeated. */
 function check({ stdout }: Program, before: Delivered): { first: number; end: number } {
   // a line that the kill cut off is printed again as a whole
   const lines = stdout.lines

@@ -7,7 +7,7 @@ import type { Program } from './harness/program.ts'
 import { linesOf } from './harness/samples.ts'
 import { ended, keyOf, Sandbox } from './harness/sandbox.ts'
 
-/** Publishes lines 0 to 1000 in ten batches, no two in the same ms. Resolves to the time when each was durable. */
+/** Publishes 1000 lines in ten batches, no two in the same ms. Resolves to the time when each was durable. */
 async function publishTimed(writer: Writer): Promise<number[]> {
   const times: number[] = []
   for (let from = 0; from < 1000; from += 100) {
@@ -130,7 +130,7 @@ test('--from -1 and --from end count from the end of the log, not of the readerâ
   }
 })
 
-/** The first line that `reader` prints while `writer` publishes a line every 20 ms: nothing else shows its position. */
+/** The first line that `reader` prints while `writer` publishes one every 20 ms: only that shows its position. */
 async function firstOf(reader: Program, writer: Program): Promise<string> {
   let count = 0
   const typing = setInterval(() => void writer.write(`later ${count++}\n`), 20)

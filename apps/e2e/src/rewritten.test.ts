@@ -50,7 +50,7 @@ async function serve(store: Corestore, dht: Loopback, key: string): Promise<void
   await dht.serve(store, bootstrap.discoveryKey as Uint8Array)
 }
 
-/** Checks that the reader exits with 5 and one line that names core and length, after the lines of the original log. */
+/** Checks that the reader has printed the original log, and exits with 5 and a line with core and length. */
 async function assertStopped(reader: Program, core: string): Promise<void> {
   await reader.ends(5)
   assert.equal(reader.stdout.text, PRINTED)

@@ -2,8 +2,8 @@ import { readdir, readFile, rm, stat, truncate } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
 /**
- * The environment that makes a program record its syncs to disk in the file `record`. With `failsAt`, this many syncs of RocksDB's
- * write-ahead logs succeed, and all later ones fail.
+ * The environment that makes a program record its syncs to disk in the file `record`. With `failsAt`, this many
+ * syncs of RocksDB's write-ahead logs succeed, and all later ones fail.
  */
 export function recordSyncs(record: string, failsAt?: number): Readonly<Record<string, string>> {
   return {
@@ -21,8 +21,9 @@ export interface PowerCut {
 }
 
 /**
- * Simulates the worst power loss: everything that was not synced is lost, ends of files as well as names. Half of the time, some of
- * the unsynced end of a file survives. RocksDB syncs its other files before it uses them, so those are not changed.
+ * Simulates the worst power loss: everything that was not synced is lost, ends of files as well as names. Half of
+ * the time, some of the unsynced end of a file survives. RocksDB syncs its other files before it uses them, so
+ * those are not changed.
  */
 export async function cutPower({ storage, record, files = [] }: PowerCut): Promise<void> {
   const synced = await readSynced(record)

@@ -1,6 +1,7 @@
-// Preloaded into a program (`recordSyncs`): records its syncs to disk, so that a test can cut the power (`cutPower`). Each sync is a
-// line of JSON: [path, bytes] for a file, [path, names] for a directory. With SYNC_FAILS_AT, this many syncs of write-ahead logs
-// succeed, and each later one fails as on a broken disk, recorded as [path, "failed"].
+// Preloaded into a program (`recordSyncs`): records its syncs to disk, so that a test can cut the power
+// (`cutPower`). Each sync is a line of JSON: [path, bytes] for a file, [path, names] for a directory. With
+// SYNC_FAILS_AT, this many syncs of write-ahead logs succeed, and each later one fails as on a broken disk,
+// recorded as [path, "failed"].
 
 import { appendFileSync, readdirSync, statSync } from 'node:fs'
 import fs, { type FileHandle } from 'node:fs/promises'

@@ -31,6 +31,6 @@ export async function openLoopback(t: TestContext): Promise<Loopback> {
 
 /** A swarm that uses loopback only. */
 export function openSwarm(address: string): Hyperswarm {
-  // on some hosts, a node bound to 0.0.0.0 is unreachable over loopback; firewalled, its first connection often aborts
+  // on some hosts, a node on 0.0.0.0 is unreachable over loopback; firewalled, its first connection often aborts
   return new Hyperswarm({ dht: new HyperDHT({ bootstrap: [address], host: '127.0.0.1', firewalled: false }) })
 }

@@ -8,7 +8,7 @@ interface Pace {
   readonly appendsARotation?: number
 }
 
-/** Writes a log file as programs and logrotate do: lines in one write or two, rotation by rename or by copy and truncate. */
+/** Writes a log file as programs and logrotate do: lines in one or two writes, rotation by rename or by copy. */
 export class Producer {
   readonly #file: string
   readonly #linesAtOnce: number

@@ -121,8 +121,8 @@ export class Program {
   }
 
   /**
-   * Resolves when it has ended with `expected`, an exit code or the signal that killed it, to the ms since the last
-   * `signal`. Throws with its standard error if it ends with another one, or not in time.
+   * Resolves when it has ended with `expected`, an exit code or the signal that killed it, to the ms since the
+   * last `signal`. Throws with its standard error if it ends with another one, or not in time.
    */
   async ends(expected: number | NodeJS.Signals, ms: number = DEADLINE_MS): Promise<number> {
     const actual = await this.exitCode(`its end with ${expected}`, ms)
@@ -131,7 +131,7 @@ export class Program {
     return milliseconds
   }
 
-  /** Resolves to its exit code, or the signal that killed it. Throws, naming `what`, if it does not end in time. */
+  /** Resolves to its exit code, or the signal that killed it. Throws, naming `what`, if that takes too long. */
   async exitCode(what: string, ms: number = DEADLINE_MS): Promise<number | string> {
     try {
       return await deadline(what, this.#closed, ms)

@@ -54,7 +54,7 @@ async function readBlocks(store: Corestore, key: string): Promise<Buffer[]> {
   )
 }
 
-/** The lines of one batch, in the order of its record. Throws if its blocks have more or fewer than the record counts. */
+/** The lines of one batch, in the order of its record. Throws if blocks and record have different numbers. */
 export function* linesOfRecord({ at, order }: StoredRecord, { cores }: StoredLog): Generator<StoredLine> {
   const waiting = new Map(
     at.map(([core, length, blocks]) => [

@@ -1,9 +1,11 @@
-// An attacker in the local network: `attacker.js ADDRESS…`, with the addresses of its machine. Reads one command per line from
-// standard input, and answers each with a line of JSON:
+// An attacker in the local network: `attacker.js ADDRESS…`, with the addresses of its machine. Reads a command per
+// line from standard input, and answers each with a line of JSON:
 //
-//   send KIND COUNT PER_MS   sends COUNT messages of this kind of `MESSAGES`, as fast as possible if PER_MS is 0. The ms it took
-//   forge COUNT              announces COUNT peers, which claim to have the log that it found, and never answer. The log's name
-//   calls                    for each address, the most connections to these peers at the same time
+//   send KIND COUNT PER_MS   sends COUNT messages of this kind of `MESSAGES`, as fast as possible if PER_MS is 0;
+//                            answers with the ms that it took
+//   forge COUNT              announces COUNT peers that claim to have the log that it found, and never answer;
+//                            answers with the log's name
+//   calls                    answers with the most connections to these peers at the same time, for each address
 
 import { randomBytes } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'

@@ -21,7 +21,7 @@ const HALF = FLOOD / 2
 /** The most CPU time for a datagram. Measured: 0.1 ms. */
 const MOST_MS = 1
 
-/** The most memory for a datagram that asks for a later answer. Measured: 100 bytes, until the next garbage collection. */
+/** The most memory for a datagram that asks for a later answer. Measured: 100 bytes, not yet collected. */
 const MOST_BYTES = 1000
 
 /** Sent before the sender waits until they were received; a socket's buffer holds more. */

@@ -9,7 +9,7 @@ const SYMMETRIC_NAT =
 /** Why tests that need network namespaces are skipped here, or false. */
 export const whyNoNamespaces: string | false = findWhyNoNamespaces()
 
-/** Machines, as network namespaces: each has its loopback, and an address in one network without a gateway. */
+/** Network namespaces as machines: each has its loopback, and an address in one network without a gateway. */
 export interface Lan {
   /** The namespaces' names, for `StartOptions.namespace`. */
   readonly machines: readonly string[]
@@ -79,8 +79,8 @@ export interface Natted {
 export const whyNoNats: string | false = whyNoNamespaces || findWhyNoNats()
 
 /**
- * Opens `count` namespaces, each behind its own router, and one without a router. The addresses between them are public ones:
- * peers would treat private ones as near.
+ * Opens `count` namespaces, each behind its own router, and one without a router. The addresses between them are
+ * public ones: peers would treat private ones as near.
  */
 export function openNatted(t: TestContext, count: number): Natted {
   const net = `mc${process.pid}-net`

@@ -1,4 +1,4 @@
-// A DHT for other processes, and a relay in it: `relay.js HOST` prints the port of the first node and the relay's key.
+// A DHT for other processes, with a relay: `relay.js HOST` prints the port of the first node and the relay's key.
 
 import type { EventEmitter } from 'node:events'
 import { createRequire } from 'node:module'
