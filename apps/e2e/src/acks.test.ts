@@ -5,7 +5,7 @@ import { keyOf, Sandbox } from './harness/sandbox.ts'
 
 const LINES = 5000
 
-test('writer --exit --acks 2 leaves once two readers hold everything; killed and started again alone, both still have it', async (t) => {
+test('writer --exit --acks 2 exits once two readers hold everything, which they still have after being killed', async (t) => {
   const sandbox = await Sandbox.open(t)
   const input = numberedLines(0, LINES)
   const writer = await sandbox.writer({ args: ['--exit', '--acks', '2'] })
@@ -28,8 +28,8 @@ test('writer --exit --acks 2 leaves once two readers hold everything; killed and
   }
 })
 
-for (const how of ['--exit', '--count', '--output'] as const)
-  test(`a reader with ${how} has acknowledged what it took before it leaves`, async (t) => {
+for (const option of ['--exit', '--count', '--output'] as const)
+  test(`a reader with ${option} acknowledges all lines before it exits`, async (t) => {
     const sandbox = await Sandbox.open(t)
     const input = numberedLines(0, LINES)
     const writer = await sandbox.writer({ args: ['--exit', '--acks', '1'] })
@@ -40,12 +40,12 @@ for (const how of ['--exit', '--count', '--output'] as const)
       '--exit': ['--exit'],
       '--count': ['--count', String(LINES)],
       '--output': ['--exit', '--output', sandbox.path('lines.txt')]
-    }[how]
+    }[option]
     const reader = await sandbox.reader(key, { args: ['--raw', ...args] })
     await Promise.all([reader.ends(0), writer.ends(0)])
   })
 
-test('a writer that waits for peers leaves at SIGTERM: 143', async (t) => {
+test('a writer that waits for acknowledgements exits with 143 at SIGTERM', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer({ args: ['--exit', '--acks', '1'] })
   writer.end('kept\n')
@@ -54,7 +54,7 @@ test('a writer that waits for peers leaves at SIGTERM: 143', async (t) => {
   await writer.ends(143)
 })
 
-test('--acks without --exit is one sentence, and 2', async (t) => {
+test('--acks without --exit is a usage error: 2', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer({ args: ['--acks', '1'] })
   await writer.ends(2)

@@ -8,7 +8,7 @@ import { readInput } from './harness/stored-log.ts'
 const MAX_LINE_BYTES = 15 * 1024 * 1024
 const EVERYTHING = ['--raw', '--exit', '--from', 'start']
 
-/** One line of `length` bytes, its newline counted. */
+/** One line of `length` bytes, including its newline. */
 function longLine(length: number): Buffer {
   const line = Buffer.alloc(length, 'many cores, one line; ')
   line[length - 1] = 0x0a
@@ -29,12 +29,12 @@ const inputs: Record<string, string | Buffer> = {
   '15 MiB without a newline': longLine(MAX_LINE_BYTES).fill('y')
 }
 
-/** Those that go both ways. The others take turns, since every process costs half a second. */
+/** Tested both ways. The others alternate, since every process takes half a second. */
 const BOTH_WAYS = ['text', 'random bytes with NUL and invalid UTF-8', 'a line of exactly 15 MiB']
 
 for (const [index, [name, input]] of Object.entries(inputs).entries()) {
-  const goesBothWays = BOTH_WAYS.includes(name)
-  if (goesBothWays || index % 2 === 0) {
+  const isTestedBothWays = BOTH_WAYS.includes(name)
+  if (isTestedBothWays || index % 2 === 0) {
     test(`${name}: from a file to a pipe, byte for byte`, async (t) => {
       const sandbox = await Sandbox.open(t)
       await writeFile(sandbox.path('input'), input)
@@ -47,7 +47,7 @@ for (const [index, [name, input]] of Object.entries(inputs).entries()) {
     })
   }
 
-  if (goesBothWays || index % 2 === 1) {
+  if (isTestedBothWays || index % 2 === 1) {
     test(`${name}: cat | writer, reader > copy, byte for byte`, async (t) => {
       const sandbox = await Sandbox.open(t)
       await writeFile(sandbox.path('input'), input)
@@ -75,7 +75,7 @@ test('1,000,000 lines, byte for byte, to a file and to a pipe', async (t) => {
   assert.deepEqual(await digest(toPipe.stdout.chunks), expected)
 })
 
-test('a line of 15 MiB + 1 ends the writer with 9 and its number; what stands before it is durable, and nothing after', async (t) => {
+test('a line of 15 MiB + 1 ends the writer with 9 and the line number; only the lines before it are durable', async (t) => {
   const sandbox = await Sandbox.open(t)
   const before = numberedLines(0, 3)
   const writer = await sandbox.writer()

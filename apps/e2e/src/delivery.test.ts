@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { readdir } from 'node:fs/promises'
 import test from 'node:test'
-import { underLoad } from './harness/patience.ts'
+import { underLoad } from './harness/load.ts'
 import type { Program } from './harness/program.ts'
 import { numberedLines } from './harness/samples.ts'
 import { keyOf, Sandbox } from './harness/sandbox.ts'
 
 const RAW = ['--raw']
-/** For a line that is typed: far above what it takes, far below what would be an annoyance. */
+/** The limit for one typed line: far above the usual time, far below what a user would notice as slow. */
 const LIVE_MS = 5000
 
 /** Resolves when `reader` has printed `bytes` bytes. */
@@ -15,7 +15,7 @@ async function printed(reader: Program, bytes: number): Promise<void> {
   await reader.stdout.until(`${bytes} bytes`, () => reader.stdout.length >= bytes)
 }
 
-test('the key is all that the writer prints, and the same at every start', async (t) => {
+test('the writer prints its key and nothing else, the same key at every start', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer({ args: ['--exit', '--verbose'] })
   writer.end(numberedLines(0, 100))
@@ -29,7 +29,7 @@ test('the key is all that the writer prints, and the same at every start', async
   assert.equal(again.stdout.text, `main core key: ${key}\n`)
 })
 
-test('without --storage the stores lie in the user’s data directory', async (t) => {
+test('without --storage, the stores are in the user’s data directory', async (t) => {
   const sandbox = await Sandbox.open(t)
   const key = await sandbox.publish('mine\n', { storage: null })
   const writer = await sandbox.writer({ storage: 'home/.local/share/many-cores/writer' })
@@ -41,7 +41,7 @@ test('without --storage the stores lie in the user’s data directory', async (t
   assert.deepEqual(stores.sort(), ['reader', 'writer'])
 })
 
-test('a reader that is started first gets the lines when the writer comes', async (t) => {
+test('a reader that starts before its writer gets the lines once the writer starts', async (t) => {
   const sandbox = await Sandbox.open(t)
   const key = await sandbox.publish('')
   const reader = await sandbox.reader(key, { args: RAW })
@@ -51,7 +51,7 @@ test('a reader that is started first gets the lines when the writer comes', asyn
   assert.deepEqual(await reader.stdout.firstLines(2), ['here', 'I am'])
 })
 
-test('a line arrives while standard input is open, and half a line waits for its other half', async (t) => {
+test('a line arrives while standard input is open; an incomplete line arrives once it is complete', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer()
   const reader = await sandbox.reader(await keyOf(writer), { args: ['--json'] })
@@ -72,7 +72,7 @@ test('a line arrives while standard input is open, and half a line waits for its
   assert.ok(writer.isRunning)
 })
 
-test('a late reader gets the history, and then every later line', async (t) => {
+test('a reader that starts late gets the history, and then every new line', async (t) => {
   const sandbox = await Sandbox.open(t)
   const history = numberedLines(0, 5000)
   const writer = await sandbox.writer()
@@ -89,7 +89,7 @@ test('a late reader gets the history, and then every later line', async (t) => {
   }
 })
 
-test('a reader that stays gets every line once over ends, kills and new starts of the writer', async (t) => {
+test('a reader gets every line once while its writer is stopped, killed and restarted', async (t) => {
   const sandbox = await Sandbox.open(t)
   let writer = await sandbox.writer()
   const key = await keyOf(writer)
@@ -115,12 +115,12 @@ test('a reader that stays gets every line once over ends, kills and new starts o
   assert.equal(reader.stdout.text, `${input}the end\n`)
 })
 
-test('a writer killed in the midst of its work has published whole lines from the first on, and goes on behind them', async (t) => {
+test('a writer that is killed has published whole lines without a gap, and continues after them', async (t) => {
   const sandbox = await Sandbox.open(t)
   const lines = numberedLines(0, 300_000)
   const killed = await sandbox.writer()
   const reader = await sandbox.reader(await keyOf(killed), { args: RAW })
-  // fails once the writer is gone
+  // fails when the writer is killed
   killed.write(lines).catch(() => {})
   await printed(reader, 1)
   killed.signal('SIGKILL')
@@ -138,7 +138,7 @@ test('a writer killed in the midst of its work has published whole lines from th
   assert.ok(reader.stdout.text === lines, 'every line once, in order')
 })
 
-test('a reader that is stopped and started again prints every line once', async (t) => {
+test('a reader that is stopped and restarted prints every line once', async (t) => {
   const sandbox = await Sandbox.open(t)
   const lines = numberedLines(0, 300_000)
   const writer = await sandbox.writer()
@@ -152,13 +152,13 @@ test('a reader that is stopped and started again prints every line once', async 
   ] as const) {
     const reader = await sandbox.reader(key, { args: RAW })
     await printed(reader, 1)
-    // a full pipe holds it where it is
+    // a full pipe makes it wait
     reader.stdout.pause()
     reader.signal(signal)
     reader.stdout.resume()
     await reader.ends(code)
     output += reader.stdout.text
-    assert.ok(reader.stdout.length < lines.length / 10, `it went on for ${reader.stdout.length} bytes`)
+    assert.ok(reader.stdout.length < lines.length / 10, `it printed ${reader.stdout.length} bytes`)
   }
   await writer.stderr.says('end of input')
   const last = await sandbox.reader(key, { args: ['--raw', '--exit'] })
@@ -167,7 +167,7 @@ test('a reader that is stopped and started again prints every line once', async 
   assert.ok(output === lines, `every line once, in order: ${output.length} bytes of ${lines.length}`)
 })
 
-test('a reader that is stopped while nothing comes goes on with what comes next', async (t) => {
+test('a reader that is stopped while it waits continues with the next line', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer()
   const key = await keyOf(writer)
@@ -181,7 +181,7 @@ test('a reader that is stopped while nothing comes goes on with what comes next'
   }
 })
 
-/** How many lines of `before` come again in `after`, where both are parts of `lines`; throws where one is missing. */
+/** How many lines of `before` are repeated in `after`. Throws if a line of `lines` is in neither. */
 function repeated(lines: string, before: string, after: string): number {
   assert.ok(lines.startsWith(before), 'what was printed before is the beginning')
   assert.ok(lines.endsWith(after), 'what was printed after is the rest')
@@ -190,7 +190,7 @@ function repeated(lines: string, before: string, after: string): number {
   return before.slice(before.length - overlap).split('\n').length - 1
 }
 
-test('a reader that is killed while its pipe is full prints at most 1,000 lines twice, and misses none', async (t) => {
+test('a reader that is killed while its pipe is full repeats at most 1,000 lines, and misses none', async (t) => {
   const sandbox = await Sandbox.open(t)
   const lines = numberedLines(0, 100_000)
   const writer = await sandbox.writer()
@@ -200,7 +200,7 @@ test('a reader that is killed while its pipe is full prints at most 1,000 lines 
   const killed = await sandbox.reader(key, { args: RAW })
   await printed(killed, 1)
   killed.stdout.pause()
-  // another reader's whole run takes longer than the 100 ms
+  // a complete run of another reader takes longer than the 100 ms whose lines may be repeated
   const other = await sandbox.reader(key, { args: ['--raw', '--exit'], storage: 'other' })
   await other.ends(0)
   killed.signal('SIGKILL')
@@ -210,7 +210,7 @@ test('a reader that is killed while its pipe is full prints at most 1,000 lines 
   const next = await sandbox.reader(key, { args: ['--raw', '--exit'] })
   await next.ends(0)
   const twice = repeated(lines, killed.stdout.text, next.stdout.text)
-  assert.ok(killed.stdout.length < lines.length, 'it was killed half-way')
+  assert.ok(killed.stdout.length < lines.length, 'it was killed before the end')
   assert.ok(twice <= 1000, `${twice} lines came twice`)
 })
 
@@ -231,7 +231,7 @@ test('a reader that is killed at full speed misses no line', async (t) => {
   t.diagnostic(`${twice} lines came twice`)
 })
 
-test('a reader alone serves the next reader, after the writer has gone', async (t) => {
+test('a reader serves the next reader after the writer has exited', async (t) => {
   const sandbox = await Sandbox.open(t)
   const lines = numberedLines(0, 20_000)
   const writer = await sandbox.writer()
@@ -247,7 +247,7 @@ test('a reader alone serves the next reader, after the writer has gone', async (
   assert.ok(second.stdout.text === lines, 'the same bytes')
 })
 
-test('a reader with nobody to ask prints what it has, and exits 3 since there may be more', async (t) => {
+test('a reader without peers prints its local data, and exits with 3 because there may be more', async (t) => {
   const sandbox = await Sandbox.open(t)
   const lines = numberedLines(0, 100)
   const writer = await sandbox.writer()

@@ -1,27 +1,22 @@
 import assert from 'node:assert/strict'
 import { chmod, chown, mkdir, readFile, stat } from 'node:fs/promises'
 import test, { type TestContext } from 'node:test'
-import { cannotMount, mountReadOnly, SmallDisk } from './harness/disk.ts'
+import { assertNoStack, assertOneSentence } from './harness/assertions.ts'
+import { mountReadOnly, SmallDisk, whyNoMount } from './harness/disk.ts'
+import { underLoad } from './harness/load.ts'
 import { openLoopback } from './harness/loopback.ts'
-import { underLoad } from './harness/patience.ts'
 import type { Program } from './harness/program.ts'
-import { numberedLines } from './harness/samples.ts'
+import { numberedLines, UNKNOWN_KEY } from './harness/samples.ts'
 import { keyOf, Sandbox } from './harness/sandbox.ts'
 import { readInput } from './harness/stored-log.ts'
 
-const skip = cannotMount
-const NOBODYS_KEY = '0123456789abcdef'.repeat(4)
-
-/** 1 KiB each, numbered. */
+const skip = whyNoMount
+/** Numbered lines of 1 KiB. */
 function wideLines(from: number, count: number): string {
   return Array.from({ length: count }, (_, index) => `${String(from + index).padEnd(1023, '.')}\n`).join('')
 }
 
-function assertNoStack(program: Program): void {
-  assert.doesNotMatch(program.stderr.text, /^(writer|reader): +at |SuppressedError|^ +at /m)
-}
-
-test('a writer whose disk is full: 8 and the cause, every line before it is whole, and with space it goes on', {
+test('a writer whose disk is full exits with 8 and the cause; every line it published is whole, and with space it continues', {
   skip
 }, async (t) => {
   const sandbox = await Sandbox.open(t)
@@ -48,18 +43,18 @@ test('a writer whose disk is full: 8 and the cause, every line before it is whol
   await again.ends(143)
   const had = (await readInput(sandbox.path('disk/w'))).toString()
   const published = had.slice(0, -'after\n'.length)
-  // whatever it took is whole and in order; what it was told to be delivered is there
+  // the published lines are whole and in order, with all that the reader had
   assert.ok(wideLines(0, 20_500).startsWith(published))
   assert.ok(published.endsWith('\n') && published.length >= 500 * 1024)
   assert.ok(Number(safe) >= 500 && published.split('\n').length > Number(safe), `${safe} lines are safe`)
   assert.equal(reader.stdout.text, had)
 })
 
-/** From the first line that a full disk does not take to the message, however the networks are. */
-const SAID_MS = 2000
+/** The longest time from the first line that does not fit to the message, on any network. */
+const MESSAGE_MS = 2000
 
 for (const network of ['a DHT that answers', 'a DHT that does not']) {
-  test(`writer and reader say that their disk is full within 2 s of the first line that it does not take; network: ${network}`, {
+  test(`writer and reader report a full disk within 2 s of the first line that does not fit; network: ${network}`, {
     skip
   }, async (t) => {
     const sandbox = await Sandbox.open(t)
@@ -81,12 +76,12 @@ for (const network of ['a DHT that answers', 'a DHT that does not']) {
     for (const program of [reader, writer]) {
       await disks[program.name as keyof typeof disks].fill()
       const began = performance.now()
-      // what a store has reserved still takes some
+      // the first lines still fit into space that the store has reserved
       const writing = writer.write(wideLines(lines, 2000)).catch(() => {})
       await program.stderr.says('no space is left for the store')
       const took = performance.now() - began
       t.diagnostic(`${program.name}: said after ${Math.round(took)} ms`)
-      assert.ok(took < underLoad(SAID_MS), `${program.name}: said after ${took} ms`)
+      assert.ok(took < underLoad(MESSAGE_MS), `${program.name}: said after ${took} ms`)
       await writing
       lines += 2000
     }
@@ -99,7 +94,7 @@ async function bootstrapOf(t: TestContext, network: string): Promise<string> {
 }
 
 for (const output of [false, true]) {
-  test(`a reader whose disk is full says so, waits, and goes on by itself when there is space${output ? ' (--output)' : ''}`, {
+  test(`a reader whose disk is full says so, waits, and continues once there is space${output ? ' (--output)' : ''}`, {
     skip
   }, async (t) => {
     const sandbox = await Sandbox.open(t)
@@ -133,17 +128,17 @@ for (const output of [false, true]) {
       assert.ok(Date.now() < deadline && reader.isRunning, reader.stderr.text)
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
-    assert.ok((await got()) === `${lines}after\n`, 'a line is missing, or came twice')
+    assert.ok((await got()) === `${lines}after\n`, 'a line is missing or repeated')
     reader.signal('SIGTERM')
     await reader.ends(143)
     assertNoStack(reader)
   })
 }
 
-/** What may come again, as after `kill -9`. */
+/** The most lines that may be repeated, as after `kill -9`. */
 const MOST_REPEATED = 1000
 
-test('a reader that is stopped while its disk is full prints at most 1,000 lines again', {
+test('a reader that is stopped while its disk is full repeats at most 1,000 lines', {
   skip
 }, async (t) => {
   const sandbox = await Sandbox.open(t)
@@ -151,14 +146,14 @@ test('a reader that is stopped while its disk is full prints at most 1,000 lines
   const disk = SmallDisk.mount(t, sandbox.path('disk'), 8)
   const writer = await sandbox.writer()
   const key = await keyOf(writer)
-  // short ones: tens of thousands are printed in the time between two commits
+  // short lines: tens of thousands are printed between two commits
   const count = 400_000
   await writer.write(numberedLines(0, count))
   const full = 'no space is left for the store'
   const reader = await sandbox.reader(key, { storage: 'disk/r', args: ['--raw'] })
   for (let time = 1; time <= 3; time++) {
     await reader.stderr.until(`${full}, time ${time}`, () => reader.stderr.text.split(full).length > time)
-    // enough to be tried again, and not enough to go on
+    // enough for a new attempt, but not to continue
     if (time < 3) disk.resize(8 + 4 * time)
   }
   reader.signal('SIGTERM')
@@ -169,13 +164,15 @@ test('a reader that is stopped while its disk is full prints at most 1,000 lines
   const again = await sandbox.reader(key, { storage: 'disk/r', args: ['--raw', '--until', 'end'] })
   await again.ends(0)
   const repeated = reader.stdout.lineCount + again.stdout.lineCount - count
-  t.diagnostic(`${repeated} of ${reader.stdout.lineCount} lines came again`)
-  assert.ok(repeated >= 0 && repeated <= MOST_REPEATED, `${repeated} lines came again`)
+  t.diagnostic(`${repeated} of ${reader.stdout.lineCount} lines were repeated`)
+  assert.ok(repeated >= 0 && repeated <= MOST_REPEATED, `${repeated} lines were repeated`)
   assert.ok(reader.stdout.text === numberedLines(0, reader.stdout.lineCount))
   assert.ok(again.stdout.text === numberedLines(count - again.stdout.lineCount, again.stdout.lineCount))
 })
 
-test('--output on a full disk: 8 and the cause; with space, each line is there once', { skip }, async (t) => {
+test('--output on a full disk: 8 and the cause; with space, the file gets each line once', {
+  skip
+}, async (t) => {
   const sandbox = await Sandbox.open(t)
   await mkdir(sandbox.path('disk'))
   const disk = SmallDisk.mount(t, sandbox.path('disk'), 1)
@@ -216,13 +213,13 @@ test('a store of another user: 8 in one sentence', { skip }, async (t) => {
   const sandbox = await Sandbox.open(t)
   await sandbox.publish(numberedLines(0, 3))
   await chmod(sandbox.path('.'), 0o755)
-  await mkdir(sandbox.path('run-nobody'), { mode: 0o700 })
-  await chown(sandbox.path('run-nobody'), 65534, 65534)
-  const env = { XDG_RUNTIME_DIR: sandbox.path('run-nobody') }
+  await mkdir(sandbox.path('run-other'), { mode: 0o700 })
+  await chown(sandbox.path('run-other'), 65534, 65534)
+  const env = { XDG_RUNTIME_DIR: sandbox.path('run-other') }
   for (const storage of ['writer', 'writer/db', 'new']) {
     for (const program of [
       await sandbox.writer({ storage, uid: 65534, env }),
-      await sandbox.reader(NOBODYS_KEY, { storage, uid: 65534, env })
+      await sandbox.reader(UNKNOWN_KEY, { storage, uid: 65534, env })
     ]) {
       await program.ends(8)
       assertOneSentence(program)
@@ -230,12 +227,3 @@ test('a store of another user: 8 in one sentence', { skip }, async (t) => {
   }
   assert.equal((await stat(sandbox.path('writer'))).mode & 0o777, 0o700)
 })
-
-/** One line of reason. */
-function assertOneSentence(program: Program): void {
-  const lines = program.stderr.lines.filter((line) => !/: (opening the store|finding peers)$/.test(line))
-  assert.equal(lines.length, 1, lines.join('\n'))
-  assert.match(lines[0] ?? '', new RegExp(`^${program.name}: \\S`))
-  assert.equal(program.stdout.text, '')
-  assertNoStack(program)
-}

@@ -1,12 +1,14 @@
 // Runs the commands of the documentation as you would type them, and compares what they print.
 //
-// ```console        `$ ` begins a command, the other lines are its output. Keys, times, durations and block numbers may
-//                   differ. Lines that begin with `writer: ` or `reader: ` are on standard error, which may have more. KEY
-//                   in a command is the last printed key. The last command must exit with 0.
-// ```console NAME   a terminal: its last command keeps running, its next block continues there, and `^C` interrupts it
-// ```input NAME     is typed in the terminal NAME
+// ```console        `$ ` begins a command, the other lines are its output. Keys, times, durations and block
+//                   numbers may differ. Lines that begin with `writer: ` or `reader: ` are on standard error,
+//                   which can have more. KEY in a command is the last printed key. The last command must exit
+//                   with 0.
+// ```console NAME   a terminal: its last command keeps running, and `^C` interrupts it. The next block with
+//                   this NAME continues there.
+// ```input NAME     is typed into the terminal NAME
 // ```js             is the file that its first line names, if it names one
-// <!-- not run: WHY --> above a block of commands keeps it from being run
+// <!-- not run: WHY --> above a block of commands excludes it
 
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -33,7 +35,7 @@ for (const folder of ['', 'docs', ...packages.map((name) => join('packages', nam
 for (const [name, text] of documents) {
   const blocks = [...text.matchAll(BLOCK)].filter(([, reason]) => reason === undefined)
   if (!blocks.some(([, , language = '']) => COMMANDS.test(language))) continue
-  test(`the commands of ${name} print what it shows`, async (t) => {
+  test(`the commands in ${name} print the output that it shows`, async (t) => {
     const machine = await Machine.open(await temporary(t))
     atEnd(t, () => machine.close())
     for (const [, , language = '', terminal, body = ''] of blocks) {
@@ -56,7 +58,7 @@ test('every relative link and every path in the documentation exists', async () 
   assert.deepEqual(missing, [])
 })
 
-/** A home directory that looks like a clone, with both programs on the PATH, and its terminals. */
+/** A home directory that looks like a clone, with both programs on the PATH, and terminals. */
 class Machine {
   readonly #home: string
   readonly #terminals = new Map<string, Terminal>()
@@ -133,7 +135,7 @@ class Terminal {
 
   constructor(commands: string, home: string) {
     this.#commands = commands
-    // MANY_CORES_LOCAL: nothing that is run here may ask another machine
+    // MANY_CORES_LOCAL: no command may use the network
     const env = {
       PATH: `${join(home, 'bin')}:${dirname(process.execPath)}:${process.env.PATH}`,
       HOME: home,
@@ -152,13 +154,15 @@ class Terminal {
     this.#shell.stdin?.write(text)
   }
 
-  /** Waits for `lines`, behind what was expected before. */
+  /** Waits for `lines`, after those that were expected before. */
   async expect(lines: readonly string[], isInterrupted: boolean): Promise<void> {
     if (isInterrupted) this.#signal('SIGINT')
     const isNote = (line: string): boolean => /^(writer|reader): /.test(line)
     this.#shown += lines.map((line) => (isNote(line) ? '' : `${line}\n`)).join('')
     this.#notes.push(...lines.filter(isNote))
-    await this.stdout.until('what is shown', () => this.#isShown()).catch(() => this.#check())
+    await this.stdout
+      .until('the output in the documentation', () => this.#isShown())
+      .catch(() => this.#check())
     await this.#stderr.until(this.#notes.join('\n'), () => this.#isNoted())
   }
 

@@ -5,38 +5,27 @@ import { connect, createServer, type Socket } from 'node:net'
 import test from 'node:test'
 import { promisify } from 'node:util'
 import { atEnd } from '@many-cores/testing'
-import { underLoad } from './harness/patience.ts'
+import { endsQuickly } from './harness/assertions.ts'
 import { builtFile, Program, type Stream } from './harness/program.ts'
-import { numberedLines } from './harness/samples.ts'
+import { numberedLines, UNKNOWN_KEY } from './harness/samples.ts'
 import { keyOf, Sandbox } from './harness/sandbox.ts'
 
-const NOBODYS_KEY = '0123456789abcdef'.repeat(4)
-
-/** Nobody listens there. */
+/** Nothing listens there. */
 const SILENT_DHT = '127.0.0.77:9'
-
-const END_MS = 2000
-
-async function endsQuickly(program: Program, signal: NodeJS.Signals, code: number): Promise<void> {
-  program.signal(signal)
-  const took = await program.ends(code)
-  assert.ok(took < underLoad(END_MS), `${program.name} took ${took} ms; it said: ${program.stderr.text}`)
-  assert.doesNotMatch(program.stderr.text, /not closed/)
-}
 
 for (const [signal, code] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],
   ['SIGHUP', 129]
 ] as const) {
-  test(`without a DHT that answers, ${signal} ends writer and readers within 2 s, with ${code}; nothing is lost`, async (t) => {
+  test(`while no DHT answers, ${signal} ends writer and readers within 2 s, with ${code}; nothing is lost`, async (t) => {
     const sandbox = await Sandbox.open(t)
     const writer = await sandbox.writer({ bootstrap: SILENT_DHT })
     await writer.write('kept\n')
     const key = await keyOf(writer)
     const reader = await sandbox.reader(key, { bootstrap: SILENT_DHT, args: ['--raw'] })
     await reader.stdout.firstLines(1)
-    const alone = await sandbox.reader(NOBODYS_KEY, { bootstrap: SILENT_DHT, storage: 'alone' })
+    const alone = await sandbox.reader(UNKNOWN_KEY, { bootstrap: SILENT_DHT, storage: 'alone' })
     await alone.stderr.says('finding peers')
     for (const program of [writer, reader, alone]) await endsQuickly(program, signal, code)
     const again = await sandbox.writer()
@@ -47,16 +36,16 @@ for (const [signal, code] of [
   })
 }
 
-test('a second signal ends at once what the first one could not: the code is the first one’s', async (t) => {
+test('a reader that waits for a full pipe exits at a second signal, with the exit code of the first', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer()
   await writer.write(numberedLines(0, 50_000))
   const { readEnd, writeEnd } = await sandbox.pipe()
   const reader = await sandbox.reader(await keyOf(writer), { args: ['--raw'], stdout: writeEnd })
-  // it is at it, and a pipe is soon full: its last write will not end before the pipe is read
+  // it has begun, and the pipe is soon full: its last write does not finish until the pipe is read
   await promisify(read)(readEnd, Buffer.alloc(1), 0, 1, null)
   const ended = reader.ends(143)
-  // at first it is taken for the same Ctrl-C that arrives twice
+  // a signal right after the first one counts as the same Ctrl-C, delivered twice
   const again = setInterval(() => reader.signal('SIGTERM'), 50)
   try {
     reader.signal('SIGTERM')
@@ -67,7 +56,7 @@ test('a second signal ends at once what the first one could not: the code is the
   assert.doesNotMatch(reader.stderr.text, /not closed/)
 })
 
-test('reader --exit to a socket that its reader resets: 0, and not a word', async (t) => {
+test('reader --exit exits with 0, without a message, when its output is a socket that the peer resets', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer()
   await writer.write(numberedLines(0, 50_000))
@@ -95,7 +84,7 @@ test('reader --exit to a socket that its reader resets: 0, and not a word', asyn
   assert.equal(reader.stderr.text, '')
 })
 
-test('a standard output that cannot be written: 1, and why', async (t) => {
+test('a standard output that cannot be written: 1 and the cause', async (t) => {
   const sandbox = await Sandbox.open(t)
   const key = await sandbox.publish('a\n')
   const writer = await sandbox.writer()
@@ -109,7 +98,7 @@ test('a standard output that cannot be written: 1, and why', async (t) => {
 const CLOSED: readonly (readonly Stream[])[] = [['<&-'], ['>&-'], ['2>&-'], ['<&-', '>&-', '2>&-']]
 
 for (const closed of CLOSED) {
-  test(`started with ${closed.join(' ')}, both programs work and end with 0`, async (t) => {
+  test(`with ${closed.join(' ')}, both programs work and exit with 0`, async (t) => {
     const sandbox = await Sandbox.open(t)
     const input = closed.includes('<&-') ? '' : 'one\ntwo\n'
     const key = await sandbox.publish('')
@@ -125,7 +114,7 @@ for (const closed of CLOSED) {
   })
 }
 
-test('a standard error that nobody reads any more ends nothing', async (t) => {
+test('programs keep working when their standard error is closed', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer({ args: ['--verbose'] })
   const key = await keyOf(writer)
@@ -134,7 +123,7 @@ test('a standard error that nobody reads any more ends nothing', async (t) => {
   for (const program of [writer, reader]) program.stderr.abandon()
   await writer.write('one\n')
   await reader.stdout.firstLines(1)
-  // each is said to them, and cannot be said on
+  // both programs have something to report, which they cannot print
   const other = await sandbox.reader(key, { storage: 'other', args: ['--raw'] })
   await other.stdout.firstLines(1)
   await other.kill()

@@ -3,28 +3,16 @@ import { spawn } from 'node:child_process'
 import { cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import test, { type TestContext } from 'node:test'
-import { atEnd } from '@many-cores/testing'
-import b4a from 'b4a'
-import Corestore from 'corestore'
-import { type Loopback, openLoopback } from './harness/loopback.ts'
+import test from 'node:test'
+import { assertOneSentence, assertUsageError } from './harness/assertions.ts'
+import { underLoad } from './harness/load.ts'
+import { openLoopback } from './harness/loopback.ts'
 import { Output } from './harness/output.ts'
-import { underLoad } from './harness/patience.ts'
-import { type Program, refusePublicNetwork } from './harness/program.ts'
-import { numberedLines } from './harness/samples.ts'
+import { refusePublicNetwork } from './harness/program.ts'
+import { numberedLines, UNKNOWN_KEY } from './harness/samples.ts'
 import { ended, keyOf, Sandbox } from './harness/sandbox.ts'
 
-const NOBODYS_KEY = '0123456789abcdef'.repeat(4)
-
-/** One line, and no stack. */
-function assertOneSentence(program: Program): void {
-  const lines = program.stderr.lines.filter((line) => !/: (opening the store|finding peers)$/.test(line))
-  assert.equal(lines.length, 1, lines.join('\n'))
-  assert.match(lines[0] ?? '', new RegExp(`^${program.name}: \\S`))
-  assert.equal(program.stdout.text, '')
-}
-
-test('no test can start a program that would leave this machine', () => {
+test('no test can start a program that uses a public network', () => {
   refusePublicNetwork(['--local'])
   refusePublicNetwork(['--no-lan', '--bootstrap', '127.0.0.1:1', '--bootstrap', '127.0.0.2:2'])
   for (const args of [
@@ -39,47 +27,44 @@ test('no test can start a program that would leave this machine', () => {
 
 for (const [fault, key] of Object.entries({
   'too short': 'abc',
-  'one digit too long': `${NOBODYS_KEY}0`,
-  'with a character that is no hex digit': `${NOBODYS_KEY.slice(1)}g`,
+  'one digit too long': `${UNKNOWN_KEY}0`,
+  'invalid because of a character that is not a hex digit': `${UNKNOWN_KEY.slice(1)}g`,
   empty: ''
 })) {
-  test(`a key that is ${fault} is one sentence, and 2`, async (t) => {
+  test(`a key that is ${fault} is a usage error: one sentence, and 2`, async (t) => {
     const sandbox = await Sandbox.open(t)
     const reader = await sandbox.reader(key)
-    await reader.ends(2)
-    assertOneSentence(reader)
+    await assertUsageError(reader)
   })
 }
 
-test('an unknown option is one sentence with the one that was meant, and 2', async (t) => {
+test('an unknown option is a usage error, which suggests a similar option: 2', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer({ args: ['--rout', 'hash:4'] })
-  const reader = await sandbox.reader(NOBODYS_KEY, { args: ['--exi'] })
+  const reader = await sandbox.reader(UNKNOWN_KEY, { args: ['--exi'] })
   for (const program of [writer, reader]) {
-    await program.ends(2)
-    assertOneSentence(program)
+    await assertUsageError(program)
   }
   assert.match(writer.stderr.text, /--route\?/)
   assert.match(reader.stderr.text, /--exit\?/)
 })
 
-test('an invalid rule, position, cursor name or pair of formats is one sentence, and 2', async (t) => {
+test('an invalid rule, position, cursor name or combination of formats is a usage error: 2', async (t) => {
   const sandbox = await Sandbox.open(t)
   const programs = [
     await sandbox.writer({ args: ['--route', 'modulo:4'] }),
-    await sandbox.reader(NOBODYS_KEY, { args: ['--from', 'yesterday'] }),
-    await sandbox.reader(NOBODYS_KEY, { args: ['--group', 'two words', '--timeout', '1'] }),
-    await sandbox.reader(NOBODYS_KEY, { args: ['--raw', '--json'] })
+    await sandbox.reader(UNKNOWN_KEY, { args: ['--from', 'yesterday'] }),
+    await sandbox.reader(UNKNOWN_KEY, { args: ['--group', 'two words', '--timeout', '1'] }),
+    await sandbox.reader(UNKNOWN_KEY, { args: ['--raw', '--json'] })
   ]
   for (const program of programs) {
-    await program.ends(2)
-    assertOneSentence(program)
+    await assertUsageError(program)
   }
 })
 
-test('nobody there: 3 within the timeout and a second, in the tutorial’s words and with the reason', async (t) => {
+test('a reader that finds no peer exits with 3 within the timeout + 1 s, with the tutorial’s message and a reason', async (t) => {
   const sandbox = await Sandbox.open(t)
-  const reader = await sandbox.reader(NOBODYS_KEY, { args: ['--timeout', '1'] })
+  const reader = await sandbox.reader(UNKNOWN_KEY, { args: ['--timeout', '1'] })
   await reader.stderr.says('finding peers')
   const began = performance.now()
   await reader.ends(3)
@@ -89,15 +74,15 @@ test('nobody there: 3 within the timeout and a second, in the tutorial’s words
   assertOneSentence(reader)
 })
 
-test('nobody there on a private DHT, and no DHT there: 3 within the timeout and a second or two', async (t) => {
+test('with no peer on the DHT, or without a DHT, a reader exits with 3 within the timeout + 2 s', async (t) => {
   const dht = await openLoopback(t)
   const sandbox = await Sandbox.open(t)
   for (const [bootstrap, deadline] of [
     [dht.address, 2000],
-    // nobody listens there, and a network that does not answer may keep its end back for a second
+    // nothing listens there; closing such a network can take another second
     ['127.0.0.77:9', 3000]
   ] as const) {
-    const reader = await sandbox.reader(NOBODYS_KEY, { bootstrap, args: ['--timeout', '1'] })
+    const reader = await sandbox.reader(UNKNOWN_KEY, { bootstrap, args: ['--timeout', '1'] })
     await reader.stderr.says('finding peers')
     const began = performance.now()
     await reader.ends(3)
@@ -107,16 +92,16 @@ test('nobody there on a private DHT, and no DHT there: 3 within the timeout and 
   }
 })
 
-test('others are there who wait for the log, too: 3, and the reason is another', async (t) => {
+test('a reader that finds only other waiting readers exits with 3, and says that a peer answered', async (t) => {
   const sandbox = await Sandbox.open(t)
-  const waiting = await sandbox.reader(NOBODYS_KEY, { storage: 'waiting' })
+  const waiting = await sandbox.reader(UNKNOWN_KEY, { storage: 'waiting' })
   await waiting.stderr.says('finding peers')
-  const reader = await sandbox.reader(NOBODYS_KEY, { args: ['--timeout', '1'] })
+  const reader = await sandbox.reader(UNKNOWN_KEY, { args: ['--timeout', '1'] })
   await reader.ends(3)
   assert.match(reader.stderr.text, /Could not connect to the writer peer: one peer answered/)
 })
 
-test('a store that is in use: 7, and who uses it is not disturbed', async (t) => {
+test('a store that is in use: 7, and the process that uses it continues', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer()
   const key = await keyOf(writer)
@@ -138,13 +123,13 @@ test('a store that is in use: 7, and who uses it is not disturbed', async (t) =>
   assert.deepEqual(await reader.stdout.firstLines(2), ['undisturbed', 'still'])
 })
 
-test('a store that is a file, or lies under one: 8, and the file stays', async (t) => {
+test('a store whose path is a file, or is below one: 8, and the file stays as it is', async (t) => {
   const sandbox = await Sandbox.open(t)
   await writeFile(sandbox.path('file'), 'precious')
   for (const storage of ['file', 'file/store']) {
     for (const program of [
       await sandbox.writer({ storage }),
-      await sandbox.reader(NOBODYS_KEY, { storage })
+      await sandbox.reader(UNKNOWN_KEY, { storage })
     ]) {
       await program.ends(8)
       assertOneSentence(program)
@@ -153,7 +138,7 @@ test('a store that is a file, or lies under one: 8, and the file stays', async (
   assert.equal(await readFile(sandbox.path('file'), 'utf8'), 'precious')
 })
 
-test('a directory with other files: 8, and the files are not touched', async (t) => {
+test('a directory with files of another program: 8, and the files stay as they are', async (t) => {
   const sandbox = await Sandbox.open(t)
   const directory = sandbox.path('documents')
   await mkdir(join(directory, 'letters'), { recursive: true })
@@ -162,7 +147,7 @@ test('a directory with other files: 8, and the files are not touched', async (t)
   const before = await contents(directory)
   for (const program of [
     await sandbox.writer({ storage: 'documents' }),
-    await sandbox.reader(NOBODYS_KEY, { storage: 'documents' })
+    await sandbox.reader(UNKNOWN_KEY, { storage: 'documents' })
   ]) {
     await program.ends(8)
     assertOneSentence(program)
@@ -170,7 +155,7 @@ test('a directory with other files: 8, and the files are not touched', async (t)
   assert.deepEqual(await contents(directory), before)
 })
 
-/** Every file under `directory`, with its content and the time of its last change. */
+/** Every file in `directory`, with its content, size and modification time. */
 async function contents(directory: string): Promise<Record<string, string>> {
   const found: Record<string, string> = {}
   for (const name of await readdir(directory, { recursive: true })) {
@@ -182,11 +167,11 @@ async function contents(directory: string): Promise<Record<string, string>> {
   return found
 }
 
-test('a copied store: 8, and the original goes on', async (t) => {
+test('a copied store: 8, and the original continues', async (t) => {
   const sandbox = await Sandbox.open(t)
   const key = await sandbox.publish('original\n')
   await cp(sandbox.path('writer'), sandbox.path('copy'), { recursive: true })
-  // one after the other: side by side, either may find the store in use
+  // one after the other: otherwise, either may find the store in use
   for (const start of [
     () => sandbox.writer({ storage: 'copy' }),
     () => sandbox.reader(key, { storage: 'copy' })
@@ -195,10 +180,10 @@ test('a copied store: 8, and the original goes on', async (t) => {
     assertOneSentence(program)
     assert.match(program.stderr.text, /copied/)
   }
-  assert.equal(await sandbox.publish('goes on\n'), key)
+  assert.equal(await sandbox.publish('continued\n'), key)
 })
 
-test('another rule than the log’s: 2, naming both; its own rule is welcome', async (t) => {
+test('a routing rule that is not the log’s: 2 with both names; the log’s rule is accepted', async (t) => {
   const sandbox = await Sandbox.open(t)
   await sandbox.publish('a\n', { args: ['--route', 'hash:3'] })
   const other = await sandbox.writer({ args: ['--route', 'byte-length:5'] })
@@ -213,7 +198,7 @@ test('another rule than the log’s: 2, naming both; its own rule is welcome', a
   assert.equal(reader.stdout.text, 'a\nb\n')
 })
 
-test('reader KEY | head -1: one line, 0, and not a word', async (t) => {
+test('reader KEY | head -1 prints one line and exits with 0, without a message', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer()
   const key = await keyOf(writer)
@@ -229,7 +214,7 @@ test('reader KEY | head -1: one line, 0, and not a word', async (t) => {
   assert.equal(reader.stderr.text, '')
 })
 
-test('a live reader whose output is closed ends at the next line: 0, and not a word', async (t) => {
+test('a live reader whose output is closed exits with 0 at the next line, without a message', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer()
   const reader = await sandbox.reader(await keyOf(writer), { args: ['--raw', '--quiet'] })
@@ -241,162 +226,15 @@ test('a live reader whose output is closed ends at the next line: 0, and not a w
   assert.equal(reader.stderr.text, '')
 })
 
-interface Forger {
-  /** The key of a log whose bootstrap core is `blocks`, served by plain Corestore. */
-  readonly publish: (
-    blocks: (dataKey: string) => readonly unknown[],
-    data?: readonly string[]
-  ) => Promise<string>
-  readonly dht: Loopback
-}
-
-async function openForger(t: TestContext, sandbox: Sandbox): Promise<Forger> {
-  const dht = await openLoopback(t)
-  const store = new Corestore(sandbox.path('forger'))
-  atEnd(t, () => store.close())
-  let logs = 0
-  return {
-    dht,
-    publish: async (blocks, lines = []) => {
-      const bootstrap = store.get({ name: `bootstrap-${logs}`, valueEncoding: 'json' })
-      const data = store.get({ name: `data-${logs++}` })
-      await Promise.all([bootstrap.ready(), data.ready()])
-      await data.append(lines.map((line) => b4a.from(line)))
-      await bootstrap.append(blocks(hex(data.key)))
-      await dht.serve(store, bootstrap.discoveryKey as Uint8Array)
-      return hex(bootstrap.key)
-    }
-  }
-}
-
-function hex(key: Uint8Array | null): string {
-  return b4a.toString(key as Uint8Array, 'hex')
-}
-
-function manifest(dataKey: string, changes: object = {}): object {
-  return {
-    otherKeys: [dataKey],
-    version: 1,
-    cores: [{ name: 'all' }],
-    routing: { rule: 'round-robin', cores: 1 },
-    framing: 'newline',
-    ...changes
-  }
-}
-
-function record(changes: object = {}): object {
-  return { seq: 0, time: 1, at: [[0, 0, 1]], order: [0, 2], ...changes }
-}
-
-test('a log that is not what it says: 5, and nothing of it is printed', async (t) => {
+test('--help and --version print to standard output and exit with 0', async (t) => {
   const sandbox = await Sandbox.open(t)
-  const { publish, dht } = await openForger(t, sandbox)
-  const lines = ['one\ntwo\n']
-  const forgeries: Record<string, string> = {
-    'a core whose block 0 is another thing': await publish(() => [{ hello: 'world' }]),
-    'a core whose block 0 is a number': await publish(() => [7]),
-    'a manifest of version 2': await publish((key) => [manifest(key, { version: 2 })]),
-    'a rule that nobody knows': await publish((key) => [
-      manifest(key, { routing: { rule: 'regex', pattern: '(a+)+$' } })
-    ]),
-    'a record that counts more lines than its block has': await publish(
-      (key) => [manifest(key), record({ order: [0, 3] })],
-      lines
-    ),
-    'a record that begins elsewhere': await publish(
-      (key) => [manifest(key), record(), record({ seq: 3, at: [[0, 1, 1]] })],
-      [...lines, ...lines]
-    ),
-    'a later block that is no record': await publish((key) => [manifest(key), { rotate: 'keys' }])
-  }
-  for (const [name, key] of Object.entries(forgeries)) {
-    const reader = await sandbox.reader(key, {
-      bootstrap: dht.address,
-      args: ['--raw', '--exit', '--timeout', '5']
-    })
-    await reader.ends(5).catch((error: unknown) => assert.fail(`${name}: ${String(error)}`))
-    assert.doesNotMatch(reader.stderr.text, /^(reader: )? +at /m, name)
-  }
-})
-
-test('a line that lies where the rule does not put it: 5', async (t) => {
-  const sandbox = await Sandbox.open(t)
-  const { publish, dht } = await openForger(t, sandbox)
-  const key = await publish(
-    (dataKey) => [
-      manifest(dataKey, {
-        otherKeys: [dataKey, NOBODYS_KEY],
-        cores: [{ name: 'short' }, { name: 'long' }],
-        routing: { rule: 'byte-length', bounds: [5] }
-      }),
-      record({ order: [0, 1] })
-    ],
-    ['this one is long\n']
-  )
-  const reader = await sandbox.reader(key, { bootstrap: dht.address, args: ['--raw', '--exit'] })
-  await reader.ends(5)
-  assert.equal(reader.stdout.text, '')
-})
-
-test('verify: 0 with counts; 5 with position, core and block of the first fault; 6 for a block that is nowhere', async (t) => {
-  const sandbox = await Sandbox.open(t)
-  const { publish, dht } = await openForger(t, sandbox)
-  const honest = (key: string): object[] => [manifest(key), record(), record({ seq: 2, at: [[0, 1, 1]] })]
-  const verdicts: [key: string, code: number, text: RegExp][] = [
-    [
-      await publish(honest, ['one\ntwo\n', '3\n4\n']),
-      0,
-      /^verified 4 lines, 12 bytes: 2 batches in 2 blocks of 1 core$/m
-    ],
-    [
-      await publish(honest, ['one\ntwo\n', '3\n']),
-      5,
-      /core all has fewer lines up to its block 1 .* position 2/
-    ],
-    [
-      await publish(honest, ['one\ntwo\n', '3\n4\n', '5\n']),
-      5,
-      /core all has 3 blocks, .* 2: block 2 .* position 4/
-    ],
-    [await publish(honest, ['one\ntwo\n']), 6, /block 1 of core all/]
-  ]
-  for (const [index, [key, code, text]] of verdicts.entries()) {
-    const reader = await sandbox.reader(key, {
-      command: 'verify',
-      storage: `r${index}`,
-      bootstrap: dht.address,
-      args: ['--timeout', '3']
-    })
-    await reader.ends(code)
-    assert.match(code === 0 ? reader.stdout.text : reader.stderr.text, text)
-  }
-})
-
-test('a block that the journal names and nobody has: 6 after the timeout, and what stands before it is printed', async (t) => {
-  const sandbox = await Sandbox.open(t)
-  const { publish, dht } = await openForger(t, sandbox)
-  const key = await publish(
-    (dataKey) => [manifest(dataKey), record(), record({ seq: 2, at: [[0, 1, 1]] })],
-    ['one\ntwo\n']
-  )
-  const reader = await sandbox.reader(key, {
-    bootstrap: dht.address,
-    args: ['--raw', '--exit', '--timeout', '2']
-  })
-  await reader.ends(6)
-  assert.equal(reader.stdout.text, 'one\ntwo\n')
-  assert.match(reader.stderr.text, /block 1 of core all/)
-})
-
-test('--help and --version are 0, on standard output', async (t) => {
-  const sandbox = await Sandbox.open(t)
-  for (const asked of ['--help', '--version']) {
+  for (const flag of ['--help', '--version']) {
     for (const program of [
-      await sandbox.writer({ args: [asked] }),
-      await sandbox.reader('', { args: [asked] })
+      await sandbox.writer({ args: [flag] }),
+      await sandbox.reader('', { args: [flag] })
     ]) {
       await program.ends(0)
-      assert.match(program.stdout.text, asked === '--help' ? /^Usage: / : /^(writer|reader) \d+\.\d+\.\d+\n$/)
+      assert.match(program.stdout.text, flag === '--help' ? /^Usage: / : /^(writer|reader) \d+\.\d+\.\d+\n$/)
       assert.equal(program.stderr.text, '')
     }
   }

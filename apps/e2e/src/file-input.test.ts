@@ -7,14 +7,13 @@ import type { Program } from './harness/program.ts'
 import { ended, keyOf, Sandbox } from './harness/sandbox.ts'
 import { readInput } from './harness/stored-log.ts'
 
-/** What follows a file, and what comes out of it. */
+/** A writer that follows a file, and a reader of its log. */
 interface Followed {
   readonly writer: Program
   /** Resolves once a reader has printed `text`, and nothing else. */
   readonly until: (text: string) => Promise<void>
 }
 
-/** A followed file: its writer, and a reader of what comes out of it. */
 async function follow(sandbox: Sandbox, file: string): Promise<Followed> {
   const writer = await sandbox.writer({ args: ['--input', file] })
   const { stdout } = await sandbox.reader(await keyOf(writer), { args: ['--raw'] })
@@ -25,13 +24,13 @@ async function follow(sandbox: Sandbox, file: string): Promise<Followed> {
   return { writer, until }
 }
 
-/** All that a run with `--exit` leaves in the log. */
+/** Runs the writer with `--exit`. Resolves to the whole log. */
 async function published(sandbox: Sandbox, file: string): Promise<string> {
   await ended(sandbox.writer({ args: ['--input', file, '--exit'] }))
   return String(await readInput(sandbox.path('writer')))
 }
 
-test('with --exit a file is published to its end, and at the next start only what has come', async (t) => {
+test('with --exit, a file is published to its end, and at the next start only what was added', async (t) => {
   const sandbox = await Sandbox.open(t)
   const file = sandbox.path('in')
   await writeFile(file, 'one\r\n\n\0three')
@@ -41,7 +40,7 @@ test('with --exit a file is published to its end, and at the next start only wha
   assert.equal(await published(sandbox, file), 'one\r\n\n\0three and more\nfour\n')
 })
 
-test('a growing file is followed, each line as soon as its newline has come', async (t) => {
+test('a growing file is followed, each line as soon as it has its newline', async (t) => {
   const sandbox = await Sandbox.open(t)
   const file = sandbox.path('in')
   await writeFile(file, 'one\n')
@@ -64,7 +63,7 @@ test('a growing file is followed, each line as soon as its newline has come', as
   assert.ok(each < 250, `${each} ms a line: it is polled`)
 })
 
-test('a line without newline is not published at a signal, and once when it is complete', async (t) => {
+test('an incomplete last line is not published at a signal, and once when it is complete', async (t) => {
   const sandbox = await Sandbox.open(t)
   const file = sandbox.path('in')
   await writeFile(file, 'whole\nha')
@@ -77,7 +76,7 @@ test('a line without newline is not published at a signal, and once when it is c
   assert.equal(await published(sandbox, file), 'whole\nhalf\n')
 })
 
-test('a file that does not exist yet is waited for, and so is its directory', async (t) => {
+test('the writer waits for a file that does not exist yet, and for its directory', async (t) => {
   const sandbox = await Sandbox.open(t)
   const file = sandbox.path('later/in')
   const { writer, until } = await follow(sandbox, file)
@@ -87,7 +86,7 @@ test('a file that does not exist yet is waited for, and so is its directory', as
   await until('here\n')
 })
 
-test('with --exit a missing file and a directory are usage errors, and no store is made', async (t) => {
+test('with --exit, a missing file is a usage error, as is a directory, and no store is created', async (t) => {
   const sandbox = await Sandbox.open(t)
   const args = ['--input', sandbox.path('in'), '--exit']
   const missing = await ended(sandbox.writer({ args }), 2)
@@ -95,7 +94,7 @@ test('with --exit a missing file and a directory are usage errors, and no store 
   const directory = await ended(sandbox.writer({ args: ['--input', sandbox.path('.')] }), 2)
   assert.match(directory.stderr.text, /not a regular file/)
   assert.ok(!existsSync(sandbox.path('writer')))
-  // the same with a store
+  // the same if there is a store
   await sandbox.publish('')
   const again = await ended(sandbox.writer({ args }), 2)
   assert.match(again.stderr.text, /does not exist/)
@@ -107,7 +106,7 @@ test('--input - is standard input', async (t) => {
   assert.match(writer.stderr.text, /0 lines published, 0 in total/)
 })
 
-test('a renamed file is read to its end, then the new one from its start', async (t) => {
+test('a renamed file is read to its end, then the new file from its start', async (t) => {
   const sandbox = await Sandbox.open(t)
   const file = sandbox.path('in')
   await writeFile(file, 'a1\n')
@@ -116,7 +115,7 @@ test('a renamed file is read to its end, then the new one from its start', async
   await rename(file, `${file}.1`)
   await appendFile(`${file}.1`, 'a2\n')
   await until('a1\na2\n')
-  // as logrotate does it: the new file is there before its program has let go of the old one
+  // as logrotate does: the new file exists while the program still writes to the old one
   await writeFile(file, '')
   await appendFile(`${file}.1`, 'a3\nthe end')
   await appendFile(file, 'b1\n')
@@ -127,7 +126,7 @@ test('a renamed file is read to its end, then the new one from its start', async
   await until('a1\na2\na3\nthe endb1\nc1\n')
 })
 
-test('files that were rotated while nobody looked are read in their order', async (t) => {
+test('files that were rotated while no writer ran are read in order', async (t) => {
   const sandbox = await Sandbox.open(t)
   const file = sandbox.path('in')
   await writeFile(file, 'a1\na2\n')
@@ -155,7 +154,7 @@ test('a file that is copied and truncated is read to its end in the copy, then f
   await until('a1\na2\n')
   await appendFile(file, 'b1\n')
   await until('a1\na2\nb1\n')
-  // longer than before at once
+  // at once longer than before
   await rename(`${file}.1`, `${file}.2`)
   await copyFile(file, `${file}.1`)
   await writeFile(file, 'c1 that is longer than what was there\n')
@@ -174,7 +173,7 @@ test('a file that is copied and truncated is read to its end in the copy, then f
   )
 })
 
-test('a copy that is still being made is not read twice', async (t) => {
+test('a copy that is not complete yet is not read twice', async (t) => {
   const sandbox = await Sandbox.open(t)
   const file = sandbox.path('in')
   await writeFile(file, 'a1\n')
@@ -185,7 +184,7 @@ test('a copy that is still being made is not read twice', async (t) => {
   assert.equal(await published(sandbox, file), 'a1\nb1\nb2\nb3\n')
 })
 
-test('a truncated file without a copy is read from its start, and what was lost is said', async (t) => {
+test('a truncated file without a copy is read from its start, with a warning', async (t) => {
   const sandbox = await Sandbox.open(t)
   const file = sandbox.path('in')
   await writeFile(file, 'a1\n')
@@ -197,7 +196,7 @@ test('a truncated file without a copy is read from its start, and what was lost 
   await until('a1\nb1\n')
 })
 
-test('a file that was replaced while nobody looked is read from its start, and that is said', async (t) => {
+test('a file that was replaced while no writer ran is read from its start, with a warning', async (t) => {
   const sandbox = await Sandbox.open(t)
   const file = sandbox.path('in')
   await writeFile(file, 'a1\nhalf')
@@ -214,7 +213,7 @@ test('a file that was replaced while nobody looked is read from its start, and t
   assert.equal(await published(sandbox, file), 'a1\nb1 of the new file\nc1\n')
 })
 
-test('several files go into one log one after another, each from its own place', async (t) => {
+test('several files can be published to one log in turn, each from its own position', async (t) => {
   const sandbox = await Sandbox.open(t)
   const a = sandbox.path('a')
   const b = sandbox.path('b')
@@ -238,7 +237,7 @@ test('a file behind a symbolic link is followed', async (t) => {
   await until('one\n')
   await appendFile(file, 'two\n')
   await until('one\ntwo\n')
-  // rotated twice where it is
+  // rotated twice in its directory
   writer.signal('SIGTERM')
   await writer.ends(143)
   await appendFile(file, 'three\n')
@@ -248,7 +247,7 @@ test('a file behind a symbolic link is followed', async (t) => {
   assert.equal(await published(sandbox, link), 'one\ntwo\nthree\nfour\nfive\n')
 })
 
-test('a line over the limit exits 9 with file and byte; what stands before it is durable', async (t) => {
+test('a line over the limit: 9 with file and byte; the lines before it are durable', async (t) => {
   const sandbox = await Sandbox.open(t)
   const file = sandbox.path('in')
   await writeFile(file, Buffer.concat([Buffer.from('one\ntwo\n'), Buffer.alloc(MAX_LINE_BYTES + 1, 0x62)]))

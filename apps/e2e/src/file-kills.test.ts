@@ -8,11 +8,11 @@ import { Producer } from './harness/producer.ts'
 import { ended, keyOf, Sandbox } from './harness/sandbox.ts'
 import { readInput } from './harness/stored-log.ts'
 
-/** How many times the writer is killed. `KILLS=200` for the long run. */
+/** How many times the writer is killed. `KILLS=200` for a long run. */
 const KILLS = Number(process.env.KILLS ?? 8)
 const LINES_A_KILL = 5000
 
-test('a file that is rotated all the time while it is followed is in the log exactly once', async (t) => {
+test('a file that is rotated continually while it is followed is in the log exactly once', async (t) => {
   const sandbox = await Sandbox.open(t)
   const file = sandbox.path('in')
   await writeFile(file, '')
@@ -24,7 +24,7 @@ test('a file that is rotated all the time while it is followed is in the log exa
     await stdout.until(`${written.byteLength} bytes`, () => stdout.length >= written.byteLength)
     assert.ok(stdout.bytes.equals(written), `they differ from byte ${firstDifference(stdout.bytes, written)}`)
   }
-  // the first file must have been seen: what was rotated before that is none of ours
+  // the writer must see the first file: it ignores files that were rotated before that
   await producer.produce(1)
   await producer.finish()
   await allRead()
@@ -36,12 +36,12 @@ test('a file that is rotated all the time while it is followed is in the log exa
   await writer.ends(143)
 })
 
-test(`a file that grows and is rotated is in the log exactly once after ${KILLS} times kill -9`, async (t) => {
+test(`a growing, rotated file is in the log exactly once after ${KILLS} kills of its writer`, async (t) => {
   const sandbox = await Sandbox.open(t)
   const file = sandbox.path('in')
   const args = ['--input', file, '--route', 'byte-length:20']
   const producer = new Producer(file)
-  // files that were rotated before there was a place are none of ours
+  // the writer ignores files that were rotated before it had a position
   await producer.produce(1)
   await ended(sandbox.writer({ args: [...args, '--exit'] }))
   for (let kill = 0; kill < KILLS; kill++) {
@@ -49,9 +49,9 @@ test(`a file that grows and is rotated is in the log exactly once after ${KILLS}
     const whileDown = randomInt(LINES_A_KILL)
     await producer.produce(whileDown)
     await keyOf(writer)
-    // every other one has begun to publish: a busy machine gets no further than the start
+    // every second writer has begun to publish; on a busy machine, the others are killed while they start
     if (kill % 2 === 0) await writer.stderr.says(`following ${file}`)
-    // at a random moment of what follows, not after some time
+    // at a random moment of the writes below
     const killed = elapse(randomInt(40)).then(() => writer.kill())
     await Promise.all([producer.produce(LINES_A_KILL - whileDown), killed])
   }

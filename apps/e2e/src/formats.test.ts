@@ -10,7 +10,7 @@ const LINES = [
   Buffer.from('no end')
 ]
 
-test('formats: text is safe for a terminal, raw and %s are the bytes', async (t) => {
+test('the text format escapes control characters; --raw and %s print the exact bytes', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.openWriter()
   await writer.publish(LINES)
@@ -41,7 +41,7 @@ test('formats: text is safe for a terminal, raw and %s are the bytes', async (t)
   assert.ok(times.length === 4 && times.every((time) => Math.abs(Date.now() - time) < 600_000))
 })
 
-test('the text form never sends a control character to the terminal', async (t) => {
+test('the text format sends no control character to the terminal', async (t) => {
   const controls = Array.from({ length: 0x20 }, (_, code) => String.fromCharCode(code)).filter(
     (c) => c !== '\n'
   )
@@ -67,7 +67,7 @@ interface Schema {
   >
 }
 
-test('--json is one object a line with all that is known of it, as its schema says', async (t) => {
+test('--json prints one object per line, as in docs/reader-json.schema.json', async (t) => {
   const began = Date.now()
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.openWriter()

@@ -5,7 +5,7 @@ import { cutPower, recordSyncs } from '@many-cores/testing'
 import type { Program } from './harness/program.ts'
 import { keyOf, Sandbox } from './harness/sandbox.ts'
 
-/** What was synced, and what could not be: the paths of files, and how it went. */
+/** The recorded syncs: path, and what was synced, or `failed`. */
 async function syncs(record: string): Promise<(readonly [path: string, synced: unknown])[]> {
   const text = await readFile(record, 'utf8').catch(() => '')
   return text
@@ -14,7 +14,7 @@ async function syncs(record: string): Promise<(readonly [path: string, synced: u
     .map((line) => JSON.parse(line) as [string, unknown])
 }
 
-test('the key that a writer has printed, and its first line, survive a power cut at once', async (t) => {
+test('the key that a writer has printed, and its first line, survive an immediate power loss', async (t) => {
   const sandbox = await Sandbox.open(t)
   const record = sandbox.path('record')
   const env = recordSyncs(record)
@@ -33,7 +33,7 @@ test('the key that a writer has printed, and its first line, survive a power cut
   assert.match(last.stderr.text, /0 lines published, 1 in total/)
 })
 
-test('a writer whose disk does not sync leaves with 8, has told no peer of the line, and does not try again', async (t) => {
+test('a writer whose disk does not sync exits with 8; no peer gets the line, and the sync is not retried', async (t) => {
   const sandbox = await Sandbox.open(t)
   const record = sandbox.path('record')
   const key = await sandbox.publish('line 0\n')
@@ -42,25 +42,25 @@ test('a writer whose disk does not sync leaves with 8, has told no peer of the l
   let line = 1
   for (; writer.isRunning; line++) {
     await writer.write(`line ${line}\n`).catch(() => {})
-    // the last one is never heard
-    await Promise.race([heard(reader, line).catch(() => {}), writer.leaves('a sync that fails')])
+    // the last line never arrives
+    await Promise.race([printed(reader, line).catch(() => {}), writer.exitCode('a sync that fails')])
   }
   await writer.ends(8)
   assert.match(writer.stderr.text, /^writer: cannot sync the store to disk: .*EIO/m)
   const failed = (await syncs(record)).filter(([, synced]) => synced === 'failed')
   assert.equal(failed.length, 1)
-  // the last one that was written is the one that could not be synced
+  // the last line that was written is the one that was not synced
   assert.equal(reader.stdout.lineCount, line - 1)
   const again = await sandbox.writer()
   await again.write('after\n')
   await reader.stdout.until('the line after', () => reader.stdout.text.endsWith('after\n'))
 })
 
-async function heard(reader: Program, line: number): Promise<void> {
+async function printed(reader: Program, line: number): Promise<void> {
   await reader.stdout.until(`line ${line}`, () => reader.stdout.lineCount > line)
 }
 
-test('with --no-fsync nothing is synced before the end', async (t) => {
+test('with --no-fsync, nothing is synced before the shutdown', async (t) => {
   const sandbox = await Sandbox.open(t)
   const record = sandbox.path('record')
   const env = recordSyncs(record)
@@ -68,7 +68,7 @@ test('with --no-fsync nothing is synced before the end', async (t) => {
   const key = await keyOf(writer)
   const reader = await sandbox.reader(key, { args: ['--raw', '--no-fsync'], env })
   await writer.write('a line\n')
-  await heard(reader, 0)
+  await printed(reader, 0)
   assert.deepEqual(await syncs(record), [])
   writer.signal('SIGTERM')
   await writer.ends(143)

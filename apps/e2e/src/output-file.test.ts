@@ -7,13 +7,13 @@ import { deadline } from '@many-cores/testing'
 import { linesOf } from './harness/samples.ts'
 import { ended, Sandbox } from './harness/sandbox.ts'
 
-/** How many times the reader is killed. `KILLS=200` for the long run. */
+/** How many times the reader is killed. `KILLS=200` for a long run. */
 const KILLS = Number(process.env.KILLS ?? 8)
 
-/** So much the log is ahead of the file at most, which the reader would otherwise have to catch up with at the end. */
+/** The log is at most this far ahead of the file, so that the reader does not have to catch up at the end. */
 const MAX_AHEAD_BYTES = 2 << 20
 
-/** Publishes a little ahead of what the file has, until it is told to stop. */
+/** Publishes lines, a little ahead of the file, until the returned function is called. */
 function publishOn(writer: Writer, path: string): () => Promise<void> {
   let stopped = false
   let bytes = 0
@@ -50,7 +50,7 @@ async function killOnce(sandbox: Sandbox, key: string, path: string): Promise<vo
   await reader.kill()
 }
 
-test(`a file is byte for byte the log after its reader was killed ${KILLS} times`, async (t) => {
+test(`a file has every line of the log exactly once after its reader was killed ${KILLS} times`, async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.openWriter()
   await writer.publish(linesOf(0, 1000))
@@ -66,7 +66,7 @@ test(`a file is byte for byte the log after its reader was killed ${KILLS} times
   assert.ok(found.equals(expected), `${found.byteLength} bytes, not the ${expected.byteLength} expected`)
 })
 
-test('a file begins where it was told the first time, whatever it is told later', async (t) => {
+test('a file starts at the position of the first run, whatever later runs ask for', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.openWriter()
   await writer.publish(linesOf(0, 100))
@@ -76,10 +76,10 @@ test('a file begins where it was told the first time, whatever it is told later'
   await ended(sandbox.reader(writer.key, { args: ['--output', path, '--tail', '2', '--exit'] }))
   assert.equal(await readFile(path, 'utf8'), linesOf(90, 100).join(''))
   const { stdout } = await ended(sandbox.reader(writer.key, { args: ['--raw', '--exit'] }))
-  assert.equal(stdout.text, linesOf(0, 100).join(''), 'the cursor of the group is another one')
+  assert.equal(stdout.text, linesOf(0, 100).join(''), 'the group has another cursor')
 })
 
-test('a file that begins with none of the last lines gets what comes later', async (t) => {
+test('a file that starts at the end of the log gets the later lines', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.openWriter()
   await writer.publish(linesOf(0, 100))
@@ -95,7 +95,7 @@ test('a file that begins with none of the last lines gets what comes later', asy
   }
 })
 
-test('what stands behind the committed length is cut off; another format can be asked for', async (t) => {
+test('bytes after the committed length are cut off; with --format, too', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.openWriter()
   await writer.publish(['a\n', 'b\n'])
@@ -108,7 +108,7 @@ test('what stands behind the committed length is cut off; another format can be 
   assert.equal(await readFile(path, 'utf8'), '0:a;1:b;2:c;')
 })
 
-test('a file that is not its own is refused with 8 and stays as it was', async (t) => {
+test('a file that the reader did not write is refused with 8, and stays as it is', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.openWriter()
   await writer.publish(['a\n', 'b\n'])

@@ -6,7 +6,7 @@ import type { Program } from './harness/program.ts'
 import { linesOf, numberedLines } from './harness/samples.ts'
 import { ended, Sandbox } from './harness/sandbox.ts'
 
-test('cursors are listed with their lag without anybody else, moved and removed', async (t) => {
+test('cursors are listed with their lag, without peers, and can be moved and removed', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.openWriter()
   await writer.publish(linesOf(0, 100))
@@ -60,7 +60,7 @@ test('cursors are listed with their lag without anybody else, moved and removed'
     await ended(cursors(args), 2)
 })
 
-/** Stores what is no cursor under the name of one. */
+/** Replaces a stored cursor by invalid data. */
 async function damageCursor(storage: string, key: string, name: string): Promise<void> {
   const store = new Corestore(storage)
   const bootstrap = store.get({ key: Buffer.from(key, 'hex') })
@@ -69,7 +69,7 @@ async function damageCursor(storage: string, key: string, name: string): Promise
   await store.close()
 }
 
-test('a damaged cursor is named with 8, listed beside the others, and removed', async (t) => {
+test('a damaged cursor: 8 with its name; it is listed with the others, and can be removed', async (t) => {
   const sandbox = await Sandbox.open(t)
   const key = await sandbox.publish(numberedLines(0, 10))
   const writer = await sandbox.writer()
@@ -98,7 +98,7 @@ test('a damaged cursor is named with 8, listed beside the others, and removed', 
   writer.end()
 })
 
-test('verify prints what it has read', async (t) => {
+test('verify prints how many lines, bytes, batches and blocks it has checked', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.openWriter()
   await writer.publish(linesOf(0, 100))
@@ -119,7 +119,7 @@ test('each command has its own help', async (t) => {
   await Promise.all(helps)
 })
 
-test('a cursor with an invalid name is refused before a store is made', async (t) => {
+test('a cursor with an invalid name is refused before a store is created', async (t) => {
   const sandbox = await Sandbox.open(t)
   const args = ['--set', 'two words=0']
   await ended(sandbox.reader('ab'.repeat(32), { command: 'cursors', args, storage: 'none' }), 2)

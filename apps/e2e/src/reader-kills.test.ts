@@ -2,26 +2,26 @@ import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
 import test from 'node:test'
 import { setTimeout } from 'node:timers/promises'
-import { underLoad } from './harness/patience.ts'
+import { underLoad } from './harness/load.ts'
 import type { Program } from './harness/program.ts'
 import { numberedLines } from './harness/samples.ts'
 import { keyOf, Sandbox } from './harness/sandbox.ts'
 
-/** How many times the reader is killed. `KILLS=200` for the long run. */
+/** How many times the reader is killed. `KILLS=200` for a long run. */
 const KILLS = Number(process.env.KILLS ?? 4)
 
-/** Published meanwhile, so many every so often: 40,000 a second. */
+/** Meanwhile, the writer publishes this many lines at this interval: 40,000 a second. */
 const LINES = 1000
 const PUBLISH_MS = 25
 
-/** What may come twice after a kill: so many lines, … */
+/** The most lines that may be repeated after a kill: 1,000, … */
 const MOST_TWICE = 1000
 
-/** … or those of so long, and of the time that it takes to remember them. */
+/** … or those of the last 100 ms, and of the time that a commit takes. */
 const LATELY_MS = 100
 const COMMIT_MS = 50
 
-test(`standard output of a reader that is killed ${KILLS} times has every line in order, and few of them twice`, async (t) => {
+test(`a reader that is killed ${KILLS} times misses no line, and repeats at most 1,000, or those of the last 100 ms`, async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer()
   const key = await keyOf(writer)
@@ -30,9 +30,9 @@ test(`standard output of a reader that is killed ${KILLS} times has every line i
   let delivered: Delivered = { end: 0, lately: 0 }
   for (let kill = 0; kill < KILLS; kill++) {
     const reader = await sandbox.reader(key, { args: ['--raw'] })
-    // a random moment of catching up or following; now and then of the start
+    // a random moment while it catches up or follows; one in five times, perhaps while it starts
     if (randomInt(5) > 0) await reader.stdout.firstLines(1)
-    // now and then it stands before a full pipe: what it could not write must come again
+    // half of the time, it waits for a full pipe: the lines that it did not write must be printed later
     if (randomInt(2) === 0) reader.stdout.pause()
     await setTimeout(randomInt(300))
     const killed = performance.now()
@@ -51,20 +51,20 @@ test(`standard output of a reader that is killed ${KILLS} times has every line i
 
 /** What a killed reader has printed. */
 interface Delivered {
-  /** Behind its last line. */
+  /** The position after its last line. */
   readonly end: number
-  /** How many lines came just before it was killed. */
+  /** How many lines it printed just before it was killed. */
   readonly lately: number
 }
 
-/** Which lines the reader has printed; throws where one is missing, out of order, or too many come again. */
+/** The range of lines that were printed. Throws if one is missing or out of order, or too many are repeated. */
 function check({ stdout }: Program, before: Delivered): { first: number; end: number } {
-  // one that was torn by the kill comes again as a whole
+  // a line that the kill cut off is printed again as a whole
   const lines = stdout.lines
   const [first = before.end] = lines.map(numberOf)
   assert.ok(first <= before.end, `lines from ${before.end} to ${first} are missing`)
   const most = Math.max(MOST_TWICE, before.lately)
-  assert.ok(before.end - first <= most, `${before.end - first} lines come again; ${most} may`)
+  assert.ok(before.end - first <= most, `${before.end - first} lines are repeated; ${most} may be`)
   for (const [index, line] of lines.entries()) assert.equal(numberOf(line), first + index)
   return { first, end: first + lines.length }
 }
@@ -73,7 +73,7 @@ function numberOf(line: string): number {
   return Number(/^line (\d+) /.exec(line)?.[1])
 }
 
-/** Lines that a writer is given all the time. */
+/** Writes lines to a writer until `end`. */
 class Stream {
   readonly #writing: Promise<number>
   #isEnding = false
@@ -83,7 +83,7 @@ class Stream {
     this.#writing.catch(() => {})
   }
 
-  /** Resolves, once the writer has published them, to how many there were. */
+  /** Resolves to the number of lines, once the writer has published them. */
   end(): Promise<number> {
     this.#isEnding = true
     return this.#writing

@@ -7,7 +7,7 @@ import type { Program } from './harness/program.ts'
 import { linesOf } from './harness/samples.ts'
 import { ended, keyOf, Sandbox } from './harness/sandbox.ts'
 
-/** Lines 0 to 1000 in ten batches, no two in the same ms; when each was durable. */
+/** Publishes 1000 lines in ten batches, no two in the same ms. Resolves to the time when each was durable. */
 async function publishTimed(writer: Writer): Promise<number[]> {
   const times: number[] = []
   for (let from = 0; from < 1000; from += 100) {
@@ -18,7 +18,7 @@ async function publishTimed(writer: Writer): Promise<number[]> {
   return times
 }
 
-test('the reader begins and ends where it is told', async (t) => {
+test('the reader starts and ends at the positions and times that its options name', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.openWriter()
   const [first = 0, , third = 0] = await publishTimed(writer)
@@ -50,7 +50,7 @@ test('the reader begins and ends where it is told', async (t) => {
   }
 })
 
-test('--count 0 ends at once, whether the log can be found or not', async (t) => {
+test('--count 0 exits at once, even if the log cannot be found', async (t) => {
   const sandbox = await Sandbox.open(t)
   const { stdout } = await ended(
     sandbox.reader('ab'.repeat(32), { args: ['--count', '0', '--timeout', '0'] })
@@ -58,7 +58,7 @@ test('--count 0 ends at once, whether the log can be found or not', async (t) =>
   assert.equal(stdout.text, '')
 })
 
-test('a format on the command line beats one of the environment', async (t) => {
+test('a format on the command line overrides one from the environment', async (t) => {
   const sandbox = await Sandbox.open(t)
   const key = await sandbox.publish('line\n')
   const writer = await sandbox.writer()
@@ -68,27 +68,27 @@ test('a format on the command line beats one of the environment', async (t) => {
   await writer.kill()
 })
 
-test('without --from the reader goes on where it stopped, in each --group, and --tail goes on live', async (t) => {
+test('without --from, the reader continues where it stopped, in each --group; with --tail, it continues live', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.openWriter()
   await writer.publish(linesOf(0, 2000))
   const read = async (...args: readonly string[]): Promise<string> =>
     (await ended(sandbox.reader(writer.key, { args: ['--raw', ...args] }))).stdout.text
-  // more than are printed in one go: the cursor has to keep up
+  // more than one write: the cursor has to follow
   assert.equal(await read('--count', '1500'), linesOf(0, 1500).join(''))
   assert.equal(await read('--group', 'other', '--count', '10'), linesOf(0, 10).join(''))
   assert.equal(await read('--count', '1'), linesOf(1500, 1501).join(''))
   assert.equal(await read('--exit'), linesOf(1501, 2000).join(''))
   assert.equal(await read('--group', 'other', '--exit'), linesOf(10, 2000).join(''))
   const live = await sandbox.reader(writer.key, { args: ['--raw', '--tail', '2', '--count', '5'] })
-  // it has found the end before anything new comes
+  // it has found the end before a new line is published
   await live.stdout.firstLines(1)
   for (let position = 2000; position < 2003; position++) await writer.publish(linesOf(position, position + 1))
   await live.ends(0)
   assert.equal(live.stdout.text, linesOf(1998, 2003).join(''))
 })
 
-test('positions go on over starts of the writer', async (t) => {
+test('positions continue when the writer restarts', async (t) => {
   const sandbox = await Sandbox.open(t)
   for (const line of ['zero\n', 'one\n']) await sandbox.publish(line)
   const writer = await sandbox.writer()
@@ -108,7 +108,7 @@ test('positions go on over starts of the writer', async (t) => {
   )
 })
 
-test('--from -1 and --from end mean the log’s end, not that of a reader’s store that has been away', async (t) => {
+test('--from -1 and --from end count from the end of the log, not of the reader’s outdated store', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer()
   const key = await keyOf(writer)
@@ -130,7 +130,7 @@ test('--from -1 and --from end mean the log’s end, not that of a reader’s st
   }
 })
 
-/** The first line that `reader` prints while `writer` has ever new ones: that it has found its place cannot be seen otherwise. */
+/** The first line that `reader` prints while `writer` publishes one every 20 ms: only that shows its position. */
 async function firstOf(reader: Program, writer: Program): Promise<string> {
   let count = 0
   const typing = setInterval(() => void writer.write(`later ${count++}\n`), 20)
@@ -142,7 +142,7 @@ async function firstOf(reader: Program, writer: Program): Promise<string> {
   }
 }
 
-test('what contradicts itself or cannot be read is refused in one sentence', async (t) => {
+test('options that exclude each other, and invalid values, are usage errors: 2', async (t) => {
   const sandbox = await Sandbox.open(t)
   const key = 'ab'.repeat(32)
   const refusals: [readonly string[], RegExp][] = [
@@ -164,7 +164,7 @@ test('what contradicts itself or cannot be read is refused in one sentence', asy
   await Promise.all(runs)
 })
 
-test('--only and --except take names and patterns', async (t) => {
+test('--only and --except accept names and patterns', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.openWriter({ routing: { rule: 'prefix', prefixes: ['error', 'warn'] } })
   await writer.publish(['error 1\n', 'hello\n', 'warn 1\n', 'error 2\n', 'hi\n'])
@@ -194,7 +194,7 @@ test('--only and --except take names and patterns', async (t) => {
   }
 })
 
-test('five readers that join at random moments print the same bytes', async (t) => {
+test('five readers that start at random moments print the same bytes', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.openWriter()
   const total = 20_000
@@ -216,7 +216,7 @@ test('five readers that join at random moments print the same bytes', async (t) 
   }
 })
 
-test('the key may be z-base-32, upper case, and with pear://', async (t) => {
+test('a key can be hex in any case, z-base-32, or a pear:// link', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.openWriter()
   await writer.publish(['found\n'])
@@ -227,7 +227,7 @@ test('the key may be z-base-32, upper case, and with pear://', async (t) => {
   }
 })
 
-test('--quiet says nothing, and options come from the environment', async (t) => {
+test('--quiet prints no messages, and options can be set in the environment', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.openWriter()
   await writer.publish(['one\n', 'two\n'])
@@ -237,7 +237,7 @@ test('--quiet says nothing, and options come from the environment', async (t) =>
   assert.equal(reader.stderr.text, '')
 })
 
-/** Hex as z-base-32, five bits a character. */
+/** Converts hex to z-base-32, which has five bits per character. */
 function z32Of(hex: string): string {
   const bits = Array.from(Buffer.from(hex, 'hex'), (byte) => byte.toString(2).padStart(8, '0')).join('')
   const fives = bits.match(/.{1,5}/g) ?? []

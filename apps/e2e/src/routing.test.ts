@@ -15,7 +15,7 @@ const RULES = [
   'prefix:ERROR,WARN,E'
 ]
 
-/** Lines that give every rule something to do: levels, fields, lengths, other bytes, and an end without a newline. */
+/** Lines for every rule: with levels, fields, many lengths, any bytes, and a last line without a newline. */
 function* lines(): Generator<Buffer> {
   const random = seeded(3)
   for (const line of seededLines(3000, 4)) {
@@ -27,7 +27,7 @@ function* lines(): Generator<Buffer> {
 }
 
 for (const text of RULES) {
-  test(`${text}: every line lies in the core that the rule names, and the journal gives back their order`, async (t) => {
+  test(`${text}: every line is in the core that the rule chooses, and the journal has their order`, async (t) => {
     const sandbox = await Sandbox.open(t)
     const input = Buffer.concat([...lines()])
     await writeFile(sandbox.path('input'), input)
@@ -45,7 +45,7 @@ for (const text of RULES) {
       assert.ok(record.time >= time && record.time <= Date.now(), `the time ${record.time}`)
       time = record.time
       for (const [core, length, blocks] of record.at) {
-        assert.equal(length, lengths[core], 'a record goes on where the one before it ended')
+        assert.equal(length, lengths[core], 'a record continues where the one before it ended')
         lengths[core] = length + blocks
       }
       for (const { core, line } of linesOfRecord(record, log)) {
@@ -55,11 +55,11 @@ for (const text of RULES) {
     }
     assert.deepEqual(output, splitBlock(input))
     assert.ok(log.records.length > 1, 'there is more than one batch')
-    assert.ok(Math.min(...lengths) > 0, 'every core has something')
+    assert.ok(Math.min(...lengths) > 0, 'every core has blocks')
     assert.deepEqual(
       lengths,
       log.cores.map((blocks) => blocks.length),
-      'no block stands outside the journal'
+      'every block is in the journal'
     )
   })
 }

@@ -4,8 +4,8 @@ import { read, write } from 'node:fs'
 import test from 'node:test'
 import { promisify } from 'node:util'
 import { atEnd } from '@many-cores/testing'
-import { underLoad } from './harness/patience.ts'
-import type { Program } from './harness/program.ts'
+import { END_MS, endsQuickly } from './harness/assertions.ts'
+import { underLoad } from './harness/load.ts'
 import { numberedLines } from './harness/samples.ts'
 import { keyOf, Sandbox } from './harness/sandbox.ts'
 import { readInput } from './harness/stored-log.ts'
@@ -16,28 +16,17 @@ const SIGNALS = [
   ['SIGHUP', 129]
 ] as const
 
-/** Bare descriptors: what is written stands in the pipe when it resolves. */
+/** On bare descriptors: the data is in the pipe when it resolves. */
 const writePipe = promisify(write)
-
-const END_MS = 2000
 
 /** More than a pipe holds. */
 const PIPE_BYTES = 1024 * 1024
 
-/** As many lines as are written at once. */
+/** The reader writes this many lines at once. */
 const MOST_TWICE = 1000
 
-async function endsQuickly(program: Program, signal: NodeJS.Signals, code: number): Promise<void> {
-  program.signal(signal)
-  const took = await program.ends(code)
-  assert.ok(
-    took < underLoad(END_MS),
-    `${program.name} took ${took} ms to end; it said: ${program.stderr.text}`
-  )
-}
-
 for (const [signal, code] of SIGNALS) {
-  test(`${signal} ends a connected writer, and then a reader that is alone, with ${code}`, async (t) => {
+  test(`${signal} ends a connected writer, and then a reader without peers, with ${code}`, async (t) => {
     const sandbox = await Sandbox.open(t)
     const writer = await sandbox.writer()
     const reader = await sandbox.reader(await keyOf(writer), { args: ['--raw'] })
@@ -49,7 +38,7 @@ for (const [signal, code] of SIGNALS) {
     assert.equal(reader.stdout.text, 'connected\n')
   })
 
-  test(`${signal} ends a connected reader, and then a writer that is alone, with ${code}; what stands in its pipe is durable`, async (t) => {
+  test(`${signal} ends a connected reader, and then a writer without peers, with ${code}; lines in its pipe are durable`, async (t) => {
     const sandbox = await Sandbox.open(t)
     const { readEnd, writeEnd } = await sandbox.pipe()
     const writer = await sandbox.writer({ stdin: readEnd })
@@ -58,7 +47,7 @@ for (const [signal, code] of SIGNALS) {
     await reader.stdout.firstLines(1)
     await endsQuickly(reader, signal, code)
     await writer.stderr.says('no peers')
-    // less than a pipe holds, and held there until the signal has come; the pipe's other end stays open
+    // fits into the pipe, and stays there until the signal arrives; the pipe's write end stays open
     const lines = numberedLines(0, 300)
     writer.signal('SIGSTOP')
     await writePipe(writeEnd, lines)
@@ -68,7 +57,7 @@ for (const [signal, code] of SIGNALS) {
   })
 }
 
-test('Ctrl-C ends a writer whose input has ended, and a reader that has found nobody', async (t) => {
+test('Ctrl-C ends a writer whose input has ended, and a reader that has found no peer', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer()
   writer.end('served\n')
@@ -79,7 +68,7 @@ test('Ctrl-C ends a writer whose input has ended, and a reader that has found no
   await endsQuickly(reader, 'SIGINT', 130)
 })
 
-test('what a parent has written to its child at SIGTERM is durable, half a line too', async (t) => {
+test('input that a parent process wrote before SIGTERM is durable, with an incomplete last line, too', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer()
   await keyOf(writer)
@@ -104,7 +93,7 @@ test('SIGTERM ends a writer whose input never pauses', async (t) => {
   await endsQuickly(writer, 'SIGTERM', 143)
 })
 
-test('a signal at the very start ends both programs, and leaves a store that can be used', async (t) => {
+test('a signal during the start ends either program, and the store stays usable', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer()
   await writer.stderr.says('opening the store')
@@ -115,7 +104,7 @@ test('a signal at the very start ends both programs, and leaves a store that can
   await sandbox.publish('still usable\n')
 })
 
-test('a reader whose output nobody takes ends within 2 s of SIGTERM, and prints no more than one write again', async (t) => {
+test('a reader whose output is not read ends within 2 s of SIGTERM, and then repeats at most one write', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer()
   const all = numberedLines(0, 50_000)
@@ -123,7 +112,7 @@ test('a reader whose output nobody takes ends within 2 s of SIGTERM, and prints 
   const key = await keyOf(writer)
   const { readEnd, writeEnd } = await sandbox.pipe()
   const reader = await sandbox.reader(key, { args: ['--raw'], stdout: writeEnd })
-  // it is at it, and a pipe is soon full
+  // it has begun, and the pipe is soon full
   await promisify(read)(readEnd, Buffer.alloc(1), 0, 1, null)
   reader.signal('SIGTERM')
   const took = await reader.ends(143)

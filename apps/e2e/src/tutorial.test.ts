@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
+import { underLoad } from './harness/load.ts'
 import { type Loopback, openLoopback } from './harness/loopback.ts'
-import { underLoad } from './harness/patience.ts'
 import type { Program } from './harness/program.ts'
 import { keyOf, Sandbox } from './harness/sandbox.ts'
 
@@ -9,7 +9,7 @@ const WRITER = new URL('fixtures/tutorial-writer.js', import.meta.url)
 const READER = new URL('fixtures/tutorial-reader.js', import.meta.url)
 
 interface World {
-  /** Two machines that have nothing in common but the DHT. */
+  /** Two machines that share only the DHT. */
   readonly here: Sandbox
   readonly there: Sandbox
   readonly dht: Loopback
@@ -23,7 +23,7 @@ function tutorialWriter(sandbox: Sandbox, { address }: Loopback): Promise<Progra
   return sandbox.peer(WRITER, { storage: 'tutorial', bootstrap: address })
 }
 
-/** Appends one block after the other; the lines that the tutorial prints for them. */
+/** Appends one block after the other. Resolves to the lines that the tutorial's reader prints for them. */
 async function append(writer: Program, ...blocks: readonly string[]): Promise<string[]> {
   const printed: string[] = []
   for (const block of blocks) {
@@ -35,7 +35,7 @@ async function append(writer: Program, ...blocks: readonly string[]): Promise<st
   return printed
 }
 
-/** The lines that name one core, in their order. */
+/** The lines that name one core, in order. */
 function ofCore(lines: readonly string[], key: string): string[] {
   return lines.filter((line) => line.includes(key))
 }
@@ -47,7 +47,7 @@ function assertEachCoreInOrder(actual: readonly string[], expected: readonly str
   }
 }
 
-test('our two programs find each other over a private DHT', async (t) => {
+test('our reader finds our writer over a private DHT', async (t) => {
   const { here, there, dht } = await openWorld(t)
   const writer = await here.writer({ bootstrap: dht.address })
   await writer.write('hello\n')
@@ -56,7 +56,7 @@ test('our two programs find each other over a private DHT', async (t) => {
   const reader = await there.reader(key, { bootstrap: dht.address, args: ['--raw'] })
   assert.deepEqual(await reader.stdout.firstLines(1), ['hello'])
   const took = Math.round(performance.now() - began)
-  // a connection that aborts is tried again after 15 s
+  // an aborted connection would be retried after 15 s
   assert.ok(took < underLoad(10_000), `the first line over the DHT took ${took} ms`)
   t.diagnostic(`the first line over the DHT took ${took} ms`)
   await writer.write('and more\n')
@@ -67,7 +67,7 @@ test('our two programs find each other over a private DHT', async (t) => {
   }
 })
 
-test('a reader that waits at a private DHT is found by the writer that comes later', async (t) => {
+test('a reader that waits on a private DHT gets the lines of a writer that starts later', async (t) => {
   const { here, there, dht } = await openWorld(t)
   const key = await here.publish('before\n', { bootstrap: dht.address })
   const reader = await there.reader(key, { bootstrap: dht.address, args: ['--raw'] })
@@ -100,7 +100,7 @@ test('a tutorial-style reader prints the blocks that our writer appends', async 
   ])
 })
 
-test('our reader prints every block of a tutorial-style writer: history, live, and on after a restart', async (t) => {
+test('our reader prints every block of a tutorial-style writer: history, live, and after a restart', async (t) => {
   const { here, there, dht } = await openWorld(t)
   const writer = await tutorialWriter(here, dht)
   const key = await keyOf(writer)
@@ -119,11 +119,11 @@ test('our reader prints every block of a tutorial-style writer: history, live, a
   assertEachCoreInOrder(again.stdout.lines, missed)
 })
 
-test('our reader gives back the bytes of each core of a tutorial-style writer', async (t) => {
+test('our reader prints the bytes of each core of a tutorial-style writer', async (t) => {
   const { here, there, dht } = await openWorld(t)
   const writer = await tutorialWriter(here, dht)
   const key = await keyOf(writer)
-  // of 200 blocks, a tutorial's reader that comes late shows two
+  // a tutorial-style reader that starts late would print two of the 200 blocks
   const blocks = Array.from({ length: 200 }, (_, block) =>
     block % 3 === 0 ? `${block}\n` : `block ${block}\nof two lines\n`
   )
@@ -139,7 +139,7 @@ test('our reader gives back the bytes of each core of a tutorial-style writer', 
   }
 })
 
-test('JSON has no position and no time for a block of a tutorial-style writer', async (t) => {
+test('--json has no position and no time for a block of a tutorial-style writer', async (t) => {
   const { here, there, dht } = await openWorld(t)
   const writer = await tutorialWriter(here, dht)
   const key = await keyOf(writer)
@@ -155,7 +155,7 @@ test('JSON has no position and no time for a block of a tutorial-style writer', 
   assert.match(positioned.stderr.text, /no positions/)
 })
 
-test('our writer refuses the store of a tutorial-style writer with 8, and leaves it as it is', async (t) => {
+test('our writer refuses the store of a tutorial-style writer with 8, and does not change it', async (t) => {
   const { here, dht } = await openWorld(t)
   const before = await tutorialWriter(here, dht)
   const key = await keyOf(before)

@@ -9,7 +9,7 @@ const PACKAGE = new URL('..', import.meta.url)
 test('the example in the README prints the output in the README', () => {
   const readme = readFileSync(new URL('README.md', PACKAGE), 'utf8')
   const [, program = ''] = /```js\n(.*?)```/s.exec(readme) ?? []
-  const [, output] = /```text\n(.*?)```/s.exec(readme) ?? []
+  const [, output] = /```console\n\$ node route.mjs\n(.*?)```/s.exec(readme) ?? []
   // the package can import itself by name only in its own directory
   const printed = execFileSync(process.execPath, ['--input-type=module', '--eval', program], {
     cwd: fileURLToPath(PACKAGE),

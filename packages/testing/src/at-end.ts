@@ -4,7 +4,7 @@ type Step = () => unknown
 
 const steps = new WeakMap<TestContext, Step[]>()
 
-/** Runs `step` after the test, passed or failed. The newest step runs first; node:test would run the oldest first. */
+/** Runs `step` after the test, passed or failed. Newest first, whereas node:test would run the oldest first. */
 export function atEnd(t: TestContext, step: Step): void {
   const known = steps.get(t)
   if (known !== undefined) {

@@ -14,11 +14,11 @@ export async function deadline<T>(what: string, work: Promise<T>, ms: number = D
   }
 }
 
-/** Polls `isSo`, and resolves once it is true. Rejects, naming `what`, if that takes too long. */
-export async function until(what: string, isSo: () => boolean): Promise<void> {
+/** Polls `condition`. Resolves once it is true; rejects, naming `what`, if that takes too long. */
+export async function until(what: string, condition: () => boolean): Promise<void> {
   let isOver = false
   const watch = async (): Promise<void> => {
-    while (!isSo() && !isOver) await new Promise((resolve) => setImmediate(resolve))
+    while (!condition() && !isOver) await new Promise((resolve) => setImmediate(resolve))
   }
   try {
     await deadline(what, watch())

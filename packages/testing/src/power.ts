@@ -2,8 +2,8 @@ import { readdir, readFile, rm, stat, truncate } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
 /**
- * The environment that makes a program record its syncs to disk in the file `record`. With `failsAt`, this many syncs of RocksDB's
- * write-ahead logs succeed, and all later ones fail.
+ * The environment that makes a program record its syncs to disk in the file `record`. With `failsAt`, this many
+ * syncs of RocksDB's write-ahead logs succeed, and all later ones fail.
  */
 export function recordSyncs(record: string, failsAt?: number): Readonly<Record<string, string>> {
   return {
@@ -21,8 +21,9 @@ export interface PowerCut {
 }
 
 /**
- * Simulates the worst power loss: everything that was not synced is lost, ends of files as well as names. Half of the time, some of
- * the unsynced end of a file survives. RocksDB syncs its other files before it uses them, so those are not changed.
+ * Simulates the worst power loss: everything that was not synced is lost, ends of files as well as names. Half of
+ * the time, some of the unsynced end of a file survives. RocksDB syncs its other files before it uses them, so
+ * those are not changed.
  */
 export async function cutPower({ storage, record, files = [] }: PowerCut): Promise<void> {
   const synced = await readSynced(record)
@@ -39,7 +40,7 @@ type Synced = ReadonlyMap<string, number | readonly string[]>
 
 async function readSynced(record: string): Promise<Synced> {
   const text = await readFile(record, 'utf8').catch(() => '')
-  // a program that was killed while it wrote a line has not synced
+  // the last line may be incomplete if the program was killed: its sync did not finish
   const lines = text
     .slice(0, text.lastIndexOf('\n') + 1)
     .split('\n')

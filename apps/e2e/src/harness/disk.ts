@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { atEnd } from '@many-cores/testing'
 
-/** Why these tests cannot run here, or false. */
-export const cannotMount: string | false = whyNoMount()
+/** Why tests that mount are skipped here, or false. */
+export const whyNoMount: string | false = findWhyNoMount()
 
-/** A disk of a few MiB. */
+/** A file system in memory, of a few MiB. */
 export class SmallDisk {
   readonly #path: string
 
@@ -26,7 +26,7 @@ export class SmallDisk {
     execFileSync('mount', ['-o', `remount,size=${mebibytes}m`, this.#path])
   }
 
-  /** Leaves no space on it. */
+  /** Uses up all its free space. */
   async fill(): Promise<void> {
     const chunk = Buffer.alloc(1024 * 1024, 1)
     for (let file = 0; ; file++) {
@@ -39,19 +39,20 @@ export class SmallDisk {
   }
 }
 
-/** `path` as it is, but not to be written to, at `at`, until the test ends. */
+/** Mounts `path` read-only at `at`, until the test ends. */
 export function mountReadOnly(t: TestContext, path: string, at: string): void {
   execFileSync('mount', ['--bind', path, at])
   atEnd(t, () => execFileSync('umount', ['-l', at]))
   execFileSync('mount', ['-o', 'remount,ro,bind', at])
 }
 
-function whyNoMount(): string | false {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'mounting a disk takes root on Linux'
+function findWhyNoMount(): string | false {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0)
+    return 'mounting a file system requires root on Linux'
   try {
     execFileSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt'], { stdio: 'ignore' })
     return false
   } catch {
-    return 'this system lets nobody mount'
+    return 'this system does not allow mounts'
   }
 }

@@ -5,11 +5,11 @@ import HyperDHT from 'hyperdht'
 import createTestnet from 'hyperdht/testnet.js'
 import Hyperswarm from 'hyperswarm'
 
-/** A DHT of this machine's alone, as long as a test runs. */
+/** A private DHT on loopback, for one test. */
 export interface Loopback {
-  /** What `--bootstrap` takes. */
+  /** The value of `--bootstrap`. */
   readonly address: string
-  /** Serves what is in `store` to whoever looks for `discoveryKey`, until the test ends. */
+  /** Replicates `store` with the peers that look up `discoveryKey`, until the test ends. */
   readonly serve: (store: Corestore, discoveryKey: Uint8Array) => Promise<void>
 }
 
@@ -29,8 +29,8 @@ export async function openLoopback(t: TestContext): Promise<Loopback> {
   return { address, serve }
 }
 
-/** A swarm that never leaves this machine. */
+/** A swarm that uses loopback only. */
 export function openSwarm(address: string): Hyperswarm {
-  // bound to 0.0.0.0, a node is not to be reached over loopback on some hosts; firewalled, its first connection often aborts
+  // on some hosts, a node on 0.0.0.0 is unreachable over loopback; firewalled, its first connection often aborts
   return new Hyperswarm({ dht: new HyperDHT({ bootstrap: [address], host: '127.0.0.1', firewalled: false }) })
 }

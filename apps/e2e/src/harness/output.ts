@@ -5,27 +5,27 @@ import { DEADLINE_MS } from '@many-cores/testing'
 const NEWLINE = 0x0a
 const SHOWN_BYTES = 2000
 
-/** What a program writes to one of its streams, as it comes. */
+/** Collects what a program writes to one of its streams. */
 export class Output {
   readonly chunks: Buffer[] = []
-  /** Bytes so far. */
+  /** Bytes received. */
   length = 0
-  /** Whole lines so far. */
+  /** Complete lines received. */
   lineCount = 0
   hasEnded = false
-  /** When each of `chunks` came, and how many whole lines there were before. */
+  /** For each of `chunks`, when it arrived, and the number of complete lines before it. */
   readonly #arrivals: { readonly at: number; readonly before: number }[] = []
   readonly #name: string
   readonly #stream: Readable
-  readonly #news = new EventEmitter()
+  readonly #updates = new EventEmitter()
 
   constructor(name: string, stream: Readable) {
     this.#name = name
     this.#stream = stream
-    stream.on('data', (chunk: Buffer) => this.#take(chunk))
+    stream.on('data', (chunk: Buffer) => this.#receive(chunk))
     stream.on('close', () => {
       this.hasEnded = true
-      this.#news.emit('news')
+      this.#updates.emit('update')
     })
   }
 
@@ -37,39 +37,39 @@ export class Output {
     return this.bytes.toString()
   }
 
-  /** Whole lines, without their newlines. */
+  /** The complete lines, without their newlines. */
   get lines(): string[] {
     return this.text.split('\n').slice(0, this.lineCount)
   }
 
-  /** How many lines have come whole since `time`, of `performance.now()`. */
+  /** The number of lines that were completed since `time`, a value of `performance.now()`. */
   linesSince(time: number): number {
     const first = this.#arrivals.find(({ at }) => at >= time)
     return first === undefined ? 0 : this.lineCount - first.before
   }
 
-  /** Resolves as soon as `isEnough`. Throws at the deadline, or when the stream ends without. */
+  /** Resolves once `isEnough` is true. Throws at the deadline, or if the stream ends first. */
   async until(what: string, isEnough: () => boolean, deadline: number = DEADLINE_MS): Promise<void> {
     const signal = AbortSignal.timeout(deadline)
     while (!isEnough()) {
       if (this.hasEnded) throw this.#fault(`ended without ${what}`)
-      if (signal.aborted) throw this.#fault(`has not had ${what} for ${deadline} ms`)
-      await once(this.#news, 'news', { signal }).catch(ignoreAbort)
+      if (signal.aborted) throw this.#fault(`did not print ${what} within ${deadline} ms`)
+      await once(this.#updates, 'update', { signal }).catch(ignoreAbort)
     }
   }
 
-  /** The first `count` lines, as soon as they are there. */
+  /** Resolves to the first `count` lines. */
   async firstLines(count: number): Promise<string[]> {
     await this.until(`${count} lines`, () => this.lineCount >= count)
     return this.lines.slice(0, count)
   }
 
-  /** Resolves as soon as `text` was said. */
+  /** Resolves once the output contains `text`. */
   async says(text: string): Promise<void> {
     await this.until(JSON.stringify(text), () => this.text.includes(text))
   }
 
-  /** Reads no further: who writes has to wait once the pipe is full. */
+  /** Stops reading: the program blocks once the pipe is full. */
   pause(): void {
     this.#stream.pause()
   }
@@ -78,21 +78,21 @@ export class Output {
     this.#stream.resume()
   }
 
-  /** Closes this end of the pipe while the other may be written to. */
+  /** Closes the read end of the pipe while the program can still write to it. */
   abandon(): void {
     this.#stream.destroy()
   }
 
-  #take(chunk: Buffer): void {
+  #receive(chunk: Buffer): void {
     this.chunks.push(chunk)
     this.#arrivals.push({ at: performance.now(), before: this.lineCount })
     this.length += chunk.byteLength
     for (let at = chunk.indexOf(NEWLINE); at !== -1; at = chunk.indexOf(NEWLINE, at + 1)) this.lineCount++
-    this.#news.emit('news')
+    this.#updates.emit('update')
   }
 
   #fault(fault: string): Error {
-    return new Error(`${this.#name} ${fault}; its last words: ${JSON.stringify(this.#tail())}`)
+    return new Error(`${this.#name} ${fault}; its last output: ${JSON.stringify(this.#tail())}`)
   }
 
   #tail(): string {
@@ -100,7 +100,7 @@ export class Output {
   }
 }
 
-/** The deadline has passed: the loop looks once more, and then says so. */
+/** The deadline has passed. The loop checks once more, then throws. */
 function ignoreAbort(error: unknown): void {
   if (!(error instanceof Error) || error.name !== 'AbortError') throw error
 }

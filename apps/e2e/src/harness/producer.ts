@@ -1,13 +1,14 @@
 import { randomInt } from 'node:crypto'
 import { appendFile, copyFile, rename, truncate } from 'node:fs/promises'
 
-/** At most, and on the average. */
 interface Pace {
+  /** The most lines in one append. */
   readonly linesAtOnce?: number
+  /** Appends between two rotations, on average. */
   readonly appendsARotation?: number
 }
 
-/** Writes a log file as programs and logrotate do: lines in one piece or several, rotation by renaming and by copying. */
+/** Writes a log file as programs and logrotate do: lines in one or two writes, rotation by rename or by copy. */
 export class Producer {
   readonly #file: string
   readonly #linesAtOnce: number
@@ -15,7 +16,7 @@ export class Producer {
   readonly #written: Buffer[] = []
   #rotated = 0
   #lines = 0
-  /** The end of a line whose beginning is in the file. */
+  /** The part of the last line that is not in the file yet. */
   #rest = ''
 
   constructor(file: string, { linesAtOnce = 300, appendsARotation = 40 }: Pace = {}) {
@@ -24,7 +25,7 @@ export class Producer {
     this.#appendsARotation = appendsARotation
   }
 
-  /** All that was written, in order. */
+  /** Everything that was written, in order. */
   get written(): Buffer {
     return Buffer.concat(this.#written)
   }
@@ -72,7 +73,7 @@ export class Producer {
   }
 
   async #rotate(): Promise<void> {
-    // a first file that was rotated before anybody saw it would be nobody's
+    // the writer must see the first file before it is rotated
     if (this.#written.length === 0) return
     for (let index = this.#rotated; index > 0; index--)
       await rename(`${this.#file}.${index}`, `${this.#file}.${index + 1}`)
@@ -83,7 +84,7 @@ export class Producer {
   }
 }
 
-/** No two pieces of it are the same: a file that holds one does not look like a copy of one that holds the next. */
+/** A text that is different for each line, so that no file looks like a copy of another. */
 function filler(line: number): string {
   return Array.from({ length: 30 }, (_, word) => `${line}.${word}`).join(' ')
 }

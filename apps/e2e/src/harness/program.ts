@@ -9,39 +9,39 @@ import { Output } from './output.ts'
 
 /** How a program is started. */
 export interface ProgramOptions {
-  /** For messages. */
+  /** Its name in messages. */
   readonly name: string
   /** The built file. */
   readonly main: string
   readonly args: readonly string[]
   /** The whole environment: nothing is inherited. */
   readonly env: Readonly<Record<string, string>>
-  /** The network namespace that it runs in, without a way out. Default: this process's. */
+  /** The network namespace that it runs in, without a route to the internet. Default: this process's. */
   readonly namespace?: string
-  /** Standard streams that it does not even have, as a shell's `<&-` leaves it. Default: none. */
+  /** Standard streams that are closed when it starts, as by a shell's `<&-`. Default: none. */
   readonly closed?: readonly Stream[]
   /** The user that it runs as. Default: this process's. */
   readonly uid?: number
-  /** A descriptor, which stays the caller's to close. Default: what `write` and `end` are given. */
+  /** A descriptor, which the caller closes. Default: a pipe for `write` and `end`. */
   readonly stdin?: number
-  /** A descriptor, which stays the caller's to close. Default: what `Program.stdout` has. */
+  /** A descriptor, which the caller closes. Default: a pipe to `Program.stdout`. */
   readonly stdout?: number
 }
 
-/** A standard stream, as a shell closes it. */
+/** A standard stream, written as a shell closes it. */
 export type Stream = '<&-' | '>&-' | '2>&-'
 
 const require = createRequire(import.meta.url)
 
-/** Of Linux, on every machine that Node runs on. */
+/** The unit of CPU times in /proc, on every Linux that Node supports. */
 const CLOCK_TICK_MS = 10
 
-/** Where the built program of a workspace package is, as its dependants find it. */
+/** The path of the built program of an app. */
 export function builtFile(app: 'writer' | 'reader'): string {
   return require.resolve(`${app}/dist/main.js`)
 }
 
-/** A running program, by its standard streams, signals and exit code alone. */
+/** A running program, seen only through its standard streams, signals and exit code. */
 export class Program {
   readonly name: string
   readonly stdout: Output
@@ -50,11 +50,11 @@ export class Program {
   readonly #closed: Promise<number | string>
   #signalledAt = 0
 
-  /** Starts it; throws before that if it could reach a public network. */
+  /** Starts the program. Throws instead if it could reach a public network. */
   constructor({ name, main, args, env, namespace, uid, closed = [], stdin, stdout }: ProgramOptions) {
     if (namespace === undefined) refusePublicNetwork(args)
     this.name = name
-    // ip becomes the program: signals reach it, and its exit code is the program's
+    // `ip netns exec` turns into the program: signals and the exit code are the program's
     const within = namespace === undefined ? [] : ['ip', 'netns', 'exec', namespace]
     if (closed.length > 0) within.push('sh', '-c', `exec "$@" ${closed.join(' ')}`, 'sh')
     const [command = '', ...rest] = [...within, process.execPath, main, ...args]
@@ -82,26 +82,26 @@ export class Program {
     return this.#child.exitCode === null && this.#child.signalCode === null
   }
 
-  /** The most memory that it has had, in bytes: VmHWM of Linux; 0 elsewhere, and once it has ended. */
+  /** Its peak memory in bytes, from VmHWM of Linux. 0 on other systems, and after it has ended. */
   async peakMemory(): Promise<number> {
     const status = await readFile(`/proc/${this.#child.pid}/status`, 'utf8').catch(() => '')
     return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024
   }
 
-  /** The time that it has computed for, in ms, as Linux counts it. */
+  /** Its CPU time in ms (Linux). */
   async cpuTime(): Promise<number> {
     const stat = await readFile(`/proc/${this.#child.pid}/stat`, 'utf8')
-    // behind the name, which may have blanks
+    // the fields after the name, which may contain spaces
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     return (Number(fields[11]) + Number(fields[12])) * CLOCK_TICK_MS
   }
 
-  /** Its arguments, as every user of the machine can see them; for Linux. */
+  /** Its arguments, as every user of the machine can see them (Linux). */
   async commandLine(): Promise<string[]> {
     return (await readFile(`/proc/${this.#child.pid}/cmdline`, 'utf8')).split('\0')
   }
 
-  /** Puts `data` into its standard input; resolves when the system has taken all of it. */
+  /** Writes `data` to its standard input. Resolves when the system has accepted all of it. */
   async write(data: string | Uint8Array): Promise<void> {
     const stdin = this.#stdin
     await new Promise<void>((resolve, reject) => {
@@ -109,30 +109,30 @@ export class Program {
     })
   }
 
-  /** Ends its standard input, after `data`. */
+  /** Writes `data`, and closes its standard input. */
   end(data: string | Uint8Array = ''): void {
     this.#stdin.end(data)
   }
 
-  /** Sends `name` to the process itself. */
+  /** Sends the signal `name` to the process. */
   signal(name: NodeJS.Signals): void {
     this.#signalledAt = performance.now()
     this.#child.kill(name)
   }
 
   /**
-   * Resolves when it has ended with `expected`, an exit code or the signal that killed it, to the ms since the last
-   * `signal`. Throws with its standard error when it ends otherwise, or not.
+   * Resolves when it has ended with `expected`, an exit code or the signal that killed it, to the ms since the
+   * last `signal`. Throws with its standard error if it ends with another one, or not in time.
    */
   async ends(expected: number | NodeJS.Signals, ms: number = DEADLINE_MS): Promise<number> {
-    const actual = await this.leaves(`its end with ${expected}`, ms)
+    const actual = await this.exitCode(`its end with ${expected}`, ms)
     const milliseconds = performance.now() - this.#signalledAt
     assert.equal(actual, expected, `${this.name} ended with ${actual}, not ${expected}; ${this.#said()}`)
     return milliseconds
   }
 
-  /** Resolves to its exit code, whichever it is, or the signal that killed it; `what` is for the message where it does not end. */
-  async leaves(what: string, ms: number = DEADLINE_MS): Promise<number | string> {
+  /** Resolves to its exit code, or the signal that killed it. Throws, naming `what`, if that takes too long. */
+  async exitCode(what: string, ms: number = DEADLINE_MS): Promise<number | string> {
     try {
       return await deadline(what, this.#closed, ms)
     } catch (cause) {
@@ -140,9 +140,9 @@ export class Program {
     }
   }
 
-  /** Leaves nothing of it behind. */
+  /** Kills it, and waits until it is gone. */
   async kill(): Promise<void> {
-    // a paused stream would keep `close` back
+    // a paused stream would delay `close`
     this.stdout.resume()
     if (this.isRunning) this.#child.kill('SIGKILL')
     await this.#closed.catch(ignore)
@@ -158,7 +158,7 @@ export class Program {
   }
 }
 
-/** Throws unless a program that is started with `args` stays on this machine. */
+/** Throws unless a program with `args` uses only this machine. */
 export function refusePublicNetwork(args: readonly string[]): void {
   if (args.includes('--local')) return
   assert.ok(args.includes('--no-lan'), `a test must not ask the local network: ${args.join(' ')}`)

@@ -2,7 +2,10 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 
-/** Numbers that look random and are the same in every run. */
+/** The key of no log. */
+export const UNKNOWN_KEY = '0123456789abcdef'.repeat(4)
+
+/** A random number generator with a seed: the same numbers in every run. */
 export function seeded(seed: number): (below: number) => number {
   let state = seed >>> 0
   // mulberry32
@@ -14,7 +17,7 @@ export function seeded(seed: number): (below: number) => number {
   }
 }
 
-/** Any bytes: NUL, invalid UTF-8, and one in 256 a newline. */
+/** Bytes of any value, with NUL, invalid UTF-8, and about one newline in 256. */
 export function randomBytes(length: number, seed: number): Buffer {
   const random = seeded(seed)
   const bytes = Buffer.alloc(length)
@@ -24,7 +27,7 @@ export function randomBytes(length: number, seed: number): Buffer {
 
 const PRINTABLE = Buffer.from(Array.from({ length: 4096 + 200 }, (_, index) => 33 + ((index * 7919) % 94)))
 
-/** One line of `length` bytes, its newline counted. */
+/** One line of `length` bytes, including its newline. */
 function seededLine(random: (below: number) => number, length: number): Buffer {
   const from = random(4096)
   const line = Buffer.from(PRINTABLE.subarray(from, from + length))
@@ -32,7 +35,7 @@ function seededLine(random: (below: number) => number, length: number): Buffer {
   return line
 }
 
-/** `count` lines, newlines counted: three in ten of 1 to 4 bytes, the others of 20 to 200. */
+/** `count` lines: three in ten have 1 to 4 bytes, the others 20 to 200, including the newline. */
 export function* seededLines(count: number, seed: number): Generator<Buffer> {
   const random = seeded(seed)
   for (let line = 0; line < count; line++) {
@@ -56,7 +59,7 @@ export async function writeSeededLines(path: string, count: number, seed: number
   await file.writeFile(Buffer.concat(chunk))
 }
 
-/** `count` lines, each of which names its number: what is missing, doubled or out of place shows. */
+/** `count` lines, each with its number, so that a missing, repeated or misplaced line is visible. */
 export function numberedLines(from: number, count: number): string {
   return Array.from(
     { length: count },
@@ -64,7 +67,7 @@ export function numberedLines(from: number, count: number): string {
   ).join('')
 }
 
-/** Lines `from` to `to`, exclusive, of a log that tests know by heart: two in three are long. */
+/** The lines from `from` to `to`, exclusive, of a fixed log. Two in three are long. */
 export function linesOf(from: number, to: number): string[] {
   return Array.from({ length: to - from }, (_, index) => lineAt(from + index))
 }
@@ -78,7 +81,7 @@ export interface Digest {
   readonly sha256: string
 }
 
-/** What two byte streams have in common exactly if they are the same. */
+/** Length and hash of a byte stream. */
 export async function digest(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<Digest> {
   const hash = createHash('sha256')
   let bytes = 0

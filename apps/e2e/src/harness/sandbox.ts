@@ -10,34 +10,34 @@ import { type Node, openNode, openWriter, type Writer, type WriterOptions } from
 import { atEnd, temporary } from '@many-cores/testing'
 import { builtFile, Program, type Stream } from './program.ts'
 
-// bare descriptors: a FileHandle that is collected closes its own, under the child that was to have it
+// bare descriptors: a garbage-collected FileHandle closes its descriptor, perhaps before the child has it
 const openFile = promisify(open)
 const closeFile = promisify(close)
 
 export interface StartOptions {
-  /** The program's first word: `verify`. Default: none. */
+  /** The subcommand, such as `verify`. Default: none. */
   readonly command?: string
-  /** Beside `--storage` and the network. */
+  /** In addition to `--storage` and the network options. */
   readonly args?: readonly string[]
-  /** The store's name in the sandbox; null leaves it to the program. Default: the program's name. */
+  /** The store's name in the sandbox; null for no `--storage`. Default: the program's name. */
   readonly storage?: string | null
   /** `host:port` on loopback. Default: `--local`. */
   readonly bootstrap?: string
-  /** A network namespace without a way out; the network is then used as it is by default. */
+  /** A network namespace without a route to the internet. There are no network options then. */
   readonly namespace?: string
-  /** Standard streams that the program is started without. Default: none. */
+  /** Standard streams that are closed when the program starts. Default: none. */
   readonly closed?: readonly Stream[]
   /** The user that it runs as. Default: this process's. */
   readonly uid?: number
-  /** Beside `PATH`, `HOME` and `XDG_RUNTIME_DIR`. */
+  /** In addition to `PATH`, `HOME` and `XDG_RUNTIME_DIR`. */
   readonly env?: Readonly<Record<string, string>>
-  /** A file to read, or a descriptor, which becomes the program's. Default: what `write` and `end` are given. */
+  /** A file to read, or a descriptor, which is then closed here. Default: a pipe for `write` and `end`. */
   readonly stdin?: string | number
-  /** A file to write, or a descriptor, which becomes the program's. Default: what `stdout` has. */
+  /** A file to write, or a descriptor, which is then closed here. Default: a pipe to `stdout`. */
   readonly stdout?: string | number
 }
 
-/** A machine of its own for one test: a home, a run-time directory, stores. It ends with the test, and all that runs on it. */
+/** A home, a runtime directory and stores for one test. Programs that still run when it ends are killed. */
 export class Sandbox {
   readonly #root: string
   readonly #programs: Program[] = []
@@ -69,18 +69,18 @@ export class Sandbox {
     return await this.#start('reader', builtFile('reader'), { ...options, args })
   }
 
-  /** The program with nothing but what `options` say. */
+  /** Starts a program, without a key. */
   async run(name: 'writer' | 'reader', options: StartOptions): Promise<Program> {
     return await this.#start(name, builtFile(name), options)
   }
 
-  /** Runs a built file of this package, which takes `--storage`, `--bootstrap` and `--no-lan`, too. */
+  /** Runs a built file of this package, which accepts `--storage`, `--bootstrap` and `--no-lan`. */
   async peer(main: URL, options: StartOptions): Promise<Program> {
     const path = fileURLToPath(main)
     return await this.#start(basename(path, '.js'), path, options)
   }
 
-  /** Publishes `input` with a writer that leaves at once; the key of its log. */
+  /** Publishes `input` with a writer that then exits. Resolves to the key of its log. */
   async publish(input: string | Uint8Array, options: StartOptions = {}): Promise<string> {
     const writer = await this.writer({ ...options, args: ['--exit', ...(options.args ?? [])] })
     writer.end(input)
@@ -89,7 +89,7 @@ export class Sandbox {
     return key
   }
 
-  /** A writer in this process: the test decides on its batches and has its times. */
+  /** A writer in this process: the test controls its batches and their times. */
   async openWriter(options?: WriterOptions): Promise<Writer> {
     const rendezvous = this.path('run/many-cores')
     const node = await openNode({ storage: this.path('writer'), rendezvous, local: true })
@@ -97,11 +97,11 @@ export class Sandbox {
     return await openWriter(node, options)
   }
 
-  /** A pipe as a shell makes it; what Node calls a pipe between processes is a socket. */
+  /** A pipe as a shell makes it. The pipes that Node makes between processes are sockets. */
   async pipe(): Promise<{ readEnd: number; writeEnd: number }> {
     const path = this.path('pipe')
     execFileSync('mkfifo', [path])
-    // opened for both first: alone, either end would wait for the other
+    // opened for both first: opening one end alone would wait for the other
     const both = await openFile(path, constants.O_RDWR)
     const readEnd = await openFile(path, constants.O_RDONLY)
     const writeEnd = await openFile(path, constants.O_WRONLY)
@@ -110,7 +110,7 @@ export class Sandbox {
     return { readEnd, writeEnd }
   }
 
-  /** `cat file |`: the end of its pipe. */
+  /** Runs `cat file |`. Resolves to the read end of its pipe. */
   async cat(file: string): Promise<number> {
     const { readEnd, writeEnd } = await this.pipe()
     spawn('cat', [file], { stdio: ['ignore', writeEnd, 'inherit'] })
@@ -145,7 +145,7 @@ export class Sandbox {
       ...(output !== undefined && { stdout: output })
     })
     this.#programs.push(program)
-    // it has its own copies; held open here, a pipe would never end
+    // the program has its own copies; a pipe that is open here, too, would never end
     for (const descriptor of [input, output])
       if (descriptor !== undefined) await this.closeDescriptor(descriptor)
     return program
@@ -163,7 +163,7 @@ export class Sandbox {
   }
 }
 
-/** Resolves to a program that has ended with `code`, and has all that it printed. */
+/** Resolves to a program, with all its output, once it has ended with `code`. */
 export async function ended(starting: Promise<Program>, code: number = 0): Promise<Program> {
   const program = await starting
   await program.ends(code)
@@ -176,6 +176,15 @@ export async function keyOf(writer: Program): Promise<string> {
   const [, key] = /^main core key: ([0-9a-f]{64})$/.exec(line) ?? []
   assert.ok(key, `the writer's first line is ${JSON.stringify(line)}`)
   return key
+}
+
+/** The id that `reader id` or `writer id` prints for a store, which is created if it is missing. */
+export async function idOf(sandbox: Sandbox, program: 'reader' | 'writer', storage: string): Promise<string> {
+  const run = await sandbox.run(program, { command: 'id', storage })
+  await run.ends(0)
+  assert.match(run.stdout.text, /^[0-9a-f]{64}\n$/)
+  assert.equal(run.stderr.text, '')
+  return run.stdout.text.trim()
 }
 
 function networkOf({ bootstrap, namespace }: StartOptions): string[] {

@@ -1,7 +1,7 @@
 import b4a from 'b4a'
 import Corestore from 'corestore'
 
-/** A log as somebody finds it who has the wire format, plain Corestore and the writer's store. */
+/** A log, read from a writer's store with plain Corestore and the wire format alone. */
 export interface StoredLog {
   readonly manifest: StoredManifest
   readonly records: readonly StoredRecord[]
@@ -21,7 +21,7 @@ export interface StoredRecord {
   readonly order: readonly number[]
 }
 
-/** A line in its place. */
+/** A line and the core that it is in. */
 export interface StoredLine {
   readonly core: number
   readonly line: Buffer
@@ -29,7 +29,7 @@ export interface StoredLine {
 
 const NEWLINE = 0x0a
 
-/** Reads a store that no program has open. */
+/** Reads a store, which no program may have open. */
 export async function readStore(directory: string): Promise<StoredLog> {
   const store = new Corestore(directory)
   try {
@@ -54,7 +54,7 @@ async function readBlocks(store: Corestore, key: string): Promise<Buffer[]> {
   )
 }
 
-/** The lines of one batch in the order of its record; one without a line is a run for which the blocks had too few. */
+/** The lines of one batch, in the order of its record. Throws if blocks and record have different numbers. */
 export function* linesOfRecord({ at, order }: StoredRecord, { cores }: StoredLog): Generator<StoredLine> {
   const waiting = new Map(
     at.map(([core, length, blocks]) => [
@@ -73,7 +73,7 @@ export function* linesOfRecord({ at, order }: StoredRecord, { cores }: StoredLog
       throw new Error(`core ${core} has ${rest.length} lines that the record does not count`)
 }
 
-/** The whole input of a store's log. */
+/** The whole input of the log in a store. */
 export async function readInput(directory: string): Promise<Buffer> {
   const log = await readStore(directory)
   return Buffer.concat(
@@ -81,7 +81,7 @@ export async function readInput(directory: string): Promise<Buffer> {
   )
 }
 
-/** The lines of a block: each ends with a newline, or with the block. */
+/** The lines of a block. Each ends with a newline, or at the end of the block. */
 export function splitBlock(block: Buffer): Buffer[] {
   const lines: Buffer[] = []
   for (let start = 0; start < block.byteLength; ) {

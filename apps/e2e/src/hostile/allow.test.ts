@@ -4,28 +4,19 @@ import { chmod, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'node:test'
 import type { Program } from '../harness/program.ts'
-import { keyOf, Sandbox, type StartOptions } from '../harness/sandbox.ts'
+import { idOf, keyOf, Sandbox, type StartOptions } from '../harness/sandbox.ts'
 import { openLan, whyNoNamespaces } from '../network/namespaces.ts'
-import { socketOf } from './neighbours.ts'
+import { socketOf } from './peers.ts'
 
-/** Another user, who has nothing. */
-const NOBODY = 65534
+/** Another user, without privileges. */
+const OTHER_UID = 65534
 
 const whyNoOtherUser: string | false =
   process.getuid?.() === 0 && spawnSync('setpriv', ['--version']).status === 0
     ? false
-    : 'only root can become somebody else'
+    : 'only root can become another user'
 
-/** What `reader id` or `writer id` prints for a store. */
-async function idOf(sandbox: Sandbox, program: 'reader' | 'writer', storage: string): Promise<string> {
-  const run = await sandbox.run(program, { command: 'id', storage })
-  await run.ends(0)
-  assert.match(run.stdout.text, /^[0-9a-f]{64}\n$/)
-  assert.equal(run.stderr.text, '')
-  return run.stdout.text.trim()
-}
-
-test('reader id and writer id print a key that stays, and is neither that of the log nor of another store', async (t) => {
+test('reader id and writer id print the same key each time, which differs from the log’s key and from other stores’ ids', async (t) => {
   const sandbox = await Sandbox.open(t)
   const ids = [
     await idOf(sandbox, 'reader', 'r'),
@@ -39,10 +30,10 @@ test('reader id and writer id print a key that stays, and is neither that of the
   assert.equal(await idOf(sandbox, 'writer', 'w'), ids[2])
 })
 
-test('a reader that the writer does not allow gets 3 and the reason; the writer says whom it refused', async (t) => {
+test('a reader that is not on the writer’s --allow list gets 3 and the reason; the writer reports the refused id', async (t) => {
   const sandbox = await Sandbox.open(t)
   const friend = await idOf(sandbox, 'reader', 'friend')
-  await writeFile(sandbox.path('allowed'), `# who may\n${friend} the friend\n`)
+  await writeFile(sandbox.path('allowed'), `# allowed\n${friend} the friend\n`)
   const writer = await sandbox.writer({ args: ['--verbose', '--allow-file', sandbox.path('allowed')] })
   const key = await keyOf(writer)
   await writer.write('for friends\n')
@@ -56,7 +47,7 @@ test('a reader that the writer does not allow gets 3 and the reason; the writer 
   )
   assert.equal(stranger.stdout.text, '')
   await writer.stderr.says(`refused peer ${id} (local socket)`)
-  // nothing of the log has come to its store: offline, it knows no line
+  // its store has no part of the log: offline, it finds nothing
   const offline = await sandbox.reader(key, { storage: 'stranger', args: ['--timeout', '1', '--exit'] })
   await offline.ends(3)
 
@@ -64,12 +55,12 @@ test('a reader that the writer does not allow gets 3 and the reason; the writer 
   assert.deepEqual(await reader.stdout.firstLines(1), ['for friends'])
 })
 
-test('a file that names nobody, or a key that is none: 2, and one sentence with its line', async (t) => {
+test('an empty --allow-file, or an invalid key in it: 2, and one sentence with the line number', async (t) => {
   const sandbox = await Sandbox.open(t)
-  await writeFile(sandbox.path('nobody'), '# later\n')
+  await writeFile(sandbox.path('empty'), '# later\n')
   await writeFile(sandbox.path('wrong'), `${'ab'.repeat(32)}\nabc\n`)
   for (const [args, fault] of [
-    [['--allow-file', sandbox.path('nobody')], /no peer could connect/],
+    [['--allow-file', sandbox.path('empty')], /no peer could connect/],
     [['--allow-file', sandbox.path('wrong')], /line 2: not a key/],
     [['--allow-file', sandbox.path('none')], /ENOENT/],
     [['--allow', 'abc'], /--allow: not a key/],
@@ -82,7 +73,7 @@ test('a file that names nobody, or a key that is none: 2, and one sentence with 
   }
 })
 
-test('in a network, too, only those who are allowed are let in', { skip: whyNoNamespaces }, async (t) => {
+test('in a network, too, only allowed peers can connect', { skip: whyNoNamespaces }, async (t) => {
   const lan = openLan(t, 3)
   const [here, there, elsewhere] = lan.machines
   assert.ok(here !== undefined && there !== undefined && elsewhere !== undefined)
@@ -91,7 +82,7 @@ test('in a network, too, only those who are allowed are let in', { skip: whyNoNa
   const on = (namespace: string, run: string, options: StartOptions): StartOptions => ({
     ...options,
     namespace,
-    // machines of their own: no socket of one is seen by another
+    // separate machines: no local discovery
     env: { XDG_RUNTIME_DIR: sandbox.path(run) }
   })
   const writer = await sandbox.writer(on(here, 'run-w', { args: ['--verbose', '--allow', friend] }))
@@ -110,7 +101,7 @@ test('in a network, too, only those who are allowed are let in', { skip: whyNoNa
   )
   await stranger.ends(3)
   assert.match(stranger.stderr.text, /refused by a peer: this reader's id is not on its --allow list/)
-  // the reader itself allows somebody else than the writer
+  // the reader does not allow the writer, only another peer
   assert.equal(reader.stdout.text, '')
   await reader.kill()
   const same = await sandbox.reader(key, on(elsewhere, 'run-f', { storage: 'friend', args: ['--raw'] }))
@@ -120,8 +111,8 @@ test('in a network, too, only those who are allowed are let in', { skip: whyNoNa
 /** Whether another user can do `command` with `path`. */
 function canAnother(command: string, path: string): boolean {
   const args = [
-    `--reuid=${NOBODY}`,
-    `--regid=${NOBODY}`,
+    `--reuid=${OTHER_UID}`,
+    `--regid=${OTHER_UID}`,
     '--clear-groups',
     'sh',
     '-c',
@@ -131,7 +122,7 @@ function canAnother(command: string, path: string): boolean {
   return spawnSync('setpriv', args, { stdio: 'ignore' }).status === 0
 }
 
-test('another user of the machine reaches neither stores nor sockets', {
+test('another user of the machine can access neither stores nor sockets', {
   skip: whyNoOtherUser
 }, async (t) => {
   const sandbox = await Sandbox.open(t)
@@ -142,9 +133,9 @@ test('another user of the machine reaches neither stores nor sockets', {
   await reader.stdout.firstLines(1)
   const socket = await socketOf(sandbox)
   const rendezvous = join(socket, '..')
-  // what lies around them may be everybody's: it is they themselves that must keep others out
+  // the directories above are open to all users: stores and sockets themselves must be protected
   for (const directory of ['', 'run']) await chmod(sandbox.path(directory), 0o755)
-  assert.ok(canAnother('ls', sandbox.path('run')), 'the test itself would keep everybody out')
+  assert.ok(canAnother('ls', sandbox.path('run')), 'the test’s own directories are not accessible')
   for (const directory of [
     sandbox.path('writer'),
     sandbox.path('reader'),
@@ -157,12 +148,12 @@ test('another user of the machine reaches neither stores nor sockets', {
   for (const store of ['writer', 'reader'])
     for (const file of await readdir(sandbox.path(store)))
       assert.ok(!canAnother('cat', join(sandbox.path(store), file)), file)
-  const knock = `${process.execPath} -e 'require("net").connect(process.argv[1]).on("connect", () => process.exit(0)).on("error", () => process.exit(1))'`
-  execFileSync('sh', ['-c', `${knock} "$0"`, socket])
-  assert.ok(!canAnother(knock, socket), 'the socket answers somebody else')
+  const connects = `${process.execPath} -e 'require("net").connect(process.argv[1]).on("connect", () => process.exit(0)).on("error", () => process.exit(1))'`
+  execFileSync('sh', ['-c', `${connects} "$0"`, socket])
+  assert.ok(!canAnother(connects, socket), 'the socket accepts another user')
 })
 
-test('the key can be kept out of the arguments, and nothing that is secret is said', async (t) => {
+test('the key can be kept out of the arguments, and no message contains the key or a line', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer({ args: ['--verbose'] })
   const key = await keyOf(writer)
@@ -172,12 +163,12 @@ test('the key can be kept out of the arguments, and nothing that is secret is sa
     args: ['--verbose', '--raw', '--count', '1', '--from', 'start'],
     env: { MANY_CORES_KEY: key }
   })
-  const [words] = await Promise.all([reader.commandLine(), reader.ends(0)])
-  assert.ok(!words.includes(key))
+  const [commandLine] = await Promise.all([reader.commandLine(), reader.ends(0)])
+  assert.ok(!commandLine.includes(key))
   assert.equal(reader.stdout.text, 'a secret line\n')
   await writer.stderr.says('disconnected')
   for (const { stderr } of [writer, reader]) {
-    assert.ok(!stderr.text.includes(key), 'the key is said')
-    assert.ok(!stderr.text.includes('secret line'), 'a line is said')
+    assert.ok(!stderr.text.includes(key), 'the key is in a message')
+    assert.ok(!stderr.text.includes('secret line'), 'a line is in a message')
   }
 })

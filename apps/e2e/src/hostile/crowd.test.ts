@@ -2,18 +2,18 @@ import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'node:test'
-import { underLoad } from '../harness/patience.ts'
+import { underLoad } from '../harness/load.ts'
 import { numberedLines } from '../harness/samples.ts'
 import { keyOf, Sandbox } from '../harness/sandbox.ts'
 
-/** How many readers one writer has. `READERS=64` for what must hold on a laptop. */
+/** Readers of one writer. `READERS=64` for a long run. */
 const READERS = Number(process.env.READERS ?? 16)
 const LINES = 2000
 
-/** Each has its start to go through, and so have all the others. */
+/** All readers start at the same time. */
 const DEADLINE_MS = 60_000 + READERS * 3000
 
-test(`${READERS} readers of one machine each get everything from one writer, and are not all connected with all`, async (t) => {
+test(`${READERS} readers on one machine each get every line from one writer, without connections between all of them`, async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer()
   const key = await keyOf(writer)
@@ -42,23 +42,23 @@ test(`${READERS} readers of one machine each get everything from one writer, and
   for (const { stdout } of readers) assert.equal(stdout.text, expected)
 
   const connections = await countConnections(sandbox)
-  t.diagnostic(`${connections} connections; all with all would be ${(READERS * (READERS + 1)) / 2}`)
+  t.diagnostic(`${connections} connections; a full mesh would have ${(READERS * (READERS + 1)) / 2}`)
   assert.ok(connections >= READERS)
-  // each calls the writer, who was there before, and three others
+  // each calls the writer, which started first, and three others
   assert.ok(connections <= READERS * 4)
 })
 
-/** How many unix sockets are connected in the rendezvous directories of a sandbox. */
+/** The number of connected unix sockets in the rendezvous directory of a sandbox. */
 async function countConnections(sandbox: Sandbox): Promise<number> {
   const root = sandbox.path('run')
-  const [place = ''] = await readdir(join(root, 'many-cores'))
-  const directory = join(root, 'many-cores', place)
+  const [name = ''] = await readdir(join(root, 'many-cores'))
+  const directory = join(root, 'many-cores', name)
   const table = await readFile('/proc/net/unix', 'utf8')
-  // the accepted end has the name that the listening one was bound to, before it was renamed
+  // an accepted socket has the name that its listening socket was bound to, before that was renamed
   return table.split('\n').filter((line) => line.includes(`${directory}/`) && / 0001 03 /.test(line)).length
 }
 
-test('readers go on with each other when the writer has left', async (t) => {
+test('a reader serves a new reader when the writer has been killed', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer()
   const key = await keyOf(writer)

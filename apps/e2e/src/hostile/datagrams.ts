@@ -1,6 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto'
 
-/** What the first byte of dht-rpc says, … */
+/** The first byte of a dht-rpc message, … */
 const REQUEST = 0x03
 const RESPONSE = 0x13
 
@@ -25,19 +25,19 @@ const UNANNOUNCE = 5
 
 const MAX_DATAGRAM = 65_507
 
-/** A million, which compact-encoding still takes for the length of a list. */
+/** About a million, which compact-encoding still accepts as the length of a list. */
 const MILLION = Buffer.from([0xfe, 0xff, 0xff, 0x0f, 0x00])
 
-/** The greatest number that it knows. */
-const ENDLESS = Buffer.alloc(9, 0xff)
+/** The largest number of compact-encoding. */
+const MAX_NUMBER = Buffer.alloc(9, 0xff)
 
-/** What anybody can send to a node's port, by what is wrong with it. */
+/** Datagrams that anyone can send to a node's port, by their fault. */
 export const DATAGRAMS: Readonly<Record<string, () => Buffer>> = {
   noise: () => randomBytes(size()),
   'requests of noise': () => Buffer.concat([Buffer.of(REQUEST), randomBytes(size())]),
   'responses of noise': () => Buffer.concat([Buffer.of(RESPONSE), randomBytes(size())]),
-  'values without end': () =>
-    Buffer.concat([head(REQUEST, HAS_VALUE), Buffer.of(randomInt(256)), ENDLESS, randomBytes(40)]),
+  'values of endless length': () =>
+    Buffer.concat([head(REQUEST, HAS_VALUE), Buffer.of(randomInt(256)), MAX_NUMBER, randomBytes(40)]),
   'responses with a million nodes': () => Buffer.concat([head(RESPONSE, HAS_NODES), MILLION]),
   'responses with a million nodes and a token': () =>
     Buffer.concat([head(RESPONSE, HAS_NODES | HAS_TOKEN), randomBytes(32), MILLION]),
@@ -54,7 +54,7 @@ export const DATAGRAMS: Readonly<Record<string, () => Buffer>> = {
   'pings to be answered after 10 s': pingLater,
   'pings to be answered after 49 days': () => request(DELAYED_PING, IS_INTERNAL, Buffer.alloc(4, 0xff)),
   'packets of streams': () => packet(randomInt(64)),
-  'packets that acknowledge what there is not': () => packet(4, randomBytes(8 * randomInt(150)))
+  'packets that acknowledge packets that were never sent': () => packet(4, randomBytes(8 * randomInt(150)))
 }
 
 export function pingLater(): Buffer {
@@ -65,26 +65,26 @@ function size(): number {
   return randomInt(20) === 0 ? randomInt(MAX_DATAGRAM) : randomInt(1400)
 }
 
-/** Type, flags, number, and whom it is to. */
+/** Type, flags, request id, and recipient. */
 function head(type: number, flags: number): Buffer {
   return Buffer.concat([Buffer.of(type, flags), randomBytes(8)])
 }
 
-/** With any target; `value` has up to 64 KiB. */
+/** A request with a random target and a `value` of up to 64 KiB. */
 function request(command: number, flags: number, value: Buffer): Buffer {
   const length = Buffer.of(0xfd, value.byteLength & 0xff, value.byteLength >> 8)
   const all = flags | HAS_TARGET | HAS_VALUE
   return Buffer.concat([head(REQUEST, all), Buffer.of(command), randomBytes(32), length, value])
 }
 
-/** As a delay, with as much behind it as a datagram has on the way. */
+/** A delay, padded to the size of a large datagram. */
 function seconds(count: number): Buffer {
   const bytes = Buffer.alloc(1200)
   bytes.writeUInt32LE(count * 1000)
   return bytes
 }
 
-/** Of UDX, whose streams have numbers of 32 bits, and nothing that proves where a packet comes from. */
+/** A packet of UDX: its streams have ids of 32 bits, and its packets no proof of their sender. */
 function packet(type: number, rest: Buffer = randomBytes(randomInt(1400))): Buffer {
   return Buffer.concat([Buffer.of(0xff, 1, type, randomInt(256)), randomBytes(16), rest])
 }

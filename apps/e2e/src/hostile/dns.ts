@@ -1,4 +1,4 @@
-/** The parts of a DNS message that these tests shout: by hand, since half of it is what no encoder would make. */
+/** Encodes the parts of a DNS message, valid or not. */
 
 export const PTR = 12
 export const SRV = 33
@@ -8,7 +8,7 @@ const HEADER_BYTES = 12
 const CLASS = 1
 const TTL_S = 120
 
-/** What a message claims to have; four numbers of 16 bits, whatever comes behind them. */
+/** The counts in the header of a message, which may differ from its content. */
 export interface Counts {
   readonly questions?: number
   readonly answers?: number
@@ -28,7 +28,7 @@ export function name(text: string): Buffer {
   return Buffer.concat([...labels.flat(), Buffer.alloc(1)])
 }
 
-/** The name that stands at `offset` of the message. */
+/** A pointer to the name at `offset` in the message. */
 export function pointer(offset: number): Buffer {
   const bytes = Buffer.alloc(2)
   bytes.writeUInt16BE(0xc000 + offset)

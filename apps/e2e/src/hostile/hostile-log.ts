@@ -7,19 +7,14 @@ import Corestore from 'corestore'
 import type Hypercore from 'hypercore'
 import type { Program } from '../harness/program.ts'
 import { Sandbox } from '../harness/sandbox.ts'
-import { serveAsWriter } from './neighbours.ts'
-
-export const MEGABYTE = 1024 * 1024
-
-/** Of the reader, whatever it is served. */
-export const MEMORY = 400 * MEGABYTE
+import { serveAsWriter } from './peers.ts'
 
 export interface Read {
   readonly reader: Program
   readonly memory: number
 }
 
-/** A log that anything can be appended to. */
+/** A log with arbitrary blocks, served as a writer would. */
 export class HostileLog {
   readonly sandbox: Sandbox
   readonly store: Corestore
@@ -49,15 +44,15 @@ export class HostileLog {
     return b4a.toString(this.bootstrap.key as Uint8Array, 'hex')
   }
 
-  /** A manifest with one core, and whatever it is to have beside. */
-  manifest(other: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
+  /** A manifest with one core, and `changes`. */
+  manifest(changes: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
     return {
       otherKeys: [b4a.toString(this.data.key as Uint8Array, 'hex')],
       version: 1,
       cores: [{ name: 'all' }],
       routing: { rule: 'hash', cores: 1 },
       framing: 'newline',
-      ...other
+      ...changes
     }
   }
 
@@ -66,14 +61,14 @@ export class HostileLog {
       await this.bootstrap.append(block instanceof Uint8Array ? block : b4a.from(JSON.stringify(block)))
   }
 
-  /** A reader with `args`, which ends with `code`; what it has said, and the most memory that it was seen to have. */
+  /** Runs a reader with `args`, which must end with `code`. Resolves to it, and its peak memory. */
   async read(code: number, ...args: readonly string[]): Promise<Read> {
     const { reader, memory, code: actual } = await this.attempt('reader', args)
     assert.equal(actual, code, reader.stderr.text)
     return { reader, memory }
   }
 
-  /** The same of one with this store, however it ends. */
+  /** Runs a reader with this store and `args`. Resolves to it, its peak memory and its exit code. */
   async attempt(storage: string, args: readonly string[]): Promise<Read & { code: number | string }> {
     const reader = await this.sandbox.reader(this.key, { storage, args: ['--timeout', '10', ...args] })
     let memory = 0
@@ -84,16 +79,16 @@ export class HostileLog {
       }
     }
     const watching = watch()
-    const code = await reader.leaves(args.join(' '))
+    const code = await reader.exitCode(args.join(' '))
     await watching
     return { reader, memory, code }
   }
 }
 
-/** The last word is one sentence, after what a reader says while it looks; no stack. */
+/** Checks that standard error has one line for the fault, and no stack, in addition to progress. */
 export function assertOneFault({ stderr }: Program, fault: RegExp): void {
   const lines = stderr.lines.filter((line) => !/: (opening|finding|connect|alone|live|syncing)/.test(line))
   assert.equal(lines.length, 1, stderr.text)
   assert.match(lines[0] ?? '', fault)
-  assert.ok((lines[0] ?? '').length < 400, 'a fault is no copy of what was sent')
+  assert.ok((lines[0] ?? '').length < 400, 'the message does not contain all that was sent')
 }

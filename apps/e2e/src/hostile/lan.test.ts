@@ -1,42 +1,41 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
-import { underLoad } from '../harness/patience.ts'
+import { underLoad } from '../harness/load.ts'
 import type { Program } from '../harness/program.ts'
 import { keyOf, Sandbox, type StartOptions } from '../harness/sandbox.ts'
 import { type Lan, openLan, whyNoNamespaces } from '../network/namespaces.ts'
+import { assertMemory } from './memory.ts'
 
-const MEGABYTE = 1024 * 1024
-const MEMORY = 400 * MEGABYTE
-const SHOUTER = new URL('shouter.js', import.meta.url)
+const ATTACKER = new URL('attacker.js', import.meta.url)
 
-/** Announced, and called at a time by each: MAX_CALLS of packages/node/src/network/lan.ts. */
+/** Announced peers, and how many a node calls at a time: MAX_CALLS of packages/node/src/network/lan.ts. */
 const FORGED = 5000
 const MAX_CALLS = 64
 
-/** Whoever shouts has so many addresses. */
+/** The number of addresses that the attacker has. */
 const ADDRESSES = 8
 
-/** By kind of `SHOUTS`: how many, and how many a millisecond; 0 is as fast as it goes. */
+/** By kind of `MESSAGES`: how many, and how many per ms; 0 is as fast as possible. */
 const RATES: Readonly<Record<string, readonly [count: number, perMs: number]>> = {
   noise: [2000, 0],
-  'noise behind our name': [2000, 0],
-  'counts of what is not there': [500, 2],
-  'counts behind our name': [500, 2],
+  'noise after our name': [2000, 0],
+  'counts of missing records': [500, 2],
+  'counts after our name': [500, 2],
   'pointers to pointers': [100, 0.4],
   'pointers to pointers, 64 KB': [25, 0.1],
-  'services without number': [100, 0.4],
-  'services without number, 64 KB': [25, 0.1],
+  'countless services': [100, 0.4],
+  'countless services, 64 KB': [25, 0.1],
   questions: [500, 2]
 }
 
-/** A writer and a reader in one network, and somebody else. */
+/** A writer, a reader and an attacker in one network. */
 class Scene {
   readonly sandbox: Sandbox
   readonly lan: Lan
   readonly writer: Program
   readonly reader: Program
   readonly key: string
-  readonly #shouter: Program
+  readonly #attacker: Program
   #lines = 0
 
   static async open(t: TestContext): Promise<Scene> {
@@ -44,20 +43,20 @@ class Scene {
     const lan = openLan(t, 3)
     const own = Array.from({ length: ADDRESSES }, (_, index) => lan.addressOf(2 + index))
     for (const address of own.slice(1)) lan.addAddress(2, address)
-    const shouter = await sandbox.peer(SHOUTER, { storage: null, args: own, ...on({ sandbox, lan }, 2) })
-    await shouter.stdout.firstLines(1)
+    const attacker = await sandbox.peer(ATTACKER, { storage: null, args: own, ...on({ sandbox, lan }, 2) })
+    await attacker.stdout.firstLines(1)
     const writer = await sandbox.writer({ args: ['--verbose'], ...on({ sandbox, lan }, 0) })
     const key = await keyOf(writer)
     const reader = await sandbox.reader(key, { args: ['--raw', '--verbose'], ...on({ sandbox, lan }, 1) })
-    const scene = new Scene({ sandbox, lan, shouter, writer, reader, key })
-    await scene.line()
+    const scene = new Scene({ sandbox, lan, attacker, writer, reader, key })
+    await scene.publishLine()
     return scene
   }
 
   private constructor(about: {
     sandbox: Sandbox
     lan: Lan
-    shouter: Program
+    attacker: Program
     writer: Program
     reader: Program
     key: string
@@ -67,20 +66,20 @@ class Scene {
     this.writer = about.writer
     this.reader = about.reader
     this.key = about.key
-    this.#shouter = about.shouter
+    this.#attacker = about.attacker
   }
 
-  /** The answer of the one who shouts. */
-  async tell(...words: readonly (string | number)[]): Promise<unknown> {
-    const { stdout } = this.#shouter
+  /** Gives the attacker a command. Resolves to its answer. */
+  async attack(...words: readonly (string | number)[]): Promise<unknown> {
+    const { stdout } = this.#attacker
     const lines = stdout.lineCount
-    await this.#shouter.write(`${words.join('\t')}\n`)
+    await this.#attacker.write(`${words.join('\t')}\n`)
     await stdout.until(words.join(' '), () => stdout.lineCount > lines)
     return JSON.parse(stdout.lines[lines] ?? '')
   }
 
-  /** One more line is published, and comes. */
-  async line(): Promise<string> {
+  /** Publishes a line, and waits until the reader has it. */
+  async publishLine(): Promise<string> {
     const line = `line ${this.#lines++}`
     await this.writer.write(`${line}\n`)
     await this.reader.stdout.until(line, () => this.reader.stdout.lineCount >= this.#lines)
@@ -88,9 +87,9 @@ class Scene {
     return line
   }
 
-  /** The log goes on for the reader that is there, and for one that comes; and nobody needs much. */
-  async assertGoesOn(): Promise<void> {
-    const line = await this.line()
+  /** Checks that a connected and a new reader get the next line in time, and that memory stays small. */
+  async assertContinues(): Promise<void> {
+    const line = await this.publishLine()
     const began = performance.now()
     const late = await this.sandbox.reader(this.key, {
       storage: `late${this.#lines}`,
@@ -101,14 +100,11 @@ class Scene {
     const took = performance.now() - began
     assert.ok(took < underLoad(8000), `${took} ms`)
     assert.equal(late.stdout.text, `${line}\n`)
-    for (const program of [this.writer, this.reader]) {
-      const memory = await program.peakMemory()
-      assert.ok(memory > 0 && memory < MEMORY, `${program.name}: ${memory / MEGABYTE} MiB`)
-    }
+    await assertMemory(this.writer, this.reader)
   }
 }
 
-/** On a machine of the network, where programs do not meet others in a run-time directory. */
+/** On a machine of the network, with its own runtime directory: there is no local discovery. */
 function on(
   { sandbox, lan }: { sandbox: Sandbox; lan: Lan },
   machine: number,
@@ -120,32 +116,32 @@ function on(
   }
 }
 
-test('garbage for multicast DNS is neither believed nor worth a word, and costs little', {
+test('garbage for multicast DNS is ignored without a message, and costs little', {
   skip: whyNoNamespaces
 }, async (t) => {
   const scene = await Scene.open(t)
   const { writer, reader } = scene
   for (const [kind, [count, perMs]] of Object.entries(RATES)) {
     const before = await Promise.all([writer.cpuTime(), reader.cpuTime()])
-    const took = (await scene.tell('shout', kind, count, perMs)) as number
-    await scene.line()
+    const took = (await scene.attack('send', kind, count, perMs)) as number
+    await scene.publishLine()
     const after = await Promise.all([writer.cpuTime(), reader.cpuTime()])
     const shares = after.map((time, index) => (time - (before[index] ?? 0)) / took)
     t.diagnostic(`${kind}: ${shares.map((share) => Math.round(100 * share)).join(' and ')} % of a core`)
     if (perMs > 0) for (const share of shares) assert.ok(share < 0.5, `${kind}: ${share} of a core`)
   }
-  await scene.assertGoesOn()
+  await scene.assertContinues()
   for (const { stderr } of [writer, reader]) assert.doesNotMatch(stderr.text, /multicast/)
 })
 
-test(`${FORGED} peers that are announced and are not there: ${MAX_CALLS} are called at a time, and honest ones get through`, {
+test(`of ${FORGED} announced peers that do not exist, ${MAX_CALLS} are called at a time, and real peers still connect`, {
   skip: whyNoNamespaces
 }, async (t) => {
   const scene = await Scene.open(t)
-  await scene.tell('forge', FORGED)
-  await scene.line()
-  await scene.assertGoesOn()
-  const most = (await scene.tell('calls')) as Readonly<Record<string, number>>
+  await scene.attack('forge', FORGED)
+  await scene.publishLine()
+  await scene.assertContinues()
+  const most = (await scene.attack('calls')) as Readonly<Record<string, number>>
   t.diagnostic(`called at once: ${JSON.stringify(most)}`)
   for (const machine of [0, 1]) {
     const calls = most[scene.lan.addressOf(machine)] ?? 0

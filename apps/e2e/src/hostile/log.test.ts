@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import b4a from 'b4a'
-import { underLoad } from '../harness/patience.ts'
-import { assertOneFault, HostileLog, MEGABYTE, MEMORY } from './hostile-log.ts'
+import { underLoad } from '../harness/load.ts'
+import { assertOneFault, HostileLog } from './hostile-log.ts'
+import { MAX_MEMORY, MEGABYTE } from './memory.ts'
 
 const OWN = Symbol('the key of the log itself')
 const hex = (number: number): string => number.toString(16).padStart(64, '0')
@@ -16,7 +17,7 @@ const MANIFESTS: Readonly<Record<string, unknown>> = {
   'is a number': 2 ** 53,
   'has no keys': { otherKeys: undefined },
   'has a key that is a number': { otherKeys: [7] },
-  'has a key that is no key': { otherKeys: ['../../etc/passwd'] },
+  'has an invalid key': { otherKeys: ['../../etc/passwd'] },
   'has a key twice': { otherKeys: [hex(1), hex(1)] },
   'has its own key': { otherKeys: [OWN] },
   'has 100,000 keys': { otherKeys: Array.from({ length: 100_000 }, (_, index) => hex(index)) },
@@ -24,14 +25,14 @@ const MANIFESTS: Readonly<Record<string, unknown>> = {
   'has more names than keys': { cores: [{ name: 'a' }, { name: 'b' }] },
   'has a name that moves the cursor': { cores: [{ name: '\u001b[2J' }] },
   'has a rule for a billion cores': { routing: { rule: 'hash', cores: 1e9 } },
-  'has a rule that nobody knows': { routing: { rule: 'regex', pattern: '(a+)+$' } },
+  'has an unknown rule': { routing: { rule: 'regex', pattern: '(a+)+$' } },
   'has a version from the future': { version: 2 },
   'is 15 MB of brackets': b4a.alloc(15_000_000, '['),
   'is 15 MB of blanks': b4a.alloc(15_000_000, ' ')
 }
 
 for (const [fault, block] of Object.entries(MANIFESTS)) {
-  test(`a block 0 that ${fault}: 5, one line, and no memory to speak of`, async (t) => {
+  test(`a block 0 that ${fault}: 5, one line, and little memory`, async (t) => {
     const log = await HostileLog.open(t)
     const isPart =
       typeof block === 'object' && block !== null && !(block instanceof Uint8Array) && !Array.isArray(block)
@@ -44,11 +45,11 @@ for (const [fault, block] of Object.entries(MANIFESTS)) {
     const { reader, memory } = await log.read(5)
     assertOneFault(reader, /^reader: \S/)
     assert.equal(reader.stdout.text, '')
-    assert.ok(memory < MEMORY, `${memory / MEGABYTE} MiB`)
+    assert.ok(memory < MAX_MEMORY, `${memory / MEGABYTE} MiB`)
   })
 }
 
-test('a block 0 of 50 MB cannot even be written by Hypercore, nor sent', async (t) => {
+test('Hypercore can neither write nor send a block 0 of 50 MB', async (t) => {
   const log = await HostileLog.open(t)
   await assert.rejects(log.bootstrap.append(b4a.alloc(50_000_000, ' ')))
 })
@@ -57,7 +58,7 @@ const RECORDS: Readonly<Record<string, unknown>> = {
   'claims 2^53 lines': { seq: 0, time: 1, at: [[0, 0, 1]], order: [0, 2 ** 53] },
   'claims 10^9 lines': { seq: 0, time: 1, at: [[0, 0, 1]], order: [0, 1e9] },
   'claims 2^53 blocks': { seq: 0, time: 1, at: [[0, 0, 2 ** 53]], order: [0, 1] },
-  'claims 60,000 blocks at the end of the world': {
+  'claims 60,000 blocks at 2^52': {
     seq: 0,
     time: 1,
     at: [[0, 2 ** 52, 60_000]],
@@ -73,23 +74,23 @@ const RECORDS: Readonly<Record<string, unknown>> = {
     ],
     order: [0, 2]
   },
-  'is of a kind that nobody knows': { take: 'over' },
+  'has unknown members': { take: 'over' },
   'is not JSON': b4a.from('{{'),
   'is 10 MB': b4a.alloc(10_000_000, '1')
 }
 
 for (const [fault, record] of Object.entries(RECORDS)) {
-  test(`a journal record that ${fault}: 5, one line, and no memory to speak of`, async (t) => {
+  test(`a journal record that ${fault}: 5, one line, and little memory`, async (t) => {
     const log = await HostileLog.open(t)
     await log.append(log.manifest(), record)
     await log.data.append(b4a.from('a line\n'))
     const { reader, memory } = await log.read(5, '--exit')
     assertOneFault(reader, /^reader: \S/)
-    assert.ok(memory < MEMORY, `${memory / MEGABYTE} MiB`)
+    assert.ok(memory < MAX_MEMORY, `${memory / MEGABYTE} MiB`)
   })
 }
 
-/** Where a reader can begin and end, other than at the start. */
+/** Options for which a reader searches the journal. */
 const BOUNDS: readonly (readonly string[])[] = [
   ['--from', '25'],
   ['--tail', '5'],
@@ -97,10 +98,10 @@ const BOUNDS: readonly (readonly string[])[] = [
   ['--from', '5', '--until', '-3']
 ]
 
-test('a journal that lies in its midst: whoever is misled by it ends soon, with 5 and one line', async (t) => {
+test('a journal with a false record in the middle: a reader that searches it soon exits with 5 and one line', async (t) => {
   const log = await HostileLog.open(t)
   const numbers = Array.from({ length: 40 }, (_, number) => number)
-  // bisection comes by the one in the midst
+  // bisection reads the record in the middle
   const seqOf = (number: number): number => (number === 20 ? 2 ** 53 - 2 : number)
   const recordOf = (number: number): unknown => ({
     seq: seqOf(number),
@@ -118,12 +119,12 @@ test('a journal that lies in its midst: whoever is misled by it ends soon, with 
     assertOneFault(reader, /^reader: block 21 of core bootstrap: invalid journal record: \S/)
     assert.equal(reader.stdout.text, '')
     assert.ok(took < underLoad(5000), `${took} ms`)
-    assert.ok(memory < MEMORY, `${memory / MEGABYTE} MiB`)
+    assert.ok(memory < MAX_MEMORY, `${memory / MEGABYTE} MiB`)
   }
   await Promise.all(BOUNDS.map(read))
 })
 
-test('controls in lines are shown and not obeyed, and no line looks like another’s', async (t) => {
+test('control characters in lines are escaped, and no line can imitate another', async (t) => {
   const log = await HostileLog.open(t)
   const forged = `Block 7 in Core ${log.key}: forged`
   const lines = [
@@ -150,7 +151,7 @@ test('controls in lines are shown and not obeyed, and no line looks like another
   assert.ok(raw.reader.stdout.bytes.equals(Buffer.from(block)))
 })
 
-test('a tutorial log’s block with newlines in it is one line of text', async (t) => {
+test('a block of a tutorial log with newlines in it is printed as one line', async (t) => {
   const log = await HostileLog.open(t)
   await log.append({ otherKeys: [b4a.toString(log.data.key as Uint8Array, 'hex')] })
   await log.data.append(b4a.from('one\nBlock 7 in Core x: forged\n'))

@@ -1,9 +1,9 @@
 import { readdir, readFile, readlink } from 'node:fs/promises'
 
-/** The UDP ports that a process has open, as Linux shows them. */
+/** The open UDP ports of a process (Linux). */
 export interface OpenPorts {
   readonly ports: readonly number[]
-  /** Bytes that came and were not taken yet. */
+  /** Bytes that the process has not received yet. */
   waiting(): Promise<number>
 }
 
@@ -13,7 +13,6 @@ interface Row {
   readonly inode: string
 }
 
-/** Of a process in this network. */
 export async function udpPortsOf(pid: number): Promise<OpenPorts> {
   const descriptors = await readdir(`/proc/${pid}/fd`)
   const targets = descriptors.map((name) => readlink(`/proc/${pid}/fd/${name}`).catch(() => ''))
@@ -35,7 +34,7 @@ async function readRows(pid: number): Promise<Row[]> {
   })
 }
 
-/** What stands behind the colon. */
+/** The number after the colon, or the whole field. */
 function hex(field = ''): number {
   return Number.parseInt(field.slice(field.indexOf(':') + 1), 16)
 }

@@ -8,18 +8,16 @@ import type { Peer } from 'hypercore'
 import type { Program } from '../harness/program.ts'
 import { randomBytes } from '../harness/samples.ts'
 import { keyOf, Sandbox } from '../harness/sandbox.ts'
-import { hungUp, intrude, replicate, socketOf } from './neighbours.ts'
+import { assertMemory, MEGABYTE } from './memory.ts'
+import { closed, intrude, replicate, socketOf } from './peers.ts'
 
-const MEGABYTE = 1024 * 1024
-const MEMORY = 400 * MEGABYTE
-
-/** How many connections are opened in all. `CONNECTIONS=10000` for the long run. */
+/** Connections in total. `CONNECTIONS=10000` for a long run. */
 const CONNECTIONS = Number(process.env.CONNECTIONS ?? 2000)
 
-/** Open at once: more would be more descriptors than a process may have. */
+/** Connections at a time: more would exceed the limit of descriptors. */
 const AT_ONCE = 400
 
-/** A log with an honest reader, and whoever else comes. */
+/** A log with an honest reader, and connections of intruders. */
 class Scene {
   readonly #t: TestContext
   readonly sandbox: Sandbox
@@ -57,8 +55,8 @@ class Scene {
     return intrude(this.#t, this.#path)
   }
 
-  /** Somebody who knows the log, and speaks Hypercore by hand. */
-  async follow(): Promise<{ peer: WirePeer; socket: Socket }> {
+  /** Connects a peer that has the key, and sends messages of its choice. */
+  async intrudeAsPeer(): Promise<{ peer: WirePeer; socket: Socket }> {
     const store = new Corestore(this.sandbox.path(`intruder${this.#intruders++}`))
     atEnd(this.#t, () => store.close())
     const core = store.get({ key: b4a.from(this.key, 'hex') })
@@ -69,8 +67,8 @@ class Scene {
     return { peer: (await peer) as WirePeer, socket }
   }
 
-  /** The log goes on: for the reader that is there, and for one that comes. */
-  async assertGoesOn(): Promise<void> {
+  /** Checks that a connected and a new reader get the next line, and that memory stays small. */
+  async assertContinues(): Promise<void> {
     const lines = this.reader.stdout.lineCount
     const line = `still there ${this.#lines++}`
     await this.writer.write(`${line}\n`)
@@ -82,12 +80,11 @@ class Scene {
     })
     await late.ends(0)
     assert.equal(late.stdout.text, `${line}\n`)
-    const memory = await this.writer.peakMemory()
-    assert.ok(memory > 0 && memory < MEMORY, `${memory / MEGABYTE} MiB`)
+    await assertMemory(this.writer)
   }
 }
 
-/** What the wire protocol of Hypercore can say; upstream has no name for it. */
+/** The messages of Hypercore's wire protocol, for which upstream has no types. */
 type WirePeer = Peer &
   Readonly<
     Record<
@@ -96,8 +93,8 @@ type WirePeer = Peer &
     >
   > & { readonly protomux: { cork(): void; uncork(): void } }
 
-/** A request that asks for nothing yet. */
-const NOTHING = {
+/** A request without any part. */
+const EMPTY_REQUEST = {
   fork: 0,
   block: null,
   hash: null,
@@ -107,24 +104,24 @@ const NOTHING = {
   priority: 0
 } as const
 
-test('garbage before the handshake ends the connection, and nothing else', async (t) => {
+test('garbage before the handshake ends only that connection', async (t) => {
   const scene = await Scene.open(t)
   for (let seed = 0; seed < 50; seed++) {
     const socket = await scene.intrude()
-    const ended = hungUp(socket)
-    // some of it announces a message of megabytes, which is then not waited for
+    const ended = closed(socket)
+    // some of it announces a message of megabytes, for which the writer must not wait
     socket.write(randomBytes(256 * 1024, seed))
     await ended
   }
-  await scene.assertGoesOn()
+  await scene.assertContinues()
 })
 
-test('garbage after the handshake ends the connection, and nothing else', async (t) => {
+test('garbage after the handshake ends only that connection', async (t) => {
   const scene = await Scene.open(t)
   const garbage = randomBytes(3 * MEGABYTE, 0)
   for (let seed = 0; seed < 20; seed++) {
     const socket = await scene.intrude()
-    const ended = hungUp(socket)
+    const ended = closed(socket)
     const store = new Corestore(scene.sandbox.path(`stranger${seed}`))
     const stream = store.replicate(true).noiseStream
     stream.on('error', () => {})
@@ -132,41 +129,43 @@ test('garbage after the handshake ends the connection, and nothing else', async 
     socket.pipe(raw).on('error', () => {})
     raw.pipe(socket)
     assert.equal(await stream.opened, true)
-    // encrypted messages of the right form, with anything in them; and then what is not encrypted
+    // valid encrypted messages with random content, then unencrypted bytes
     for (let message = 0; message < 20; message++)
       stream.write(randomBytes(1 + message * 500, seed * 100 + message))
     socket.write(garbage)
     await ended
     await store.close()
   }
-  await scene.assertGoesOn()
+  await scene.assertContinues()
 })
 
-test(`${CONNECTIONS} connections that say nothing are not waited for, and the log goes on meanwhile`, async (t) => {
+test(`${CONNECTIONS} silent connections time out, and the log continues meanwhile`, async (t) => {
   const scene = await Scene.open(t)
   for (let opened = 0; opened < CONNECTIONS; opened += AT_ONCE) {
     const sockets = await Promise.all(Array.from({ length: AT_ONCE }, () => scene.intrude()))
-    if (opened === 0) await scene.assertGoesOn()
+    if (opened === 0) await scene.assertContinues()
     for (const socket of sockets) socket.destroy()
   }
   const silent = await scene.intrude()
-  await hungUp(silent)
-  await scene.assertGoesOn()
+  await closed(silent)
+  await scene.assertContinues()
 })
 
-test('who knows the log and asks for absurd ranges is answered with nothing, or left', async (t) => {
+test('a peer that has the key and requests absurd ranges gets no answer, or is disconnected', async (t) => {
   const scene = await Scene.open(t)
   const huge = 2 ** 53 - 1
   const absurd: readonly ((peer: WirePeer) => void)[] = [
-    ({ wireRequest }) => wireRequest.send({ ...NOTHING, id: 1, block: { index: huge, nodes: 0 } }),
-    ({ wireRequest }) => wireRequest.send({ ...NOTHING, id: 2, block: { index: 0, nodes: huge } }),
-    ({ wireRequest }) => wireRequest.send({ ...NOTHING, id: 3, hash: { index: huge, nodes: huge } }),
-    ({ wireRequest }) => wireRequest.send({ ...NOTHING, id: 4, seek: { bytes: huge, padding: huge } }),
-    ({ wireRequest }) => wireRequest.send({ ...NOTHING, id: 5, upgrade: { start: huge, length: huge } }),
-    ({ wireRequest }) => wireRequest.send({ ...NOTHING, id: 6, fork: huge, block: { index: 0, nodes: 0 } }),
+    ({ wireRequest }) => wireRequest.send({ ...EMPTY_REQUEST, id: 1, block: { index: huge, nodes: 0 } }),
+    ({ wireRequest }) => wireRequest.send({ ...EMPTY_REQUEST, id: 2, block: { index: 0, nodes: huge } }),
+    ({ wireRequest }) => wireRequest.send({ ...EMPTY_REQUEST, id: 3, hash: { index: huge, nodes: huge } }),
+    ({ wireRequest }) => wireRequest.send({ ...EMPTY_REQUEST, id: 4, seek: { bytes: huge, padding: huge } }),
+    ({ wireRequest }) =>
+      wireRequest.send({ ...EMPTY_REQUEST, id: 5, upgrade: { start: huge, length: huge } }),
+    ({ wireRequest }) =>
+      wireRequest.send({ ...EMPTY_REQUEST, id: 6, fork: huge, block: { index: 0, nodes: 0 } }),
     ({ wireRequest }) => {
       for (let id = 7; id < 500; id++)
-        wireRequest.send({ ...NOTHING, id, block: { index: huge - id, nodes: id } })
+        wireRequest.send({ ...EMPTY_REQUEST, id, block: { index: huge - id, nodes: id } })
     },
     ({ wireWant }) => wireWant.send({ start: huge - (huge % 32768), length: huge }),
     ({ wireWant }) => wireWant.send({ start: 0, length: huge }),
@@ -211,15 +210,15 @@ test('who knows the log and asks for absurd ranges is answered with nothing, or 
       })
   ]
   for (const send of absurd) {
-    const { peer, socket } = await scene.follow()
+    const { peer, socket } = await scene.intrudeAsPeer()
     send(peer)
-    await scene.assertGoesOn()
+    await scene.assertContinues()
     socket.destroy()
-    await hungUp(socket)
+    await closed(socket)
   }
 })
 
-test('who knows the log, asks for the same megabyte a hundred thousand times and reads nothing costs little, and is left', async (t) => {
+test('a peer that requests one megabyte 100,000 times and reads no answer costs little, and is disconnected', async (t) => {
   const line = Buffer.alloc(MEGABYTE - 1, 'x')
   const scene = await Scene.open(t, Buffer.concat([line, Buffer.from('\n')]))
   const store = new Corestore(scene.sandbox.path('greedy'))
@@ -240,9 +239,9 @@ test('who knows the log, asks for the same megabyte a hundred thousand times and
   for (let id = 1; id <= 100_000; ) {
     protomux.cork()
     for (let count = 0; count < 10_000; count++, id++)
-      wireRequest.send({ ...NOTHING, id, block: { index: 0, nodes: 0 } })
+      wireRequest.send({ ...EMPTY_REQUEST, id, block: { index: 0, nodes: 0 } })
     protomux.uncork()
   }
   await ended
-  await scene.assertGoesOn()
+  await scene.assertContinues()
 })

@@ -2,9 +2,8 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { openLoopback } from '../harness/loopback.ts'
 import { builtFile, Program } from '../harness/program.ts'
-import { keyOf, Sandbox } from '../harness/sandbox.ts'
-
-const NOBODYS_KEY = '0123456789abcdef'.repeat(4)
+import { UNKNOWN_KEY } from '../harness/samples.ts'
+import { idOf, keyOf, Sandbox } from '../harness/sandbox.ts'
 
 const CHECKS = [
   'runtime directory',
@@ -42,20 +41,13 @@ async function examine(
   return program.stdout.lines.map((line) => JSON.parse(line) as Finding)
 }
 
-/** What `reader id` prints for a store, which it makes. */
-async function idOf(sandbox: Sandbox, storage: string): Promise<string> {
-  const run = await sandbox.run('reader', { command: 'id', storage })
-  await run.ends(0)
-  return run.stdout.text.trim()
-}
-
-test('a log that can be had is fine in every check: 0', async (t) => {
+test('doctor reports ok in every check for a log that is available: 0', async (t) => {
   const { address } = await openLoopback(t)
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer({ bootstrap: address })
   await writer.write('a line\n')
   const key = await keyOf(writer)
-  await idOf(sandbox, 'reader')
+  await idOf(sandbox, 'reader', 'reader')
   const args = ['--bootstrap', address, '--no-lan', '--storage', sandbox.path('reader'), key]
   const findings = await examine(sandbox, 'apart', args, 0)
   assert.deepEqual(
@@ -65,9 +57,12 @@ test('a log that can be had is fine in every check: 0', async (t) => {
   for (const { check, outcome, text } of findings) assert.equal(outcome, 'ok', `${check}: ${text}`)
 })
 
-test('where a peer allows only some, those are asked for whose store is named; others leave with 3, and learn which id to allow', async (t) => {
+test('with a writer that uses --allow, doctor checks the store’s id: 0 if it is allowed; else 3 and the id to allow', async (t) => {
   const sandbox = await Sandbox.open(t)
-  const [friend, stranger] = [await idOf(sandbox, 'friend'), await idOf(sandbox, 'stranger')]
+  const [friend, stranger] = [
+    await idOf(sandbox, 'reader', 'friend'),
+    await idOf(sandbox, 'reader', 'stranger')
+  ]
   const writer = await sandbox.writer({ args: ['--allow', friend] })
   const key = await keyOf(writer)
   const argsOf = (storage: string): string[] => [
@@ -88,10 +83,10 @@ test('where a peer allows only some, those are asked for whose store is named; o
   assert.ok(failed[0]?.remedy?.includes(stranger))
 })
 
-test('nobody announces the key: 3, the first that failed is the announcement, and it says what to do', async (t) => {
+test('a key that no peer announces: 3, the first failed check is the announcement, and it has a remedy', async (t) => {
   const { address } = await openLoopback(t)
   const sandbox = await Sandbox.open(t)
-  const args = ['--bootstrap', address, '--no-lan', '--timeout', '1', NOBODYS_KEY]
+  const args = ['--bootstrap', address, '--no-lan', '--timeout', '1', UNKNOWN_KEY]
   const findings = await examine(sandbox, 'apart', args, 3)
   const first = findings.find(({ outcome }) => outcome === 'failed')
   assert.equal(first?.check, 'announcement')
@@ -99,7 +94,7 @@ test('nobody announces the key: 3, the first that failed is the announcement, an
   assert.equal(findings.at(-1)?.outcome, 'skipped')
 })
 
-test('no DHT answers: 3; where the peer is on this machine that is a warning, and 0', async (t) => {
+test('a DHT that does not answer: 3, or a warning and 0 if a peer is on this machine', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer()
   const key = await keyOf(writer)
@@ -110,7 +105,7 @@ test('no DHT answers: 3; where the peer is on this machine that is a warning, an
   assert.equal(near.find(({ check }) => check === 'dht')?.outcome, 'warning')
 })
 
-test('without a key, only this machine and its network are looked at', async (t) => {
+test('without a key, doctor checks only this machine and its network', async (t) => {
   const sandbox = await Sandbox.open(t)
   const findings = await examine(sandbox, 'run', ['--local'], 0)
   assert.deepEqual(

@@ -2,36 +2,36 @@ import { execFileSync } from 'node:child_process'
 import type { TestContext } from 'node:test'
 import { atEnd } from '@many-cores/testing'
 
-/** Linux keeps a packet's port where it can; with this, each destination gets another. */
+/** By default, Linux keeps a packet's port if it can. With this rule, each destination sees another port. */
 const SYMMETRIC_NAT =
   'add table ip nat; add chain ip nat out { type nat hook postrouting priority 100; }; add rule ip nat out oifname "wan" masquerade fully-random'
 
-/** Why a test that needs network namespaces is skipped here; false where it is not. */
-export const whyNoNamespaces: string | false = findWhyNot()
+/** Why tests that need network namespaces are skipped here, or false. */
+export const whyNoNamespaces: string | false = findWhyNoNamespaces()
 
-/** Machines of their own, as far as networks go: each has its loopback and an address in one network without a gateway. */
+/** Network namespaces as machines: each has its loopback, and an address in one network without a gateway. */
 export interface Lan {
   /** The namespaces' names, for `StartOptions.namespace`. */
   readonly machines: readonly string[]
   addressOf(machine: number): string
-  /** Gives a machine one more address, which none has. */
+  /** Gives a machine one more address. */
   addAddress(machine: number, address: string): void
-  /** Pulls the cable of one machine. */
+  /** Disconnects a machine from the network. */
   cut(machine: number): void
-  /** Puts it back. */
+  /** Connects it again. */
   join(machine: number): void
-  /** Unplugs the interface of one machine, and plugs in another one, which gets the same address. */
+  /** Replaces the interface of a machine by another one with the same address. */
   replace(machine: number): void
 }
 
-/** A namespace with nothing but its loopback. */
+/** Opens a namespace with nothing but its loopback. */
 export function openAlone(t: TestContext): string {
   const name = `mc${process.pid}-alone`
   openNamespace(t, name)
   return name
 }
 
-/** `count` namespaces that are joined by a bridge in one more. */
+/** Opens `count` namespaces, and one more with the bridge that connects them. */
 export function openLan(t: TestContext, count: number): Lan {
   const bridge = `mc${process.pid}-br`
   openNamespace(t, bridge)
@@ -68,19 +68,19 @@ export function openLan(t: TestContext, count: number): Lan {
   }
 }
 
-/** Machines behind NATs that show each peer another port, and one that everybody reaches. */
+/** Machines behind symmetric NATs, and one that is reachable from all of them. */
 export interface Natted {
   readonly machines: readonly string[]
   readonly world: string
   readonly worldAddress: string
 }
 
-/** Why a test that needs such NATs is skipped here; false where it is not. */
-export const whyNoNats: string | false = whyNoNamespaces || findNoNat()
+/** Why tests that need symmetric NATs are skipped here, or false. */
+export const whyNoNats: string | false = whyNoNamespaces || findWhyNoNats()
 
 /**
- * `count` namespaces, each behind a router of its own, and one without. The addresses between them are none of a private
- * network's, for peers take those for near.
+ * Opens `count` namespaces, each behind its own router, and one without a router. The addresses between them are
+ * public ones: peers would treat private ones as near.
  */
 export function openNatted(t: TestContext, count: number): Natted {
   const net = `mc${process.pid}-net`
@@ -116,7 +116,7 @@ export function openNatted(t: TestContext, count: number): Natted {
   return { machines, world, worldAddress }
 }
 
-function findNoNat(): string | false {
+function findWhyNoNats(): string | false {
   const name = `mc${process.pid}-probe`
   try {
     ip('netns', 'add', name)
@@ -127,7 +127,7 @@ function findNoNat(): string | false {
       ip('netns', 'del', name)
     }
   } catch (error) {
-    return `a NAT cannot be made here, for which nft (nftables) is needed: ${String(error).split('\n')[0]}`
+    return `no NAT can be created here, which requires nft (nftables): ${String(error).split('\n')[0]}`
   }
 }
 
@@ -141,15 +141,15 @@ function ip(...args: string[]): void {
   execFileSync('ip', args, { stdio: 'pipe' })
 }
 
-function findWhyNot(): string | false {
-  if (process.platform !== 'linux') return 'network namespaces are a thing of Linux'
-  if (process.getuid?.() !== 0) return 'only root can make network namespaces'
+function findWhyNoNamespaces(): string | false {
+  if (process.platform !== 'linux') return 'network namespaces require Linux'
+  if (process.getuid?.() !== 0) return 'only root can create network namespaces'
   const name = `mc${process.pid}-probe`
   try {
     ip('netns', 'add', name)
     ip('netns', 'del', name)
     return false
   } catch (error) {
-    return `network namespaces cannot be made here: ${String(error).split('\n')[0]}`
+    return `network namespaces cannot be created here: ${String(error).split('\n')[0]}`
   }
 }

@@ -4,22 +4,21 @@ import { atEnd } from '@many-cores/testing'
 import b4a from 'b4a'
 import Corestore from 'corestore'
 import HyperDHT from 'hyperdht'
+import { underLoad } from '../harness/load.ts'
 import { openLoopback } from '../harness/loopback.ts'
-import { underLoad } from '../harness/patience.ts'
+import { UNKNOWN_KEY } from '../harness/samples.ts'
 import { keyOf, Sandbox, type StartOptions } from '../harness/sandbox.ts'
-
-const NOBODYS_KEY = '0123456789abcdef'.repeat(4)
 
 const TIMEOUT_S = 2
 
-/** What a reader of `key` leaves with, `--timeout` and at most a second after it began to look. */
+/** The last message of a reader of `key`, which exits with `code` at most a second after `--timeout`. */
 async function reasonOf(sandbox: Sandbox, key: string, code: number, options: StartOptions): Promise<string> {
   const reader = await sandbox.reader(key, {
     args: ['--timeout', String(TIMEOUT_S)],
     env: { XDG_RUNTIME_DIR: sandbox.path('apart') },
     ...options
   })
-  await reader.stderr.until('a word', () => reader.stderr.length > 0)
+  await reader.stderr.until('a message', () => reader.stderr.length > 0)
   const began = performance.now()
   await reader.ends(code)
   const took = performance.now() - began
@@ -35,26 +34,26 @@ async function openStore(t: TestContext, directory: string): Promise<Corestore> 
   return store
 }
 
-test('each reason for not finding a log has its own words and its exit code, in time', async (t) => {
+test('each reason why a log is not found has its own message and exit code, within the timeout + 1 s', async (t) => {
   const dht = await openLoopback(t)
   const sandbox = await Sandbox.open(t)
   const bootstrap = dht.address
   const store = await openStore(t, sandbox.path('elsewhere'))
   const reasons: Record<string, string> = {}
 
-  reasons.local = await reasonOf(sandbox, NOBODYS_KEY, 3, {})
+  reasons.local = await reasonOf(sandbox, UNKNOWN_KEY, 3, {})
   assert.match(
     reasons.local,
     /: no process on this machine serves this log \(--local: nothing else was searched\)/
   )
 
-  reasons.unreachable = await reasonOf(sandbox, NOBODYS_KEY, 3, { bootstrap: '127.0.0.77:9' })
+  reasons.unreachable = await reasonOf(sandbox, UNKNOWN_KEY, 3, { bootstrap: '127.0.0.77:9' })
   assert.match(reasons.unreachable, /the DHT at 127\.0\.0\.77:9 does not answer/)
 
-  reasons.nobody = await reasonOf(sandbox, NOBODYS_KEY, 3, { bootstrap })
-  assert.match(reasons.nobody, /no peer announces it on the DHT/)
+  reasons.unannounced = await reasonOf(sandbox, UNKNOWN_KEY, 3, { bootstrap })
+  assert.match(reasons.unannounced, /no peer announces it on the DHT/)
 
-  // announced by somebody who has died since
+  // announced by a peer that was killed since
   const dead = store.get({ name: 'dead' })
   await dead.ready()
   const announcer = new HyperDHT({ bootstrap: [bootstrap], host: '127.0.0.1', firewalled: false })
@@ -63,7 +62,7 @@ test('each reason for not finding a log has its own words and its exit code, in 
   reasons.silent = await reasonOf(sandbox, hex(dead.key), 3, { bootstrap })
   assert.match(reasons.silent, /a peer announces it on the DHT but did not answer/)
 
-  // served by somebody who does not have it
+  // served by a peer that does not have it
   const other = store.get({ name: 'other' })
   await other.ready()
   const empty = await openStore(t, sandbox.path('empty'))
@@ -71,7 +70,7 @@ test('each reason for not finding a log has its own words and its exit code, in 
   reasons.without = await reasonOf(sandbox, hex(other.key), 3, { bootstrap })
   assert.match(reasons.without, /one peer answered, but none has this log: is the key right\?/)
 
-  // known to somebody who waits for it, too
+  // known to a peer that waits for it, too
   const begun = store.get({ name: 'begun' })
   await begun.ready()
   await dht.serve(store, begun.discoveryKey as Uint8Array)

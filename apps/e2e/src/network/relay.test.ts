@@ -5,7 +5,7 @@ import { openNatted, whyNoNats } from './namespaces.ts'
 
 const RELAY = new URL('relay.js', import.meta.url)
 
-test('two peers behind NATs that show everybody another port meet over --relay, and not without', {
+test('two peers behind symmetric NATs connect with --relay on either side, and not without', {
   skip: whyNoNats
 }, async (t) => {
   const { machines, world, worldAddress } = openNatted(t, 2)
@@ -36,7 +36,7 @@ test('two peers behind NATs that show everybody another port meet over --relay, 
   alone.signal('SIGTERM')
   await alone.ends(143)
 
-  // one of the two is enough to know it
+  // one side with --relay is enough
   for (const [writing, reading] of [
     [['--relay', relay], []],
     [[], ['--relay', relay]]
@@ -50,8 +50,8 @@ test('two peers behind NATs that show everybody another port meet over --relay, 
     t.diagnostic(
       `${took} ms from start to first line, with ${reading.length > 0 ? 'reader' : 'writer'} --relay`
     )
-    const knowing = reading.length > 0 ? reader : writer
-    await knowing.stderr.says('by relay')
+    const relaying = reading.length > 0 ? reader : writer
+    await relaying.stderr.says('by relay')
     await writer.write('and live\n')
     await reader.stdout.until('the next line', () => reader.stdout.text.endsWith('and live\n'))
     await reader.kill()

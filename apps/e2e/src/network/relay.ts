@@ -1,4 +1,4 @@
-// A DHT for other processes, and a relay in it: `relay.js HOST` says the port of its first node and the relay's key.
+// A DHT for other processes, with a relay: `relay.js HOST` prints the port of the first node and the relay's key.
 
 import type { EventEmitter } from 'node:events'
 import { createRequire } from 'node:module'
@@ -7,7 +7,7 @@ import b4a from 'b4a'
 import HyperDHT from 'hyperdht'
 import createTestnet from 'hyperdht/testnet.js'
 
-/** blind-relay, as hyperdht itself brings it: its other half is in every peer. Untyped. */
+/** blind-relay, the version that hyperdht depends on. It has no types. */
 interface BlindRelay {
   readonly Server: new (options: {
     readonly createStream: (options: object) => unknown
@@ -19,7 +19,7 @@ interface BlindRelay {
 const require = createRequire(import.meta.url)
 const { Server } = createRequire(require.resolve('hyperdht'))('blind-relay') as BlindRelay
 
-/** What upstream's types leave out here. */
+/** The methods that upstream's types lack. */
 interface RelayNode {
   createRawStream(options: object): unknown
   createServer(onconnection: (stream: SecretStream) => void): {

@@ -1,4 +1,4 @@
-// A DHT for other processes: `testnet.js HOST PORT` says the port of its first node.
+// A DHT for other processes: `testnet.js HOST PORT` prints the port of its first node.
 
 import createTestnet from 'hyperdht/testnet.js'
 

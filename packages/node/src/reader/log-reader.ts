@@ -129,6 +129,8 @@ export class LogReader implements Reader {
     const { onStatus } = this.#internals
     const verification = await verify(log, { signal, timeout, onStatus, onProgress }).catch(
       (error: unknown) => {
+        // a store that closes meanwhile fails in many ways
+        this.#checkOpen()
         throw this.#anyFault() ?? translate(error)
       }
     )

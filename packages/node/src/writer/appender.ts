@@ -55,6 +55,7 @@ export class Appender {
     // hypercore 11.37 writes user data of an atom's session into the atom
     await writeCheckpoints(journal, batch.checkpoints)
     if (lines > 0) await writeExtent(journal, extent)
+    // returns after the fsync: store/wal-sync.ts
     await this.#atom.flush()
     this.#extent = extent
     for (const [core, length, blocks] of at) this.#lengths[core] = length + blocks

@@ -8,7 +8,7 @@ import b4a from 'b4a'
 import type Corestore from 'corestore'
 import type { Sandbox } from '../harness/sandbox.ts'
 
-/** Serves what is in `store` to the programs of a sandbox that look for `discoveryKey`, as its writer would. */
+/** Replicates `store` with the programs of a sandbox that look up `discoveryKey`, as its writer would. */
 export async function serveAsWriter(
   t: TestContext,
   sandbox: Sandbox,
@@ -31,15 +31,15 @@ export async function serveAsWriter(
   })
 }
 
-/** The socket on which the only program of a sandbox that serves `key` listens. */
+/** The socket of the only program in a sandbox. */
 export async function socketOf(sandbox: Sandbox): Promise<string> {
   const root = join(sandbox.path('run'), 'many-cores')
-  const [place = ''] = await readdir(root)
-  const [name = ''] = (await readdir(join(root, place))).filter((file) => !file.startsWith('.'))
-  return join(root, place, name)
+  const [directory = ''] = await readdir(root)
+  const [name = ''] = (await readdir(join(root, directory))).filter((file) => !file.startsWith('.'))
+  return join(root, directory, name)
 }
 
-/** Connects to a program's socket, as soon as it has room for one more that waits for its acceptance. */
+/** Connects to a program's socket, once its backlog has room. */
 export async function intrude(t: TestContext, path: string): Promise<Socket> {
   for (;;) {
     const socket = connect(path)
@@ -65,8 +65,8 @@ export function replicate(store: Corestore, socket: Socket, isInitiator: boolean
   stream.pipe(socket)
 }
 
-/** Resolves when the other end has hung up. */
-export function hungUp(socket: Socket): Promise<void> {
+/** Resolves when the peer has closed the connection. */
+export function closed(socket: Socket): Promise<void> {
   socket.resume()
   return new Promise((resolve) => (socket.closed ? resolve() : socket.once('close', () => resolve())))
 }

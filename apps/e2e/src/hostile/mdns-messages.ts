@@ -4,46 +4,46 @@ import { header, name, PTR, pointer, question, record, SRV, service, TXT, texts 
 const TYPE = '_many-cores._tcp.local'
 const MAX_DATAGRAM = 65_507
 
-/** Where a message's first name begins. */
+/** The offset of the first name in a message. */
 const FIRST = 12
 
-/** A pointer of DNS has 14 bits. */
-const LAST_POINTED = 0x3ffe
+/** The largest offset of a DNS pointer, which has 14 bits. */
+const MAX_OFFSET = 0x3ffe
 
-/** What anybody can send to a network's multicast DNS, by what is wrong with it. */
-export const SHOUTS: Readonly<Record<string, () => Buffer>> = {
+/** Messages that anyone in the network can send by multicast DNS, by their fault. */
+export const MESSAGES: Readonly<Record<string, () => Buffer>> = {
   noise: () => randomBytes(randomInt(10) === 0 ? randomInt(MAX_DATAGRAM) : randomInt(1400)),
-  'noise behind our name': () =>
+  'noise after our name': () =>
     Buffer.concat([header({ answers: 3 }), name(TYPE), randomBytes(randomInt(1400))]),
-  // 12 bytes, for which dns-packet 5.6.1 makes room for 262,140 records
-  'counts of what is not there': () => header({ answers: 65_535, others: 65_535 }),
-  'counts behind our name': () => Buffer.concat([header({ answers: 65_535, others: 65_535 }), name(TYPE)]),
+  // 12 bytes, for which dns-packet 5.6.1 allocates 262,140 records
+  'counts of missing records': () => header({ answers: 65_535, others: 65_535 }),
+  'counts after our name': () => Buffer.concat([header({ answers: 65_535, others: 65_535 }), name(TYPE)]),
   'pointers to pointers': () => chain(9000),
   'pointers to pointers, 64 KB': () => chain(MAX_DATAGRAM),
-  'services without number': () => unnumbered(9000),
-  'services without number, 64 KB': () => unnumbered(MAX_DATAGRAM),
+  'countless services': () => countless(9000),
+  'countless services, 64 KB': () => countless(MAX_DATAGRAM),
   questions: () => Buffer.concat([header({ questions: 1 }), question(name(TYPE), PTR)])
 }
 
-/** A response that says of `peers` that they have `log`, at `port`. */
+/** A response that claims that `peers` have `log`, at `port`. */
 export function forgery(log: string, peers: readonly string[], port: number): Buffer {
   const records = peers.flatMap((peer) => {
     const own = `${peer.slice(0, 16)}-${log.slice(0, 16)}.${TYPE}`
     return [
       record(name(TYPE), PTR, name(own)),
-      record(name(own), SRV, service(port, name('somebody.local'))),
+      record(name(own), SRV, service(port, name('attacker.local'))),
       record(name(own), TXT, texts(`log=${log}`, `peer=${peer}`))
     ]
   })
   return Buffer.concat([header({ answers: records.length }), ...records])
 }
 
-/** Records whose name is a pointer to a pointer to a pointer …: each is followed from its end to its beginning. */
+/** Records whose name is a long chain of pointers. A decoder follows the whole chain for each. */
 function chain(bytes: number): Buffer {
   const links: Buffer[] = [name(TYPE)]
   let last = FIRST
   let at = FIRST + (links[0]?.byteLength ?? 0) + 11
-  for (; at < Math.min(bytes / 3, LAST_POINTED); at += 2) {
+  for (; at < Math.min(bytes / 3, MAX_OFFSET); at += 2) {
     links.push(pointer(last))
     last = at
   }
@@ -54,8 +54,8 @@ function chain(bytes: number): Buffer {
   return Buffer.concat([header({ answers: 1 + count }), carrier, ...Array.from({ length: count }, () => one)])
 }
 
-/** As many services as fit, none of which is whole. */
-function unnumbered(bytes: number): Buffer {
+/** As many services as fit, all incomplete. */
+function countless(bytes: number): Buffer {
   const first = record(name(TYPE), PTR, pointer(FIRST))
   const one = record(pointer(FIRST), PTR, pointer(FIRST))
   const count = Math.floor((bytes - FIRST - first.byteLength) / one.byteLength)

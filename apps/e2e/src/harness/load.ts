@@ -1,6 +1,6 @@
 import { availableParallelism, loadavg } from 'node:os'
 
-/** What takes `milliseconds` on a machine that has nothing else to do; more where several processes wait for each core. */
+/** Scales a time limit for an idle machine to the current load: longer if several processes share a core. */
 export function underLoad(milliseconds: number): number {
   const [lastMinute = 0] = loadavg()
   return Math.ceil(milliseconds * Math.max(1, lastMinute / availableParallelism()))
