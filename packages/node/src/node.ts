@@ -3,7 +3,7 @@ import { keyToBytes, parseKey } from '@many-cores/protocol'
 import b4a from 'b4a'
 import type Hypercore from 'hypercore'
 import { Children } from './children.ts'
-import { ignore, NodeError } from './errors.ts'
+import { ignore, NodeError, translate } from './errors.ts'
 import { Damage } from './integrity/damage.ts'
 import { Heads } from './integrity/heads.ts'
 import { History } from './integrity/history.ts'
@@ -18,7 +18,7 @@ import { SwarmNetwork } from './network/swarm.ts'
 import type { OnStatus } from './status.ts'
 import { CleanShutdown } from './store/clean-shutdown.ts'
 import { StorageFaults } from './store/storage-faults.ts'
-import { type OpenStore, openStore } from './store/store.ts'
+import { closeCorestore, type OpenStore, openStore } from './store/store.ts'
 import { comesTrue } from './waiting.ts'
 
 export interface NodeOptions {
@@ -114,7 +114,7 @@ export async function openNodeAs(keyPair: PeerKeyPair | null, options: NodeOptio
     return assemble(opened, settled, keyPair ?? (await opened.store.createKeyPair(PEER_KEY_NAME)))
   } catch (error) {
     await opened.wal.close()
-    await opened.store.close()
+    await closeCorestore(opened.store)
     throw error
   }
 }
@@ -171,7 +171,7 @@ function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: P
       () => wal.close(),
       // RocksDB drops the end of a damaged log without an error; damage to its tables is an error. What cannot be flushed stays in the log.
       () => store.storage.db.flush().catch(ignore),
-      () => store.close()
+      () => closeCorestore(store)
     ]
     await runAll(steps)
     await cleanShutdown.writeMark()
@@ -226,7 +226,7 @@ function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: P
 async function runAll(steps: ReadonlyArray<() => Promise<void>>): Promise<void> {
   const errors: unknown[] = []
   for (const step of steps) await step().catch((error: unknown) => errors.push(error))
-  if (errors.length > 0) throw errors[0]
+  if (errors.length > 0) throw translate(errors[0])
 }
 
 function createNetworks(
