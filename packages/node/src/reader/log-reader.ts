@@ -32,7 +32,7 @@ import { refresh } from './refresh.ts'
 import { JournalSearch, lastPosition } from './seek.ts'
 import { verify } from './verify.ts'
 
-/** A stored block is read within this time. */
+/** After a fork, only stored lines are read: another block is not waited for longer than this. */
 const STORED_MS = 1000
 
 /** A live reader that needs the end of the log continues without a peer after this time. */
