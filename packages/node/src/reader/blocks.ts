@@ -2,7 +2,7 @@ import { MAX_BLOCK_BYTES } from '@many-cores/protocol'
 import type Hypercore from 'hypercore'
 import { ignore, NodeError } from '../errors.ts'
 import type { OnStatus } from '../status.ts'
-import { within } from '../waiting.ts'
+import { withTimeout } from '../waiting.ts'
 
 /** A block that exists and does not arrive is reported after this time. */
 const STALL_MS = 5000
@@ -76,7 +76,7 @@ export async function awaitBlock(
   const core = blocks.name
   const stall = setTimeout(() => onStatus({ state: 'waiting', core, index }), STALL_MS)
   try {
-    const bytes = await within(block, { timeout })
+    const bytes = await withTimeout(block, { timeout })
     if (bytes !== null) return bytes
     if (await blocks.isStored(index)) return await block
   } finally {

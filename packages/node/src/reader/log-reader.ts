@@ -161,7 +161,7 @@ export class LogReader implements Reader {
   async #end(): Promise<void> {
     this.#ending.abort()
     this.#unwatch()
-    this.#internals.children.forget(this)
+    this.#internals.children.remove(this)
     await this.#internals.peers.announced()
     await this.#log.close()
   }
@@ -233,7 +233,7 @@ export class LogReader implements Reader {
   }
 
   #noAnswer(what: string): NodeError {
-    return new NodeError('NOT_FOUND', `${what}: ${this.#internals.whyAlone()}`)
+    return new NodeError('NOT_FOUND', `${what}: ${this.#internals.explainNoPeers()}`)
   }
 
   #checkOpen(): void {
