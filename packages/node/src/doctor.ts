@@ -222,13 +222,11 @@ async function openSearch(
 
 async function checkRuntime(root: string): Promise<Finding> {
   const check = 'runtime directory'
-  try {
-    await checkRendezvous(root)
-    return ok(check, `programs on this machine can use ${root}`)
-  } catch (error) {
-    const remedy = 'set XDG_RUNTIME_DIR to a directory that only you can use (mode 0700), with a short path'
-    return failed(check, `${root}: ${messageOf(error)}`, remedy)
-  }
+  const remedy = 'set XDG_RUNTIME_DIR to a directory that only you can use (mode 0700), with a short path'
+  return await checkRendezvous(root).then(
+    () => ok(check, `programs on this machine can use ${root}`),
+    (error: unknown) => failed(check, `${root}: ${messageOf(error)}`, remedy)
+  )
 }
 
 async function* checkInternet(
@@ -263,13 +261,11 @@ async function* checkInternet(
 }
 
 async function checkUdp({ host, port }: Address): Promise<Finding> {
-  try {
-    await sendDatagram(host, port)
-    return ok('udp', `sent a packet to ${host}:${port}`)
-  } catch (error) {
-    const remedy = 'connect this machine to a network, or allow outgoing UDP in its firewall'
-    return failed('udp', `cannot send a packet to ${host}:${port}: ${messageOf(error)}`, remedy)
-  }
+  const remedy = 'connect this machine to a network, or allow outgoing UDP in its firewall'
+  return await sendDatagram(host, port).then(
+    () => ok('udp', `sent a packet to ${host}:${port}`),
+    (error: unknown) => failed('udp', `cannot send a packet to ${host}:${port}: ${messageOf(error)}`, remedy)
+  )
 }
 
 function checkNat({ host, port, firewalled, randomized }: HyperDHT, hasRelay: boolean): Finding {
@@ -339,6 +335,13 @@ async function checkData(
   timeout: number
 ): Promise<Finding> {
   const check = 'data cores'
+  const gone = (what: string): Finding =>
+    failed(
+      check,
+      `no peer has ${what}`,
+      'start the writer of the log, or a reader that has all of it',
+      'GONE'
+    )
   const newest = core.length - 1
   if (manifest.version === 0) return skipped(check, 'a tutorial log has no journal that names their blocks')
   if (newest < 1) return ok(check, 'nothing has been published yet')
@@ -371,11 +374,6 @@ function failed(check: Check, text: string, remedy: string, code = 'NOT_FOUND'):
 
 function warning({ check, text, remedy = '' }: Finding): Finding {
   return { check, outcome: 'warning', text, remedy }
-}
-
-function gone(what: string): Finding {
-  const remedy = 'start the writer of the log, or a reader that has all of it'
-  return failed('data cores', `no peer has ${what}`, remedy, 'GONE')
 }
 
 function sendDatagram(host: string, port: number): Promise<void> {

@@ -36,22 +36,13 @@ export interface Internals {
   readonly claimLog: () => () => void
 }
 
-// A property of the node would put upstream types into its declaration.
-const nodes = new WeakMap<object, Internals>()
-
-export function setInternals(node: object, internals: Internals): void {
-  nodes.set(node, internals)
-}
+/** The internals of open nodes. A property of the node would put upstream types into its declaration. */
+export const openNodes: WeakMap<object, Internals> = new WeakMap()
 
 /** Throws NodeError `CLOSED`. */
 export function internalsOf(node: object): Internals {
-  const internals = nodes.get(node)
+  const internals = openNodes.get(node)
   if (internals === undefined)
     throw new NodeError('CLOSED', 'the node is closed, or was not opened by openNode')
   return internals
-}
-
-/** From now on `internalsOf(node)` throws. */
-export function dropInternals(node: object): void {
-  nodes.delete(node)
 }

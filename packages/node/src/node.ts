@@ -7,7 +7,7 @@ import { ignore, NodeError, translate } from './errors.ts'
 import { Damage } from './integrity/damage.ts'
 import { Heads } from './integrity/heads.ts'
 import { History } from './integrity/history.ts'
-import { dropInternals, setInternals } from './internals.ts'
+import { openNodes } from './internals.ts'
 import { parseAddress } from './network/address.ts'
 import { PEER_KEY_NAME, type PeerKeyPair } from './network/identity.ts'
 import { LanNetwork } from './network/lan.ts'
@@ -147,7 +147,7 @@ function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: P
   }
 
   const closeAll = async (): Promise<void> => {
-    dropInternals(node)
+    openNodes.delete(node)
     const steps = [
       () => children.close(),
       () => peers.end(),
@@ -159,7 +159,9 @@ function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: P
       () => store.storage.db.flush().catch(ignore),
       () => closeCorestore(store)
     ]
-    await runAll(steps)
+    const errors: unknown[] = []
+    for (const step of steps) await step().catch((error: unknown) => errors.push(error))
+    if (errors.length > 0) throw translate(errors[0])
     await cleanShutdown.writeMark()
   }
 
@@ -174,7 +176,7 @@ function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: P
   }
 
   let hasWriter = false
-  setInternals(node, {
+  openNodes.set(node, {
     store,
     isNew,
     wal,
@@ -206,13 +208,6 @@ function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: P
     }
   })
   return node
-}
-
-/** Runs every step in order even if one fails, then throws the first error. */
-async function runAll(steps: ReadonlyArray<() => Promise<void>>): Promise<void> {
-  const errors: unknown[] = []
-  for (const step of steps) await step().catch((error: unknown) => errors.push(error))
-  if (errors.length > 0) throw translate(errors[0])
 }
 
 function createNetworks(
