@@ -1,5 +1,5 @@
-// Puts the built modules of a package into one file, for those who import it: Node 20 takes about a millisecond for
-// every module that it loads, and the programs would load a hundred of ours before they can open a store.
+// Bundles each package into one file: Node 20 takes about a millisecond to load a module, and the programs would load a
+// hundred of ours before they open a store.
 //
 // node scripts/bundle.mjs [directory ...]   default: every package that the programs import
 
@@ -16,12 +16,12 @@ for (const directory of asked.length > 0 ? asked : PACKAGES) {
     entryPoints: [join(directory, 'dist/index.js')],
     outfile: join(directory, 'bundle/index.js'),
     bundle: true,
-    // there must be one of each package in a process
+    // a process must load each package once
     packages: 'external',
     format: 'esm',
     platform: 'node',
     target: 'node20',
-    // down to the TypeScript: tsc's own maps lie beside what is read
+    // down to the TypeScript: tsc's maps are next to the input
     sourcemap: true,
     logLevel: 'warning'
   })

@@ -1,5 +1,4 @@
-// Lint, types and every test, as CI runs them. What the failing tests said comes once more at the end, where
-// it can be found. The last line is `N passed, N failed`, summed over packages; a task that fails without a
+// Lint, types and every test, as CI runs them. Prints the output of failed tests again at the end. The last line is `N passed, N failed`, summed over packages; a task that fails without a
 // failing test (lint, types, a crash) counts as one failure.
 
 import { spawn } from 'node:child_process'
@@ -12,10 +11,10 @@ import { stripVTControlCharacters } from 'node:util'
 
 // `writer:test: # pass 3` on Node 20, `ℹ pass 3` on later ones
 const TEST_SUMMARY = /^(\S+):test: [#ℹ] (pass|fail|cancelled|skipped|todo) (\d+)$/
-// `writer:test: not ok 3 - name`, and behind it, indented, why: a YAML document from `---` to `...`
+// `writer:test: not ok 3 - name`, followed by the reason, indented: a YAML document from `---` to `...`
 const FAILED_TEST = /^\S+:test: +not ok /
 const YAML_END = /^\S+:test: +\.\.\.$/
-// turbo's closing words: `Failed:    //#lint:all, writer#test`
+// turbo's last line: `Failed:    //#lint:all, writer#test`
 const FAILED_TASKS = /^Failed: +(.+)$/
 
 const shims = await mkdtemp(join(tmpdir(), 'many-cores-check-'))
@@ -43,7 +42,7 @@ const skipped = sum('skipped', 'todo')
 console.log(`${sum('pass')} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
 process.exitCode = code === 0 && failed === 0 ? 0 : 1
 
-/** turbo calls `pnpm` by name, which `corepack pnpm check` alone does not put on the PATH. */
+/** turbo runs `pnpm`, which `corepack pnpm check` alone does not put on the PATH. */
 async function pathWithPnpm() {
   const { npm_execpath: pnpm, PATH } = process.env
   if (pnpm === undefined) return PATH
@@ -55,14 +54,14 @@ async function pathWithPnpm() {
 
 function count(line) {
   const [, name, outcome, number] = TEST_SUMMARY.exec(line) ?? []
-  // a test may print such a line too: the last one, the runner's own, stands
+  // a test can print such a line too: the last one is the runner's
   if (name !== undefined) counts.set(name, { ...counts.get(name), [outcome]: Number(number) })
 
   const [, tasks] = FAILED_TASKS.exec(line) ?? []
   if (tasks !== undefined) failedTasks = tasks.split(', ')
 }
 
-/** Packages are tested side by side: each has its own failure that is being told. */
+/** Packages are tested in parallel, so each has its own current failure. */
 function keepFailure(line) {
   const [task] = line.split(' ', 1)
   const said = failures.get(task) ?? []

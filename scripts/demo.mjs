@@ -1,5 +1,5 @@
-// The main job, without a network: lines go into a writer, spread over two cores, and come out of a reader in order.
-// Everything is in one temporary directory, which is removed at the end, and no process stays behind.
+// Without a network: a writer spreads lines over two cores, and a reader prints them in order. Uses a temporary directory,
+// and leaves no process behind.
 
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -20,13 +20,13 @@ const children = []
 let ending = null
 
 process.once('SIGINT', () => end(130))
-// its reader has left: `pnpm -s demo | head`
+// stdout was closed: `pnpm -s demo | head`
 process.stdout.on('error', () => end(0))
 try {
   await demo()
   await end(0)
 } catch (error) {
-  // what an interrupted demo misses is no fault
+  // an interrupted demo fails in many ways
   if (ending === null) console.error(`demo: ${error.message}`)
   await end(1)
 }
@@ -94,7 +94,7 @@ async function firstLine(child) {
   return await Promise.race([once(createInterface({ input: child.stdout }), 'line'), failed])
 }
 
-/** The first code counts. */
+/** The first code wins. */
 function end(code) {
   ending ??= close(code)
   return ending

@@ -1,12 +1,12 @@
 // The long runs in full, one after the other: `pnpm soak`, or `pnpm soak NAME…` for some. CI runs the same tests in a smaller
-// size. What each shows, and its last result, stands in docs/reliability.md.
+// size. docs/reliability.md says what each one shows, and its last result.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 
-/** By name: where the test is, and what makes it long. */
+/** By name: the file of the test, and the variables that make it long. */
 const SOAKS = {
   'power-cuts': { in: 'packages/node', test: 'crash.test.js', env: { KILLS: '1', POWER_CUTS: '200' } },
   'writer-kills': { in: 'packages/node', test: 'crash.test.js', env: { KILLS: '1000', POWER_CUTS: '1' } },
@@ -28,7 +28,7 @@ const SOAKS = {
 const asked = process.argv.slice(2)
 const unknown = asked.filter((name) => !Object.hasOwn(SOAKS, name))
 if (unknown.length > 0) {
-  console.error(`no soak ${unknown.join(', ')}; there are ${Object.keys(SOAKS).join(', ')}`)
+  console.error(`no soak ${unknown.join(', ')}; expected ${Object.keys(SOAKS).join(', ')}`)
   process.exit(2)
 }
 console.log(

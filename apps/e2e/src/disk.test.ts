@@ -30,7 +30,7 @@ test('a writer whose disk is full exits with 8 and the cause; every line it publ
   await disk.fill()
   writer.end(wideLines(500, 20_000))
   await writer.ends(8)
-  assert.match(writer.stderr.text, /^writer: no space is left for the store/m)
+  assert.match(writer.stderr.text, /^writer: \S+\/disk\/w: no space is left for the store/m)
   assertNoStack(writer)
 
   disk.resize(80)

@@ -1,22 +1,22 @@
 import { ignore, NodeError } from './errors.ts'
 
-/** What is opened on a node, and closed before its store. */
+/** A writer or a reader. */
 export interface Child {
   close(): Promise<void>
 }
 
-/** The writers and readers of a node, those included that are being opened. */
+/** The writers and readers of a node, including those that are still opening. */
 export class Children {
   readonly #children = new Set<Child>()
   #isClosed = false
 
   /**
-   * What `open` returns, closed when the node closes. Where that happens meanwhile, `open` is told by its signal, what it may still
-   * return is closed, and this rejects with NodeError `CLOSED`.
+   * Opens a child, which closes with the node. If the node closes during `open`, this aborts its signal, closes the child that it may
+   * still return, and rejects with NodeError `CLOSED`.
    */
-  async adopt<Opened extends Child>(open: (closing: AbortSignal) => Promise<Opened>): Promise<Opened> {
+  async open<Opened extends Child>(open: (closing: AbortSignal) => Promise<Opened>): Promise<Opened> {
     if (this.#isClosed) throw closed()
-    // one for each: listeners of many would look like a leak
+    // one for each child: Node warns about many listeners of one signal
     const closing = new AbortController()
     const opening = open(closing.signal)
     const pending: Child = {
@@ -39,8 +39,8 @@ export class Children {
     }
   }
 
-  /** `child` is closed. */
-  forget(child: Child): void {
+  /** Call this when `child` is closed. */
+  remove(child: Child): void {
     this.#children.delete(child)
   }
 

@@ -24,9 +24,9 @@ import { checkRendezvous, checkRootLength, rendezvousRoot } from './network/loca
 import { type Node, type NodeOptions, openNodeAs } from './node.ts'
 import type { Via } from './status.ts'
 import { openStore } from './store/store.ts'
-import { comesTrue } from './waiting.ts'
+import { waitUntil } from './waiting.ts'
 
-/** What must hold for a connection, in the order in which it is checked. */
+/** What a connection needs, in the order in which it is checked. */
 export type Check =
   | 'runtime directory'
   | 'store'
@@ -39,41 +39,39 @@ export type Check =
   | 'manifest'
   | 'data cores'
 
-/** What came out of one check. */
+/** The result of one check. */
 export interface Finding {
   readonly check: Check
-  /** `warning`: not as it should be, and yet it may do. `skipped`: was not asked for, or could not be, after what failed. */
+  /** `warning`: may prevent some connections. `skipped`: not requested, or not possible after an earlier failure. */
   readonly outcome: 'ok' | 'warning' | 'failed' | 'skipped'
   /** What was seen. */
   readonly text: string
   /** What to do about it. */
   readonly remedy?: string
-  /** Where it failed: the code of the error that a reader would end with. */
+  /** If the check failed: the code of the error that a reader would end with. */
   readonly code?: string
 }
 
 export interface DiagnosisOptions
   extends Pick<NodeOptions, 'bootstrap' | 'local' | 'lan' | 'relay' | 'allow' | 'rendezvous' | 'signal'> {
-  /** The log that is to be found. Without one, only this machine and its network are looked at. */
+  /** The log to find. Without one, only this machine and its network are checked. */
   readonly key?: string
   /**
-   * The store of the reader that is to find it: peers are asked under its id, which they may have to allow, unless it is in
-   * use. Nothing is written to it. Default: none, and an id that nobody knows.
+   * The store of the reader that should find it. Peers see the id of this store, which they may have to allow, unless the store is
+   * in use. It is not changed. Default: none, and a new id.
    */
   readonly storage?: string
-  /** The most that any one check may take, in ms. Default 10,000. */
+  /** The limit of each check, in ms. Default 10,000. */
   readonly timeout?: number
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000
 
-/** One of the public DHT's nodes, for a packet that is thrown away. */
+/** A node of the public DHT. It ignores the packet. */
 const PUBLIC_NODE: Address = { host: '88.99.3.86', port: 49_737 }
 
-const DISCARDED = new Uint8Array(1)
-
 /**
- * Checks in order what must hold for a reader to find its log. Uses a store of its own, which is removed.
+ * Checks in order what a reader needs to find its log. Uses a temporary store.
  *
  * @throws ProtocolError `BAD_KEY`; NodeError `BAD_OPTION`
  */
@@ -93,80 +91,78 @@ async function* examine(
   options: DiagnosisOptions
 ): AsyncGenerator<Finding, void, undefined> {
   const { storage, local = false, rendezvous, timeout = DEFAULT_TIMEOUT_MS, signal } = options
-  const until = (condition: () => boolean): Promise<unknown> =>
-    comesTrue(condition, timeout, signal).catch(ignore)
-  const identity = key === null || storage === undefined ? NOBODY : await identify(storage, key)
-  // looks for the log from now on, by every way, while the rest is checked
+  const wait = (condition: () => boolean): Promise<unknown> =>
+    waitUntil(condition, timeout, signal).catch(ignore)
+  const identity = key === null || storage === undefined ? ANONYMOUS : await identify(storage, key)
+  // searches for the log while the other checks run
   await using search = key === null ? null : await openSearch(key, identity.keyPair, options)
   yield await checkRuntime(rendezvous ?? rendezvousRoot())
   if (identity.finding !== null) yield identity.finding
   if (local)
     for (const check of ['udp', 'dht', 'nat', 'announcement'] as const)
-      yield skipped(check, 'with local, no network is used')
+      yield skipped(check, '--local uses no network')
   else
-    for await (const finding of checkWorld(search, nodes, options, until)) {
-      // a failure of the way to the world is none where a peer is near
+    for await (const finding of checkInternet(search, nodes, options, wait)) {
+      // a nearby peer needs no internet
       const isNear = search?.vias.has('local') === true || search?.vias.has('lan') === true
       yield finding.outcome === 'failed' && isNear ? warning(finding) : finding
     }
   if (search === null || key === null) return
   const { core } = search
-  await until(() => core.peers.length > 0)
-  const peer = checkPeer(search, identity.howToBeAllowed, local)
+  await wait(() => core.peers.length > 0)
+  const peer = checkPeer(search, identity.allowRemedy, local)
   yield peer
   const block = core.peers.length === 0 ? null : await core.get(0, { timeout }).catch(() => null)
-  yield peer.outcome === 'ok' ? checkBootstrap(core, block) : skipped('bootstrap core', 'there is no peer')
-  const manifest = block === null ? skipped('manifest', 'there is no block 0') : checkManifest(block, key)
+  yield peer.outcome === 'ok' ? checkBootstrap(core, block) : skipped('bootstrap core', 'no peer')
+  const manifest = block === null ? skipped('manifest', 'no block 0') : checkManifest(block, key)
   yield manifest
   yield manifest.outcome === 'ok' && block !== null
     ? await checkData(search, decodeManifest(block, key), timeout)
-    : skipped('data cores', 'the manifest does not name them')
+    : skipped('data cores', 'no manifest that names them')
 }
 
-/** Under which id peers are asked. */
+/** The id that peers see. */
 interface Identity {
   readonly keyPair: PeerKeyPair | null
-  readonly howToBeAllowed: string
+  /** What to do if a peer does not allow it. */
+  readonly allowRemedy: string
   readonly finding: Finding | null
 }
 
-const NOBODY: Identity = {
+const ANONYMOUS: Identity = {
   keyPair: null,
-  howToBeAllowed: 'name the store whose id they are to allow',
+  allowRemedy: 'name the store of your reader with --storage: peers must allow its id',
   finding: null
 }
 
-/** That of the store, where it can be had. */
+/** The identity of the store. A new one if there is no store, or it cannot be opened. */
 async function identify(storage: string, key: CoreKey): Promise<Identity> {
   const check = 'store'
   try {
     const keyPair = await peerKeyPairOf(storage)
     if (keyPair === null) {
-      const howToBeAllowed = 'let `reader id` make the store, and have them allow the id that it prints'
-      const text = `${storage}: there is none yet; peers are asked under another id`
-      return { keyPair, howToBeAllowed, finding: skipped(check, text) }
+      const allowRemedy = 'run `reader id`, and add the id that it prints to the --allow of the peer'
+      return {
+        keyPair,
+        allowRemedy,
+        finding: skipped(check, `${storage} does not exist yet; using a new id`)
+      }
     }
     const id = b4a.toString(keyPair.publicKey, 'hex')
     const fault = await findFork(storage, key)
     const finding =
       fault === null
-        ? ok(check, `${storage}: peers are asked under its id, ${id}`)
-        : failed(
-            check,
-            fault.message,
-            'the log cannot be mended: ask its owner for the key of a new one',
-            fault.code
-          )
-    return { keyPair, howToBeAllowed: `have them --allow ${id}`, finding }
+        ? ok(check, `${storage} has the id ${id}`)
+        : failed(check, fault.message, 'ask the owner of the log for the key of a new one', fault.code)
+    return { keyPair, allowRemedy: `start the peer with --allow ${id}`, finding }
   } catch (error) {
     const { code, message } = translate(error)
-    const howToBeAllowed = 'look again when the store is not in use, to ask under its id'
-    // two with one id would take each other's place at their peers
+    // the reader that has the store open would lose its connections to a second node with its id
     const finding =
       code === 'STORE_IN_USE'
-        ? skipped(check, `${message}; peers are asked under another id`)
-        : failed(check, message, 'name another directory with --storage', code)
-    return { keyPair: null, howToBeAllowed, finding }
+        ? skipped(check, `${message}; using a new id`)
+        : failed(check, message, 'use another --storage', code)
+    return { keyPair: null, allowRemedy: 'stop the program that uses the store, and try again', finding }
   }
 }
 
@@ -186,19 +182,19 @@ async function findFork(storage: string, key: CoreKey): Promise<NodeError | null
   }
 }
 
-/** A node that looks for the log. */
+/** A node that searches for the log. */
 interface Search extends AsyncDisposable {
   readonly node: Node
   /** The bootstrap core. */
   readonly core: Hypercore
-  /** How peers were reached. */
+  /** How peers are connected. */
   readonly vias: ReadonlySet<Via>
 }
 
 async function openSearch(
   key: CoreKey,
   keyPair: PeerKeyPair | null,
-  { bootstrap, local, lan, relay, allow, rendezvous, signal }: DiagnosisOptions
+  options: DiagnosisOptions
 ): Promise<Search> {
   const vias = new Set<Via>()
   const directory = await mkdtemp(join(tmpdir(), 'many-cores-doctor-'))
@@ -209,15 +205,9 @@ async function openSearch(
   }
   try {
     node = await openNodeAs(keyPair, {
+      ...options,
       storage: join(directory, 'store'),
-      onStatus: (status) => status.state === 'connected' && vias.add(status.via),
-      ...(bootstrap !== undefined && { bootstrap }),
-      ...(local !== undefined && { local }),
-      ...(lan !== undefined && { lan }),
-      ...(relay !== undefined && { relay }),
-      ...(allow !== undefined && { allow }),
-      ...(rendezvous !== undefined && { rendezvous }),
-      ...(signal !== undefined && { signal })
+      onStatus: (status) => status.state === 'connected' && vias.add(status.via)
     })
     const { store, join: find } = internalsOf(node)
     const core = store.get({ key: keyToBytes(key) })
@@ -232,40 +222,37 @@ async function openSearch(
 
 async function checkRuntime(root: string): Promise<Finding> {
   const check = 'runtime directory'
-  try {
-    await checkRendezvous(root)
-    return ok(check, `${root}: programs on this machine can meet there`)
-  } catch (error) {
-    const remedy = 'set XDG_RUNTIME_DIR to a directory that is yours alone (mode 0700), with a short path'
-    return failed(check, `${root}: ${messageOf(error)}`, remedy)
-  }
+  const remedy = 'set XDG_RUNTIME_DIR to a directory that only you can use (mode 0700), with a short path'
+  return await checkRendezvous(root).then(
+    () => ok(check, `programs on this machine can use ${root}`),
+    (error: unknown) => failed(check, `${root}: ${messageOf(error)}`, remedy)
+  )
 }
 
-/** What leads beyond this machine and its network. */
-async function* checkWorld(
+async function* checkInternet(
   search: Search | null,
   nodes: readonly Address[],
   { bootstrap, relay }: DiagnosisOptions,
-  until: (condition: () => boolean) => Promise<unknown>
+  wait: (condition: () => boolean) => Promise<unknown>
 ): AsyncGenerator<Finding, void, undefined> {
   yield await checkUdp(nodes[0] ?? PUBLIC_NODE)
   const { default: DHT } = await import('hyperdht')
   const dht = new DHT(dhtOptions(nodes))
   try {
-    await until(() => dht.stats.requests.responses > 0)
-    await until(() => dht.bootstrapped)
-    const which = nodes.length === 0 ? 'the public DHT' : `the DHT at ${bootstrap?.join(', ')}`
+    await wait(() => dht.stats.requests.responses > 0)
+    await wait(() => dht.bootstrapped)
+    const name = nodes.length === 0 ? 'the public DHT' : `the DHT at ${bootstrap?.join(', ')}`
     if (dht.stats.requests.responses === 0) {
       const remedy =
         nodes.length === 0
-          ? 'let UDP out to any port and its answers in; where that cannot be had, run a DHT of your own and name it with --bootstrap'
-          : 'see that a node runs there, and that UDP to it is let through'
-      yield failed('dht', `${which} does not answer`, remedy)
-      yield skipped('nat', 'nobody could say from where our packets come')
-      if (search !== null) yield skipped('announcement', 'the DHT cannot be asked')
+          ? 'allow outgoing UDP to any port, and the answers; or run your own DHT and use --bootstrap'
+          : 'check that a node runs there, and that no firewall blocks UDP to it'
+      yield failed('dht', `${name} does not answer`, remedy)
+      yield skipped('nat', 'no DHT node reports our address')
+      if (search !== null) yield skipped('announcement', 'no DHT')
       return
     }
-    yield ok('dht', `${which} answers`)
+    yield ok('dht', `${name} answers`)
     yield checkNat(dht, relay !== undefined)
     if (search !== null) yield await checkAnnouncement(dht, search)
   } finally {
@@ -274,22 +261,20 @@ async function* checkWorld(
 }
 
 async function checkUdp({ host, port }: Address): Promise<Finding> {
-  try {
-    await sendDatagram(host, port)
-    return ok('udp', `a packet to ${host}:${port} was sent`)
-  } catch (error) {
-    const remedy = 'connect this machine to a network, or let UDP out through its firewall'
-    return failed('udp', `no packet can be sent to ${host}:${port}: ${messageOf(error)}`, remedy)
-  }
+  const remedy = 'connect this machine to a network, or allow outgoing UDP in its firewall'
+  return await sendDatagram(host, port).then(
+    () => ok('udp', `sent a packet to ${host}:${port}`),
+    (error: unknown) => failed('udp', `cannot send a packet to ${host}:${port}: ${messageOf(error)}`, remedy)
+  )
 }
 
 function checkNat({ host, port, firewalled, randomized }: HyperDHT, hasRelay: boolean): Finding {
   const check = 'nat'
-  const seen = host === null ? 'an unknown address' : `${host}${port > 0 ? `:${port}` : ''}`
-  if (!firewalled) return ok(check, `open: anybody can reach us at ${seen}`)
-  if (!randomized) return ok(check, `consistent: others see us at ${seen}, and can be met by hole punching`)
-  const text = `random: others see us at ${seen}, at another port each`
-  const remedy = 'a peer behind such a NAT, too, can be reached over a relay only: --relay KEY on either side'
+  const address = host === null ? 'an unknown address' : `${host}${port > 0 ? `:${port}` : ''}`
+  if (!firewalled) return ok(check, `open: any peer can connect to ${address}`)
+  if (!randomized) return ok(check, `consistent: peers see ${address}, hole punching works`)
+  const text = `random: each peer sees another port of ${address}`
+  const remedy = 'peers behind such a NAT need a relay: use --relay KEY on either side'
   return { check, outcome: hasRelay ? 'ok' : 'warning', text, remedy }
 }
 
@@ -300,63 +285,66 @@ async function checkAnnouncement(dht: HyperDHT, { node, core }: Search): Promise
     for (const { publicKey } of found) peers.add(b4a.toString(publicKey, 'hex'))
   }
   peers.delete(node.id)
-  if (peers.size > 0) return ok(check, `${count(peers.size, 'peer announces', 'peers announce')} this key`)
-  const remedy = 'see that the key is right, and that the writer runs, with a DHT that answers'
-  return failed(check, 'nobody announces this key over the DHT', remedy)
+  if (peers.size > 0) return ok(check, `peers that announce this key: ${peers.size}`)
+  const remedy = 'check the key, and that the writer runs and its DHT answers'
+  return failed(check, 'no peer announces this key on the DHT', remedy)
 }
 
-function checkPeer({ node, core, vias }: Search, howToBeAllowed: string, local: boolean): Finding {
+function checkPeer({ node, core, vias }: Search, allowRemedy: string, local: boolean): Finding {
   const check = 'peer'
-  const { whyAlone, peers } = internalsOf(node)
+  const { explainNoPeers, peers } = internalsOf(node)
   const refused = core.peers.length > 0 ? null : peers.whyRefused()
   if (refused?.reason === 'full')
-    return failed(check, refused.text, 'give that peer a larger --max-peers, or wait for a place')
-  if (refused?.by === 'us') return failed(check, refused.text, 'name that peer with --allow, too')
-  if (refused?.reason === 'not-allowed') return failed(check, refused.text, howToBeAllowed)
-  if (node.peers > 0)
-    return ok(check, `${count(node.peers, 'peer', 'peers')} connected, by ${[...vias].join(' and ')}`)
+    return failed(check, refused.text, 'start that peer with a larger --max-peers, or try again later')
+  if (refused?.by === 'us') return failed(check, refused.text, 'add that peer to your --allow')
+  if (refused?.reason === 'not-allowed') return failed(check, refused.text, allowRemedy)
+  if (node.peers > 0) return ok(check, `connected peers: ${node.peers}, by ${[...vias].join(' and ')}`)
   const remedy = local
     ? 'start the writer, or a reader that has the log, on this machine as the same user'
-    : 'try --relay KEY where both sides are behind strict NATs'
-  const allowing = `where peers allow only some, ${howToBeAllowed}`
-  return failed(check, `no peer answered: ${whyAlone()}`, `${remedy}; ${allowing}`)
+    : 'if both sides are behind strict NATs, use --relay KEY'
+  return failed(
+    check,
+    `no peer answered: ${explainNoPeers()}`,
+    `${remedy}. If peers use --allow: ${allowRemedy}`
+  )
 }
 
 function checkBootstrap(core: Hypercore, block: Uint8Array | null): Finding {
   const check = 'bootstrap core'
-  const remedy = 'see that the key is right, letter by letter, and that the writer has begun'
-  if (block !== null) return ok(check, `block 0 is here, of ${core.length}`)
+  const remedy = 'check each character of the key, and that the writer has started'
+  if (block !== null) return ok(check, `received block 0 of ${core.length}`)
   if (core.peers.length === 0) return failed(check, 'no peer has this log', remedy)
-  return failed(check, 'a peer knows the log, but has not its first block', remedy)
+  return failed(check, 'a peer knows the log, but does not have its first block', remedy)
 }
 
 function checkManifest(block: Uint8Array, key: CoreKey): Finding {
   const check = 'manifest'
   try {
     const { version, cores } = decodeManifest(block, key)
-    const kind = version === 0 ? 'of a tutorial log' : `of version ${version}`
-    return ok(check, `${kind}, with ${count(cores.length, 'core', 'cores')}`)
+    return ok(check, `${version === 0 ? 'tutorial log' : `version ${version}`}, data cores: ${cores.length}`)
   } catch (error) {
     const { code, message } = translate(error)
-    return failed(
-      check,
-      message,
-      'the key is that of a core, but not of a log that this version can read',
-      code
-    )
+    return failed(check, message, 'the key belongs to a core that is not a log of this version', code)
   }
 }
 
-/** The last block of each core that the newest journal record names: a core that nothing was written to has none. */
+/** Fetches the last block of each core that the newest journal record names: other cores may be empty. */
 async function checkData(
   { node, core }: Search,
   manifest: BootstrapManifest,
   timeout: number
 ): Promise<Finding> {
   const check = 'data cores'
+  const gone = (what: string): Finding =>
+    failed(
+      check,
+      `no peer has ${what}`,
+      'start the writer of the log, or a reader that has all of it',
+      'GONE'
+    )
   const newest = core.length - 1
-  if (manifest.version === 0) return skipped(check, 'a tutorial log does not say what they hold')
-  if (newest < 1) return ok(check, 'nothing was published yet')
+  if (manifest.version === 0) return skipped(check, 'a tutorial log has no journal that names their blocks')
+  if (newest < 1) return ok(check, 'nothing has been published yet')
   const block = await core.get(newest, { timeout }).catch(() => null)
   if (block === null) return gone('the newest record of the journal')
   const { store } = internalsOf(node)
@@ -369,7 +357,7 @@ async function checkData(
       .get(last, { timeout })
       .catch(() => missing.push(`block ${last} of core ${name}`))
   }
-  return missing.length === 0 ? ok(check, 'the newest lines are served') : gone(missing.join(', '))
+  return missing.length === 0 ? ok(check, 'peers have the newest lines') : gone(missing.join(', '))
 }
 
 function ok(check: Check, text: string): Finding {
@@ -388,25 +376,16 @@ function warning({ check, text, remedy = '' }: Finding): Finding {
   return { check, outcome: 'warning', text, remedy }
 }
 
-function gone(what: string): Finding {
-  const remedy = 'ask whoever writes the log to serve it again, or somebody who has read all of it'
-  return failed('data cores', `nobody serves ${what}`, remedy, 'GONE')
-}
-
 function sendDatagram(host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = createSocket('udp4')
     socket.once('error', reject)
-    socket.send(DISCARDED, port, host, (error) => {
+    socket.send(new Uint8Array(1), port, host, (error) => {
       socket.close()
       if (error === null) resolve()
       else reject(error)
     })
   })
-}
-
-function count(number: number, one: string, many: string): string {
-  return `${number} ${number === 1 ? one : many}`
 }
 
 function messageOf(error: unknown): string {

@@ -1,20 +1,18 @@
 import { ProtocolError } from '@many-cores/protocol'
 
 /**
- * What can go wrong around the bytes.
- *
- * - `NOT_FOUND`: nobody, or nobody with this log, was found in time
- * - `INTEGRITY`: journal and cores disagree, or a peer's data do not verify
- * - `REWRITTEN`: the owner of the log's key has signed two histories of one of its cores
- * - `GONE`: a block that the journal names did not come in time
+ * - `NOT_FOUND`: no peer, or no peer with this log, was found in time
+ * - `INTEGRITY`: journal and cores disagree, or a peer's data cannot be verified
+ * - `REWRITTEN`: the log has forked: the owner of its key has signed two histories of one of its cores
+ * - `GONE`: no peer sent a block that the journal names in time
  * - `STORE_IN_USE`: another process, or another node of this one, has the store open
  * - `STORE_REFUSED`: the directory cannot be used as a store: not writable, copied, other software's, or not to be appended to
- * - `STORE_DAMAGED`: files of the store are missing or are not what was written
+ * - `STORE_DAMAGED`: files of the store are missing or damaged
  * - `STORE_FULL`: no space is left for the store
  * - `RULE_MISMATCH`: the log exists already, with another routing rule, names or framing
- * - `BAD_OPTION`: an argument that cannot be used, e.g. a node that has a writer already
- * - `CLOSED`: the node, writer or reader was closed before or meanwhile
- * - `UNEXPECTED`: an error of the layers below that has no translation; it is the `cause`
+ * - `BAD_OPTION`: an invalid argument, for example a node that already has a writer
+ * - `CLOSED`: the node, writer or reader is closed
+ * - `UNEXPECTED`: an error of another package that has no translation; it is the `cause`
  */
 export type NodeErrorCode =
   | 'NOT_FOUND'
@@ -30,7 +28,7 @@ export type NodeErrorCode =
   | 'CLOSED'
   | 'UNEXPECTED'
 
-/** The one error class of this package; faults of bytes and keys arrive as `ProtocolError`. Branch on `code`. */
+/** The error class of this package. Branch on `code`. Invalid bytes and keys are a `ProtocolError`. */
 export class NodeError extends Error {
   override readonly name = 'NodeError'
   readonly code: NodeErrorCode
@@ -41,7 +39,7 @@ export class NodeError extends Error {
   }
 }
 
-/** An error of the layers below as one of ours; ours pass as they are. */
+/** Turns an error of another package into one of ours. Ours pass unchanged. */
 export function translate(error: unknown): NodeError | ProtocolError {
   if (error instanceof NodeError || error instanceof ProtocolError) return error
   const faults = causes(error)
@@ -63,7 +61,7 @@ interface Translation {
   readonly message: (fault: Fault) => string
 }
 
-// Upstream has codes for some of its errors only; the messages below are those of fd-lock 2, rocksdb-native 3 and corestore 7.
+// Some upstream errors have no code. The messages are those of fd-lock 2, rocksdb-native 3 and corestore 7.
 const TRANSLATIONS: readonly Translation[] = [
   {
     code: 'STORE_IN_USE',
@@ -74,7 +72,7 @@ const TRANSLATIONS: readonly Translation[] = [
     code: 'STORE_REFUSED',
     test: ({ code }) => code === 'DEVICE_FILE',
     message: () =>
-      'the store was copied or moved from another place; two stores with one key would rewrite each other: use the original, or a new --storage'
+      'the store was copied or restored from a backup. Two copies of a store would fork the log. Use the original, or a new --storage'
   },
   {
     code: 'STORE_FULL',
@@ -93,7 +91,7 @@ const TRANSLATIONS: readonly Translation[] = [
   },
   {
     code: 'STORE_DAMAGED',
-    // rocksdb-native has no code for what is wrong: EIO, or ENOENT for a file that it misses
+    // rocksdb-native reports any damage as EIO, and a missing file as ENOENT
     test: ({ code, message }) =>
       code === 'EIO' || (code === 'ENOENT' && /^while /i.test(message)) || /^corruption\b/i.test(message),
     message: ({ message }) => `the store is damaged: ${message.trim().replaceAll(/\s+/g, ' ')}`
@@ -102,7 +100,7 @@ const TRANSLATIONS: readonly Translation[] = [
     code: 'CLOSED',
     test: ({ code, message }) =>
       ['SESSION_CLOSED', 'REQUEST_CANCELLED'].includes(code) || /closed$/i.test(message),
-    message: () => 'it was closed meanwhile'
+    message: () => 'closed during the call'
   }
 ]
 
@@ -118,10 +116,10 @@ function causes(error: unknown): Fault[] {
   return found
 }
 
-/** For a promise whose failure is told elsewhere, or changes nothing. */
+/** For a promise whose failure is reported elsewhere, or has no effect. */
 export function ignore(): void {}
 
-/** Whether a file is not there. */
+/** Whether the error says that a file does not exist. */
 export function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }

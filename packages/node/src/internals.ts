@@ -11,52 +11,38 @@ import type { CleanShutdown } from './store/clean-shutdown.ts'
 import type { StorageFaults } from './store/storage-faults.ts'
 import type { WalSync } from './store/wal-sync.ts'
 
-/** What writers and readers share of a node, and its user never sees: upstream types end here. */
+/** What writers and readers share of a node. It is not public: it has upstream types. */
 export interface Internals {
   readonly store: Corestore
-  /** Whether the store was made just now. */
+  /** Whether the store was just created. */
   readonly isNew: boolean
-  /** Tells when what was written to the store is on the disk. */
+  /** Waits until writes are on disk. */
   readonly wal: WalSync
   readonly onStatus: OnStatus
-  /** Finds peers of the log of this core from now on; resolves when those of this machine can find us. */
+  /** From now on, finds peers of the log. Resolves when peers on this machine can find this node. */
   readonly join: (bootstrap: Hypercore) => Promise<void>
-  /** Resolves when the first look for peers of this log, which `join` begins, is over on every network, or after so many ms. */
-  readonly looked: (bootstrap: Hypercore, milliseconds: number, signal?: AbortSignal) => Promise<void>
-  /** Takes damaged blocks for missing ones. */
+  /** Resolves when every network has finished the first search for peers, which `join` starts, or after the timeout. */
+  readonly waitForSearch: (bootstrap: Hypercore, timeout: number, signal?: AbortSignal) => Promise<void>
   readonly damage: Damage
-  /** Compares what peers have signed. */
   readonly heads: Heads
-  /** Reports cores of the store that have forked. */
   readonly history: History
-  /** Whether what peers send can be stored. */
   readonly faults: StorageFaults
-  /** Whether the store's last writer shut down cleanly, and whether this one does. */
   readonly cleanShutdown: CleanShutdown
   readonly peers: Peers
-  /** Why nobody is connected, for people. */
-  readonly whyAlone: () => string
+  /** Why no peer is connected, for people. */
+  readonly explainNoPeers: () => string
   readonly children: Children
   /** Claims the store's log for a writer. Returns the function that releases it. Throws NodeError `BAD_OPTION` if it is claimed. */
   readonly claimLog: () => () => void
 }
 
-// A map beside the public object keeps upstream types out of its declaration, which an untyped consumer would see as any.
-const nodes = new WeakMap<object, Internals>()
+/** The internals of open nodes. A property of the node would put upstream types into its declaration. */
+export const openNodes: WeakMap<object, Internals> = new WeakMap()
 
-export function setInternals(node: object, internals: Internals): void {
-  nodes.set(node, internals)
-}
-
-/** The internals of an open node. Throws NodeError `CLOSED`. */
+/** Throws NodeError `CLOSED`. */
 export function internalsOf(node: object): Internals {
-  const internals = nodes.get(node)
+  const internals = openNodes.get(node)
   if (internals === undefined)
-    throw new NodeError('CLOSED', 'the node is closed, or was not made by openNode')
+    throw new NodeError('CLOSED', 'the node is closed, or was not opened by openNode')
   return internals
-}
-
-/** From now on `internalsOf(node)` throws. */
-export function dropInternals(node: object): void {
-  nodes.delete(node)
 }

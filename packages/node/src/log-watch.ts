@@ -13,15 +13,15 @@ export type OnFault = (fault: NodeError, isOld: boolean) => void
 export function watchLog(
   { damage, faults, history, onStatus }: Internals,
   { key, manifest }: { readonly key: CoreKey; readonly manifest: BootstrapManifest | null },
-  onfault: OnFault
+  onFault: OnFault
 ): () => void {
   const names = new Map<CoreKey, string>([[key, 'bootstrap']])
   for (const core of manifest?.cores ?? []) names.set(core.key, core.name)
   const ends = [
-    faults.watch((fault) => onfault(fault, false)),
+    faults.watch((fault) => onFault(fault, false)),
     history.watch((fork) => {
       const name = names.get(fork.key)
-      if (name !== undefined) onfault(forkError(name, fork), fork.isOld)
+      if (name !== undefined) onFault(forkError(name, fork), fork.isOld)
     })
   ]
   if (manifest !== null)

@@ -3,11 +3,11 @@ import { keyToBytes, parseKey } from '@many-cores/protocol'
 import b4a from 'b4a'
 import type Hypercore from 'hypercore'
 import { Children } from './children.ts'
-import { ignore, NodeError } from './errors.ts'
+import { ignore, NodeError, translate } from './errors.ts'
 import { Damage } from './integrity/damage.ts'
 import { Heads } from './integrity/heads.ts'
 import { History } from './integrity/history.ts'
-import { dropInternals, setInternals } from './internals.ts'
+import { openNodes } from './internals.ts'
 import { parseAddress } from './network/address.ts'
 import { PEER_KEY_NAME, type PeerKeyPair } from './network/identity.ts'
 import { LanNetwork } from './network/lan.ts'
@@ -18,71 +18,58 @@ import { SwarmNetwork } from './network/swarm.ts'
 import type { OnStatus } from './status.ts'
 import { CleanShutdown } from './store/clean-shutdown.ts'
 import { StorageFaults } from './store/storage-faults.ts'
-import { type OpenStore, openStore } from './store/store.ts'
-import { comesTrue } from './waiting.ts'
+import { closeCorestore, type OpenStore, openStore } from './store/store.ts'
+import { waitUntil } from './waiting.ts'
 
 export interface NodeOptions {
-  /** The directory of the store; made where there is none. One process at a time owns it. */
+  /** The directory of the store. Created if it does not exist. One process at a time can open it. */
   readonly storage: string
   /**
-   * Whether what is acknowledged, announced or remembered is on the disk before (fsync). Without it the operating system has it: it
-   * survives this process, but a power cut can take the newest lines, and a log whose writer lost lines that a reader has may end
-   * up with two histories. Default true.
+   * Whether everything is on disk (fsync) before it is acknowledged, announced or remembered. Without it, a power loss can take the
+   * newest lines, and if a reader has lines that its writer lost, the log may fork. Default true.
    */
   readonly fsync?: boolean
-  /** `host:port` of a private DHT's nodes instead of the public one. Default: none. */
+  /** `host:port` of the nodes of a private DHT, used instead of the public one. Default: none. */
   readonly bootstrap?: readonly string[]
-  /** Only processes of this user on this machine are found; nothing else is used. Default false. */
+  /** Finds only processes of this user on this machine, and uses no network. Default false. */
   readonly local?: boolean
-  /** Whether those in the same network are found by multicast DNS, too. Default true, unless `local`. */
+  /** Finds peers in the same network by multicast DNS. Default true, unless `local`. */
   readonly lan?: boolean
-  /**
-   * The public key, in any spelling, of a relay that connects two peers whose NATs let no direct connection come about.
-   * Default: none.
-   */
+  /** The public key, in any spelling, of a relay for peers whose NATs prevent a direct connection. Default: none. */
   readonly relay?: string
-  /**
-   * The public keys, in any spelling, of the only peers that are connected, whichever way they are found; each is what
-   * `id` says on the other side. An empty list lets nobody in. Default: everybody.
-   */
+  /** The only peers to connect: the `id` of each, in any spelling. An empty list allows no peer. Default: all peers. */
   readonly allow?: readonly string[]
-  /**
-   * How many peers are connected at most; at least 1. On this machine, the writer of the log is always called beside them.
-   * Default 128.
-   */
+  /** The limit of connected peers, at least 1. A reader connects to the log's writer on its machine in any case. Default 128. */
   readonly maxPeers?: number
-  /**
-   * Where rendezvous directories are: a path of at most 63 bytes. Default: `$XDG_RUNTIME_DIR/many-cores`, else one of the
-   * user's own in the temporary directory.
-   */
+  /** The parent of rendezvous directories, at most 63 bytes. Default: `$XDG_RUNTIME_DIR/many-cores`, else one in the temporary directory. */
   readonly rendezvous?: string
-  /** Hears what happens around the node. Default: nobody. */
+  /** Called with each event of the node. */
   readonly onStatus?: OnStatus
-  /** Gives up opening. */
+  /** Aborts opening. */
   readonly signal?: AbortSignal
 }
 
-/** A store and its networks: what writers and readers are opened on. Made by `openNode`. */
+/** A store and its networks, opened by `openNode`. Writers and readers are opened on it. */
 export interface Node {
   /** The directory of the store. */
   readonly storage: string
-  /** This store's public key among peers, 64 hex digits; the same at every start. */
+  /** The public key of this store, 64 hex digits. It identifies the store to peers, and never changes. */
   readonly id: string
   /** How many peers are connected now. */
   readonly peers: number
   /**
-   * Closes the writers and readers, then the networks, then the store. Idempotent; takes at most about 2 s more than the
-   * writers' last flush, even if a network does not answer.
+   * Closes the writers and readers, then the networks, then the store. Idempotent. After the last flush of the writers, it takes at
+   * most about 2 s, even if a network does not answer.
    */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** Hyperswarm's are 64; so many readers of one machine are to get everything from one writer, and others beside. */
+/** Twice the default of Hyperswarm: one writer can serve 64 readers on its machine, and others. */
 const DEFAULT_MAX_PEERS = 128
 
 /**
- * Opens a store and gets ready to find peers; nothing is sent before a writer or a reader is opened on it.
+ * Opens a store. It searches for peers once a writer or a reader is opened on it.
  *
  * @throws NodeError `STORE_IN_USE`, `STORE_REFUSED`, `STORE_FULL` or `BAD_OPTION`; the reason of `signal` if it is aborted.
  */
@@ -90,22 +77,22 @@ export function openNode(options: NodeOptions): Promise<Node> {
   return openNodeAs(null, options)
 }
 
-/** The same, but peers see this key pair instead of the store's own. */
+/** As `openNode`, with this key pair instead of the store's own, unless it is null. */
 export async function openNodeAs(keyPair: PeerKeyPair | null, options: NodeOptions): Promise<Node> {
   const { bootstrap = [], local = false, fsync = true, onStatus = ignore, signal } = options
   const { lan = !local, relay, allow, maxPeers = DEFAULT_MAX_PEERS, rendezvous } = options
   signal?.throwIfAborted()
   if (typeof options.storage !== 'string' || options.storage === '')
-    throw new NodeError('BAD_OPTION', 'storage names no directory: it is a path')
+    throw new NodeError('BAD_OPTION', 'storage is empty: expected the path of a directory')
   if (local && (bootstrap.length > 0 || relay !== undefined || lan))
-    throw new NodeError('BAD_OPTION', 'local excludes bootstrap, relay and lan: it uses no network')
+    throw new NodeError('BAD_OPTION', 'local uses no network. Remove bootstrap, relay and lan, or local')
   for (const address of bootstrap) parseAddress(address)
   if (rendezvous !== undefined) checkRootLength(rendezvous)
   const relayKey = relay === undefined ? null : keyToBytes(parseKey(relay))
   const allowed = allow === undefined ? null : new Set<string>(allow.map(parseKey))
   if (!Number.isSafeInteger(maxPeers) || maxPeers < 1)
-    throw new NodeError('BAD_OPTION', `maxPeers is ${maxPeers}; it is a whole number of 1 or more`)
-  // the process may change its directory
+    throw new NodeError('BAD_OPTION', `invalid maxPeers ${maxPeers}: expected a whole number of 1 or more`)
+  // the process may change its working directory
   const storage = resolve(options.storage)
   const opened = await openStore(storage, { fsync })
   try {
@@ -114,7 +101,7 @@ export async function openNodeAs(keyPair: PeerKeyPair | null, options: NodeOptio
     return assemble(opened, settled, keyPair ?? (await opened.store.createKeyPair(PEER_KEY_NAME)))
   } catch (error) {
     await opened.wal.close()
-    await opened.store.close()
+    await closeCorestore(opened.store)
     throw error
   }
 }
@@ -132,7 +119,6 @@ function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: P
   const damage = new Damage(store)
   const id = b4a.toString(keyPair.publicKey, 'hex')
   let closing: Promise<void> | null = null
-  // that peers go when we close is nobody's news
   const report: OnStatus = (status) => closing === null && onStatus(status)
   const peers = createPeers(store, {
     id,
@@ -161,7 +147,7 @@ function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: P
   }
 
   const closeAll = async (): Promise<void> => {
-    dropInternals(node)
+    openNodes.delete(node)
     const steps = [
       () => children.close(),
       () => peers.end(),
@@ -169,26 +155,28 @@ function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: P
       () => peers.close(),
       async () => heads.close(),
       () => wal.close(),
-      // RocksDB drops the end of a damaged log without an error; damage to its tables is an error. What cannot be flushed stays in the log.
+      // RocksDB reports damage to its tables, but drops the end of a damaged log silently. If this fails, the log keeps the data.
       () => store.storage.db.flush().catch(ignore),
-      () => store.close()
+      () => closeCorestore(store)
     ]
-    await runAll(steps)
+    const errors: unknown[] = []
+    for (const step of steps) await step().catch((error: unknown) => errors.push(error))
+    if (errors.length > 0) throw translate(errors[0])
     await cleanShutdown.writeMark()
   }
 
-  // a writer and a reader of one log look for its peers together
+  // a writer and a reader of one log share a search
   const joined = new Map<string, Promise<void>>()
   const join = async ({ discoveryKey, writable }: Hypercore): Promise<void> => {
     report({ state: 'finding' })
-    const [here, ...elsewhere] = networks
-    // first, and alone: loading the others would hold up who is on this machine already
-    await here?.join(discoveryKey as Uint8Array, writable)
-    for (const network of elsewhere) void network.join(discoveryKey as Uint8Array, writable)
+    const [machine, ...others] = networks
+    // first and alone: loading the others would delay peers on this machine
+    await machine?.join(discoveryKey as Uint8Array, writable)
+    for (const network of others) void network.join(discoveryKey as Uint8Array, writable)
   }
 
   let hasWriter = false
-  setInternals(node, {
+  openNodes.set(node, {
     store,
     isNew,
     wal,
@@ -199,9 +187,9 @@ function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: P
       joined.set(topic, joining)
       return joining
     },
-    looked: async ({ discoveryKey }, milliseconds, stop) => {
+    waitForSearch: async ({ discoveryKey }, milliseconds, stop) => {
       const isSearching = (network: Network): boolean => network.isSearching(discoveryKey as Uint8Array)
-      await comesTrue(() => !networks.some(isSearching), milliseconds, stop)
+      await waitUntil(() => !networks.some(isSearching), milliseconds, stop)
     },
     cleanShutdown,
     heads,
@@ -209,7 +197,7 @@ function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: P
     history: new History(store, storage),
     faults: new StorageFaults(store, wal),
     peers,
-    whyAlone: () => peers.whyRefused()?.text ?? whyAlone(networks, settled.local),
+    explainNoPeers: () => peers.whyRefused()?.text ?? explainNoPeers(networks, settled.local),
     children,
     claimLog: () => {
       if (hasWriter) throw new NodeError('BAD_OPTION', 'this node already has a writer. Close it first')
@@ -222,25 +210,18 @@ function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: P
   return node
 }
 
-/** Runs every step in order even if one fails, then throws the first error. */
-async function runAll(steps: ReadonlyArray<() => Promise<void>>): Promise<void> {
-  const errors: unknown[] = []
-  for (const step of steps) await step().catch((error: unknown) => errors.push(error))
-  if (errors.length > 0) throw errors[0]
-}
-
 function createNetworks(
   options: NetworkOptions,
   { bootstrap, local, lan, rendezvous = rendezvousRoot(), relayKey: relay, maxPeers }: Settled
 ): readonly Network[] {
-  const here = new LocalNetwork({ ...options, root: rendezvous })
-  if (local) return [here]
-  const world = new SwarmNetwork({ ...options, bootstrap, maxPeers, relay })
-  return lan ? [here, new LanNetwork(options), world] : [here, world]
+  const machine = new LocalNetwork({ ...options, root: rendezvous })
+  if (local) return [machine]
+  const internet = new SwarmNetwork({ ...options, bootstrap, maxPeers, relay })
+  return lan ? [machine, new LanNetwork(options), internet] : [machine, internet]
 }
 
-/** Networks that found peers explain more than those that found none. */
-function whyAlone(networks: readonly Network[], local: boolean): string {
+/** Why no peer is connected. A network that found peers explains more than one that found none. */
+function explainNoPeers(networks: readonly Network[], local: boolean): string {
   const results = networks.map((network) => network.searchResult())
   const found = results.filter((result) => result.found > 0)
   const reasons = (found.length > 0 ? found : results).map(({ reason }) => reason)

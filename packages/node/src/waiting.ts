@@ -1,17 +1,17 @@
-import { setTimeout as elapse } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 
-/** How often a condition is looked at that has no event. */
+/** How often a condition without an event is checked. */
 const POLL_MS = 10
 
-/** How long somebody may wait. */
+/** What ends a wait. */
 export interface Wait {
-  /** In ms; 0 = for ever. */
+  /** In ms; 0 = no limit. */
   readonly timeout: number
   readonly signal: AbortSignal
 }
 
-/** What `work` gives, or null where the wait ends first. Not a race with one promise for all: that would keep every result for ever. */
-export function within<T>(work: Promise<T>, { timeout = 0, signal }: Partial<Wait>): Promise<T | null> {
+/** The result of `work`; null after the timeout or an abort. Not `Promise.race`: a long-lived promise would keep every result. */
+export function withTimeout<T>(work: Promise<T>, { timeout = 0, signal }: Partial<Wait>): Promise<T | null> {
   return new Promise((resolve, reject) => {
     const end = (): void => {
       clearTimeout(timer)
@@ -25,14 +25,14 @@ export function within<T>(work: Promise<T>, { timeout = 0, signal }: Partial<Wai
   })
 }
 
-/** Whether `condition`, looked at again and again, comes true within so many ms. Rejects when `signal` aborts. */
-export async function comesTrue(
+/** Waits until `condition` is true, for at most `milliseconds`. Returns whether it is. Rejects when `signal` aborts. */
+export async function waitUntil(
   condition: () => boolean,
   milliseconds: number,
   signal?: AbortSignal
 ): Promise<boolean> {
   const end = performance.now() + milliseconds
   while (!condition() && performance.now() < end)
-    await elapse(POLL_MS, undefined, { ...(signal && { signal }) })
+    await sleep(POLL_MS, undefined, { ...(signal && { signal }) })
   return condition()
 }

@@ -3,7 +3,9 @@ import { cp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { deadline } from '@many-cores/testing'
+import type { CorestoreStorage } from 'corestore'
 import { openReader, openWriter } from '../index.ts'
+import { internalsOf } from '../internals.ts'
 import { collect, createLog, createMachine, type Machine, take } from '../testing/support.ts'
 
 /** Lines long enough for a blob file, each one a block. */
@@ -38,6 +40,19 @@ async function damage(storage: string, text: string): Promise<void> {
     return
   }
   throw new Error(`${text} is in no file`)
+}
+
+/** Compacts the database, which meets a damaged block and refuses writes from then on. */
+async function compact(storage: CorestoreStorage): Promise<void> {
+  const { db } = storage as CorestoreStorage & { readonly db: { compact(options: object): Promise<void> } }
+  // rewrites every blob, FORCE both times
+  const options = {
+    exclusive: true,
+    blobGarbageCollectionPolicy: 1,
+    blobGarbageCollectionAgeCutoff: 1,
+    bottommostLevelCompaction: 2
+  }
+  await assert.rejects(db.compact(options), { code: 'EIO' })
 }
 
 test('a damaged block of the writer is reported, all others are served, and a reader that has it repairs it', async (t) => {
@@ -84,6 +99,27 @@ test('a writer whose last record is damaged fetches it from a reader before it a
   await openReader(await machine.open('copy'), key)
   const writer = await openWriter(await machine.open('w'))
   assert.deepEqual(await writer.publish(['after\n']), { position: 2001, count: 1 })
+})
+
+test('an idle writer ends with STORE_DAMAGED once RocksDB refuses writes, and its store can be opened again', async (t) => {
+  const machine = await createMachine(t)
+  const writing = await machine.open('w')
+  const first = await openWriter(writing)
+  for (const line of long) await first.publish([line])
+  await writing.close()
+  await damage(writing.storage, '3 xxxx')
+  const node = await machine.open('w')
+  const writer = await openWriter(node)
+  const fault = { code: 'STORE_DAMAGED', message: new RegExp(`^${node.storage}: `) }
+  const end = assert.rejects(writer.serve(new AbortController().signal), fault)
+  await compact(internalsOf(node).store.storage)
+  // the writer notes which blocks a peer has
+  const reader = await openReader(await machine.open('r'), first.key)
+  await take(reader.batches({ until: 3 }), 3)
+  await deadline('the end of the writer', end)
+  await assert.rejects(writer.publish(['no\n']), fault)
+  await node.close()
+  await machine.open('w')
 })
 
 test('a cursor that was committed before a clean end is there, or its database is said to be damaged', async (t) => {

@@ -14,13 +14,13 @@ export interface DamagedBlock {
 }
 
 /**
- * Treats a damaged block as a missing one: it is no longer offered to peers, and is fetched from the first peer that has it. The
- * stored hashes prove the new block. All other blocks are served as before. Without this, Hypercore 11.37 closes the connection to
- * each peer that requests such a block. Reports each damaged block, and each repair.
+ * Treats a damaged block as a missing one: it is no longer offered, and is fetched from the first peer that has it. The stored hashes
+ * prove the new block. Without this, Hypercore 11.37 closes the connection to each peer that requests such a block. Reports each damaged
+ * block, and each repair.
  */
 export class Damage extends Reporter<DamagedBlock> {
   readonly #store: Corestore
-  readonly #guarded = new WeakSet<Peer>()
+  readonly #kept = new WeakSet<Peer>()
 
   constructor(store: Corestore) {
     super()
@@ -38,9 +38,9 @@ export class Damage extends Reporter<DamagedBlock> {
   }
 
   /** From now on, a request by `peer` for a damaged block does not close its connection. */
-  guard(peer: Peer): void {
-    if (this.#guarded.has(peer)) return
-    this.#guarded.add(peer)
+  keepConnected(peer: Peer): void {
+    if (this.#kept.has(peer)) return
+    this.#kept.add(peer)
     const handle = peer._handleRequest.bind(peer)
     peer._handleRequest = async (request) => {
       try {

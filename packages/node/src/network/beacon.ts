@@ -4,7 +4,7 @@ import type { Answer, Packet } from 'dns-packet'
 import type multicast from 'multicast-dns'
 import type { MulticastDNS } from 'multicast-dns'
 import { ignore } from '../errors.ts'
-import { within } from '../waiting.ts'
+import { withTimeout } from '../waiting.ts'
 import { filterMdns } from './guard/mdns-filter.ts'
 
 /** A log that a process serves at a port, under a name that does not reveal its key. */
@@ -112,7 +112,7 @@ export class Beacon {
     const ends = [...this.#endpoints.values()].map(
       ({ socket }) => new Promise<void>((resolve) => socket.destroy(() => resolve()))
     )
-    await within(Promise.all(ends), { timeout: GOODBYE_MS })
+    await withTimeout(Promise.all(ends), { timeout: GOODBYE_MS })
   }
 
   #tick(): void {

@@ -4,7 +4,7 @@ import b4a from 'b4a'
 import type Corestore from 'corestore'
 import { ignore } from '../errors.ts'
 import type { OnStatus, Via } from '../status.ts'
-import { within } from '../waiting.ts'
+import { withTimeout } from '../waiting.ts'
 import { Handshakes } from './guard/handshakes.ts'
 import { Probation } from './guard/probation.ts'
 import { onRefusal, type Refusal, Refusals, type Refused, refuse } from './guard/refusals.ts'
@@ -237,7 +237,7 @@ function isBetter({ stream, via }: Connection, existing: Peer): boolean {
 async function ended(stream: SecretStream): Promise<void> {
   const closing = once(stream, 'close').catch(ignore)
   stream.end()
-  await within(closing, { timeout: END_MS })
+  await withTimeout(closing, { timeout: END_MS })
 }
 
 function closed(stream: SecretStream): Promise<void> {

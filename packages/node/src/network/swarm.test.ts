@@ -162,11 +162,11 @@ test('after the first search for each of a node’s logs, the peers that announc
   const port = testnet.bootstrap[0]?.port
   const machine = await createMachine(t)
   const search = async (node: Node, key: string): Promise<void> => {
-    const { store, join: find, looked } = internalsOf(node)
+    const { store, join: find, waitForSearch } = internalsOf(node)
     const core = store.get({ key: b4a.from(key, 'hex') })
     await core.ready()
     await find(core)
-    await looked(core, DEADLINE_MS)
+    await waitForSearch(core, DEADLINE_MS)
   }
   const node = await openApart(machine, 'a', port)
   for (const [index, key] of [UNKNOWN_KEY, 'cd'.repeat(32)].entries()) {

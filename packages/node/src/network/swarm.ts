@@ -3,7 +3,7 @@ import b4a from 'b4a'
 import type Hyperswarm from 'hyperswarm'
 import { ignore } from '../errors.ts'
 import type { Via } from '../status.ts'
-import { within } from '../waiting.ts'
+import { withTimeout } from '../waiting.ts'
 import { parseAddress } from './address.ts'
 import { dhtOptions } from './dht-options.ts'
 import { filterDht } from './guard/dht-filter.ts'
@@ -118,9 +118,9 @@ export class SwarmNetwork implements Network {
     if (!swarm) return
     this.#updateReachability(Date.now())
     const destroyed = swarm.destroy().catch(ignore)
-    if (this.#isReachable && (await within(destroyed, { timeout: UNANNOUNCE_MS })) !== null) return
+    if (this.#isReachable && (await withTimeout(destroyed, { timeout: UNANNOUNCE_MS })) !== null) return
     // destroying the DHT makes all pending requests fail, so that the swarm's own destroy ends
-    await within(swarm.dht.destroy({ force: true }).catch(ignore), { timeout: DESTROY_MS })
+    await withTimeout(swarm.dht.destroy({ force: true }).catch(ignore), { timeout: DESTROY_MS })
   }
 
   async #open(): Promise<Hyperswarm> {

@@ -2,14 +2,14 @@ import { MAX_BLOCK_BYTES } from '@many-cores/protocol'
 import type Hypercore from 'hypercore'
 import { ignore, NodeError } from '../errors.ts'
 import type { OnStatus } from '../status.ts'
-import { within } from '../waiting.ts'
+import { withTimeout } from '../waiting.ts'
 
 /** A block that exists and does not arrive is reported after this time. */
 const STALL_MS = 5000
 
 export interface WaitOptions {
   readonly onStatus: OnStatus
-  /** How long to wait for a block that exists, in ms; 0 = no limit. */
+  /** How long to wait for a block that exists and is not stored, in ms; 0 = no limit. */
   readonly timeout: number
 }
 
@@ -30,6 +30,11 @@ export class Blocks {
 
   async ready(): Promise<void> {
     await this.#session.ready()
+  }
+
+  /** Whether the block is in the store. */
+  async isStored(index: number): Promise<boolean> {
+    return await this.#session.has(index)
   }
 
   /** The number of blocks the core is known to have. */
@@ -58,17 +63,22 @@ export class Blocks {
   }
 }
 
-/** Waits for a block that exists, and reports a delay. Throws NodeError `GONE` after the timeout. */
+/**
+ * Waits for a block that exists, and reports a delay. Throws NodeError `GONE` after the timeout, which is for peers: a stored block
+ * may take longer on a slow disk.
+ */
 export async function awaitBlock(
   block: Promise<Uint8Array>,
-  core: string,
+  blocks: Blocks,
   index: number,
   { onStatus, timeout }: WaitOptions
 ): Promise<Uint8Array> {
+  const core = blocks.name
   const stall = setTimeout(() => onStatus({ state: 'waiting', core, index }), STALL_MS)
   try {
-    const bytes = await within(block, { timeout })
+    const bytes = await withTimeout(block, { timeout })
     if (bytes !== null) return bytes
+    if (await blocks.isStored(index)) return await block
   } finally {
     clearTimeout(stall)
   }

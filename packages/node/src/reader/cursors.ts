@@ -23,13 +23,13 @@ export interface Cursors {
 export async function openCursors(node: Node, key: string): Promise<Cursors> {
   const parsed = parseKey(key)
   const { store, wal, children } = internalsOf(node)
-  return await children.adopt(async () => {
+  return await children.open(async () => {
     const bootstrap = store.get({ key: keyToBytes(parsed) })
     try {
       await bootstrap.ready()
       const length = await storedLength(bootstrap, parsed)
       const close = async (): Promise<void> => {
-        children.forget(cursors)
+        children.remove(cursors)
         await bootstrap.close()
       }
       const cursors: Cursors = {

@@ -32,7 +32,7 @@ import { refresh } from './refresh.ts'
 import { JournalSearch, lastPosition } from './seek.ts'
 import { verify } from './verify.ts'
 
-/** A stored block is read within this time. */
+/** After a fork, only stored lines are read: another block is not waited for longer than this. */
 const STORED_MS = 1000
 
 /** A live reader that needs the end of the log continues without a peer after this time. */
@@ -163,7 +163,7 @@ export class LogReader implements Reader {
   async #end(): Promise<void> {
     this.#ending.abort()
     this.#unwatch()
-    this.#internals.children.forget(this)
+    this.#internals.children.remove(this)
     await this.#internals.peers.announced()
     await this.#log.close()
   }
@@ -235,7 +235,7 @@ export class LogReader implements Reader {
   }
 
   #noAnswer(what: string): NodeError {
-    return new NodeError('NOT_FOUND', `${what}: ${this.#internals.whyAlone()}`)
+    return new NodeError('NOT_FOUND', `${what}: ${this.#internals.explainNoPeers()}`)
   }
 
   #checkOpen(): void {

@@ -21,7 +21,7 @@ export async function openReader(node: Node, key: string, options: ReaderOptions
   const parsed = parseKey(key)
   signal?.throwIfAborted()
   const internals = internalsOf(node)
-  return await internals.children.adopt((closing) => {
+  return await internals.children.open((closing) => {
     const end = signal === undefined ? closing : AbortSignal.any([closing, signal])
     return openLogReader(internals, parsed, { timeout, signal: end })
   })
@@ -69,10 +69,10 @@ async function firstBlock(bootstrap: Hypercore, timeout: number, internals: Inte
   }
 }
 
-function whyNotFound(bootstrap: Hypercore, timeout: number, { peers, whyAlone }: Internals): string {
+function whyNotFound(bootstrap: Hypercore, timeout: number, { peers, explainNoPeers }: Internals): string {
   const seconds = `after ${timeout / 1000} s`
   const count = peers.count()
-  if (count === 0) return `${whyAlone()} (${seconds})`
+  if (count === 0) return `${explainNoPeers()} (${seconds})`
   const refused = peers.whyRefused()
   // a peer that was called again has not refused again yet
   if (refused !== null && bootstrap.peers.length === 0) return `${refused.text} (${seconds})`

@@ -178,7 +178,7 @@ class Follower {
     // one more than exists, so that the next record arrives without a round trip
     const last = Math.min(end, journal.length + 1, index + Math.min(JOURNAL_AHEAD, this.#planLimit))
     for (let ahead = index; ahead < last; ahead++) journal.prefetch(ahead)
-    if (exists) return awaitBlock(journal.get(index), journal.name, index, this.#context)
+    if (exists) return awaitBlock(journal.get(index), journal, index, this.#context)
     for (const [core, next] of this.#next) this.#blocks(core).prefetch(next)
     return journal.get(index)
   }
@@ -209,7 +209,7 @@ class Follower {
     const byCore = new Map<number, Uint8Array[]>()
     let byteLength = 0
     for (const { core, index, bytes } of planned) {
-      const block = await awaitBlock(bytes, this.#blocks(core).name, index, this.#context)
+      const block = await awaitBlock(bytes, this.#blocks(core), index, this.#context)
       // at once: a batch may be larger than the window
       this.#window.release(block.byteLength)
       byteLength += block.byteLength

@@ -75,7 +75,7 @@ async function* followCore(
     const ahead = Math.min(end - index, Math.max(1, blocks.length + 1 - index), BLOCKS_AHEAD)
     while (requested.length < ahead) requested.push(window.request(blocks, index + requested.length))
     const next = requested.shift() as Promise<Uint8Array>
-    const line = await (index < blocks.length ? awaitBlock(next, name, index, context) : next)
+    const line = await (index < blocks.length ? awaitBlock(next, blocks, index, context) : next)
     window.release(line.byteLength)
     yield { position: null, line, core: name, key, index, time: null }
   }

@@ -3,7 +3,9 @@ import { test } from 'node:test'
 import { encodeJournalRecord, type JournalRecord, keyFromBytes } from '@many-cores/protocol'
 import { atEnd, deadline } from '@many-cores/testing'
 import Corestore from 'corestore'
+import type RocksDB from 'rocksdb-native'
 import { openReader, openWriter } from '../index.ts'
+import { internalsOf } from '../internals.ts'
 import {
   chunked,
   collect,
@@ -22,6 +24,20 @@ async function publishLines(machine: Machine): Promise<{ key: string }> {
   const writer = await openWriter(await machine.open('w'))
   for (let from = 0; from < LINES.length; from += 100) await writer.publish(LINES.slice(from, from + 100))
   return writer
+}
+
+/** From now on, each read from the database takes this much longer. */
+function slowDown(rocks: RocksDB, milliseconds: number): void {
+  const state = rocks._state as RocksDB['_state'] & {
+    createReadBatch(db: RocksDB, options?: object): { tryFlush: () => void }
+  }
+  const create = state.createReadBatch.bind(state)
+  state.createReadBatch = (db, options) => {
+    const batch = create(db, options)
+    const { tryFlush } = Object.getPrototypeOf(batch) as typeof batch
+    batch.tryFlush = () => void setTimeout(() => tryFlush.call(batch), milliseconds)
+    return batch
+  }
 }
 
 test('a reader that starts late gets the history, and then new lines', async (t) => {
@@ -184,6 +200,19 @@ test('a reader opened again without a peer delivers the stored lines, and then t
   })()
   await assert.rejects(reading, { code: 'NOT_FOUND' })
   assert.deepEqual(found, LINES.slice(0, 10))
+})
+
+test('stored blocks are delivered from a disk that is slower than the timeout', async (t) => {
+  const machine = await createMachine(t)
+  const node = await machine.open('w')
+  const { key } = await openWriter(node).then(async (writer) => {
+    await writer.publish(LINES.slice(0, 10))
+    return writer
+  })
+  slowDown(internalsOf(node).store.storage.rocks, 50)
+  const reader = await openReader(node, key)
+  const found = await take(reader.batches({ from: 1, until: 10, live: false, timeout: 5 }), 9)
+  assert.deepEqual(found, LINES.slice(1, 10))
 })
 
 test('a key that no peer serves is NOT_FOUND within the timeout, with the reason', async (t) => {

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type Hypercore from 'hypercore'
 import { translate } from '../errors.ts'
-import { type Wait, within } from '../waiting.ts'
+import { type Wait, withTimeout } from '../waiting.ts'
 
 /** Updates the lengths of these cores of a log from peers. Returns false if no peer answered in time. */
 export async function refresh(
@@ -13,7 +13,7 @@ export async function refresh(
   if (bootstrap.writable) return true
   const updating = new AbortController()
   try {
-    return (await within(update(bootstrap, cores, updating.signal), wait)) ?? false
+    return (await withTimeout(update(bootstrap, cores, updating.signal), wait)) ?? false
   } catch (error) {
     if (wait.signal.aborted) return false
     throw translate(error)

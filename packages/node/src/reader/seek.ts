@@ -63,7 +63,7 @@ export class JournalSearch {
   async #read(index: number): Promise<JournalRecord> {
     const known = this.#known.get(index)
     if (known !== undefined) return known
-    const block = await awaitBlock(this.#journal.get(index), this.#journal.name, index, this.#options)
+    const block = await awaitBlock(this.#journal.get(index), this.#journal, index, this.#options)
     const record = decodeRecord(block, index, this.#manifest)
     namingBlock(index, () => {
       for (const other of this.#known)

@@ -199,10 +199,10 @@ for (const [what, lineOfOther] of [
       const reader = await openReader(node, key)
       stops.push(assert.rejects(collect(reader.batches()), { code: 'REWRITTEN' }))
       // the second reader searches once: by then the first one must be announced
-      const { store, looked } = internalsOf(node)
+      const { store, waitForSearch } = internalsOf(node)
       const journal = store.get({ key })
       await journal.ready()
-      await looked(journal, DEADLINE_MS)
+      await waitForSearch(journal, DEADLINE_MS)
       if (copy === 's') await until('the readers to connect', () => node.peers === 2)
     }
     // neither writer waits for peers any more: it could recover the other's line first, and append after it

@@ -17,7 +17,7 @@ export function deferHints(store: Corestore): void {
   const flushAll = (): void => {
     const due = [...changed]
     changed.clear()
-    // writing blocks fails for the same reason, and reports it
+    // `WalSync` reports a failed write
     for (const [core, flush] of due) if (core.closing === null) flush().catch(ignore)
   }
   store.watch((core) => {

@@ -1,18 +1,20 @@
 import type Corestore from 'corestore'
-import { type NodeError, translate } from '../errors.ts'
+import { NodeError, translate } from '../errors.ts'
 import { Reporter } from '../reporter.ts'
 import type { WalSync } from './wal-sync.ts'
 
 /**
- * Reports the first failure to store what peers send. Hypercore 11.37 treats a full disk as a fault of the peer: it requests
- * nothing more from that peer, and reports nothing.
+ * Reports the first failed write or sync of the store, and the first failure to store what peers send. Hypercore 11.37 treats a full
+ * disk as a fault of the peer: it requests nothing more from that peer, and reports nothing.
  */
 export class StorageFaults extends Reporter<NodeError> {
+  readonly #directory: string
   #hasFailed = false
 
   constructor(store: Corestore, wal: WalSync) {
     super()
-    wal.watch((fault) => this.#check(fault))
+    this.#directory = store.storage.path
+    wal.onFault = (error) => this.#check(error)
     store.watch((core) => {
       const verify = core.verify.bind(core)
       core.verify = (proof, from) =>
@@ -23,11 +25,11 @@ export class StorageFaults extends Reporter<NodeError> {
     })
   }
 
-  #check(error: unknown): void {
-    const fault = translate(error)
+  #check(cause: unknown): void {
+    const fault = translate(cause)
     if (this.#hasFailed || fault.name !== 'NodeError' || !STORAGE.has(fault.code)) return
     this.#hasFailed = true
-    this.report(fault)
+    this.report(new NodeError(fault.code, `${this.#directory}: ${fault.message}`, { cause }))
   }
 }
 

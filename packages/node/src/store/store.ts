@@ -184,10 +184,17 @@ async function openCorestore(directory: string, options: WalSyncOptions): Promis
     return { store, wal }
   } catch (error) {
     // the caller needs the first error
-    await store.close().catch(ignore)
-    // a store that failed to open closes nothing (ready-resource), and RocksDB would keep its lock
-    await store.storage.close().catch(ignore)
+    await closeCorestore(store).catch(ignore)
     throw error
+  }
+}
+
+/** Closes the store in any case: after a failed open or write, `store.close` stops early, and RocksDB would keep its lock. */
+export async function closeCorestore(store: Corestore): Promise<void> {
+  try {
+    await store.close()
+  } finally {
+    await store.storage.close()
   }
 }
 

@@ -3,8 +3,7 @@ import { join } from 'node:path'
 import type { CorestoreStorage } from 'corestore'
 import type RocksDB from 'rocksdb-native'
 import type { WriteBatch } from 'rocksdb-native'
-import { isMissing, NodeError, translate } from '../errors.ts'
-import { Reporter } from '../reporter.ts'
+import { ignore, isMissing, NodeError, translate } from '../errors.ts'
 import { syncDirectory, syncFile } from './fsync.ts'
 
 /** RocksDB's names of write-ahead logs. It writes to the newest, and deletes an older one once its content is in other files. */
@@ -17,14 +16,15 @@ export interface WalSyncOptions {
 
 /**
  * Makes each write to a store wait until it is on disk. rocksdb-native 3.18.1 resolves a write once the operating system has it, and
- * has no option to sync, so this class syncs the write-ahead logs. Writes that arrive during a sync share the next one. Reports a
- * failed sync.
+ * has no option to sync, so this class syncs the write-ahead logs. Writes that arrive during a sync share the next one.
  */
-export class WalSync extends Reporter<NodeError> {
+export class WalSync {
   readonly #rocks: RocksDB
   readonly #directory: string
   /** Whether writes wait for the disk. */
   readonly isOn: boolean
+  /** Called with the error of each failed write or sync: Hypercore ignores some. */
+  onFault: (error: unknown) => void = ignore
   #isClosed = false
   readonly #released = new WeakSet<RocksDB>()
   /** Whether anything was written since the last sync started. */
@@ -36,7 +36,6 @@ export class WalSync extends Reporter<NodeError> {
 
   /** `storage` must not be open yet: opening it writes. */
   constructor({ rocks, path }: CorestoreStorage, { fsync }: WalSyncOptions) {
-    super()
     this.#rocks = rocks
     this.#directory = join(path, 'db')
     this.isOn = fsync
@@ -48,7 +47,10 @@ export class WalSync extends Reporter<NodeError> {
       // not `batch.flush`: a batch from the pool has ours already
       const { flush } = Object.getPrototypeOf(batch) as WriteBatch
       batch.flush = async () => {
-        await flush.call(batch)
+        await flush.call(batch).catch((error: unknown) => {
+          this.onFault(error)
+          throw error
+        })
         this.#isDirty = true
         if (!this.#released.has(db)) await this.sync()
       }
@@ -105,7 +107,7 @@ export class WalSync extends Reporter<NodeError> {
       const { code, message } = translate(cause)
       const text = `cannot sync the store to disk: ${message}`
       this.#fault = new NodeError(code === 'STORE_FULL' ? code : 'STORE_REFUSED', text, { cause })
-      this.report(this.#fault)
+      this.onFault(this.#fault)
       throw this.#fault
     }
   }

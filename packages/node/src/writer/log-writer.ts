@@ -174,7 +174,7 @@ export class LogWriter implements Writer {
     await this.#starting?.catch(ignore)
     await this.#flushing
     this.#unwatch()
-    this.#internals.children.forget(this)
+    this.#internals.children.remove(this)
     await this.#appending?.appender.close()
     await this.#log.close()
   }

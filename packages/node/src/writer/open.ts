@@ -17,7 +17,7 @@ export async function openWriter(node: Node, options: WriterOptions = {}): Promi
   options.signal?.throwIfAborted()
   const internals = internalsOf(node)
   try {
-    return await internals.children.adopt((closing) => {
+    return await internals.children.open((closing) => {
       const signal = options.signal === undefined ? closing : AbortSignal.any([closing, options.signal])
       return openLogWriter(internals, { ...options, signal })
     })

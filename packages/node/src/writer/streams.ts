@@ -1,6 +1,6 @@
 import b4a from 'b4a'
 import { ignore } from '../errors.ts'
-import { within } from '../waiting.ts'
+import { withTimeout } from '../waiting.ts'
 import type { Lines } from './lines.ts'
 import type { BatchQueue, PendingBatch } from './queue.ts'
 import type { StreamCheckpoint } from './writer.ts'
@@ -71,7 +71,7 @@ export async function* untilAborted<T>(
   const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
   try {
     while (!signal.aborted) {
-      const result = await within(Promise.resolve(iterator.next()), { signal })
+      const result = await withTimeout(Promise.resolve(iterator.next()), { signal })
       if (result === null || result.done === true) return
       yield result.value
     }

@@ -130,7 +130,7 @@ export class LimitedMux extends Protomux {
         this.destroy(new Error(`the peer sent more than ${MAX_REQUESTS} requests at once`))
         return
       }
-      this.#options.damage.guard(peer)
+      this.#options.damage.keepConnected(peer)
       const answered = onmessage?.(message, channel)
       // Hypercore has queued the request. Protomux resumes the queue when the stream drains, unless answers are still in progress then
       if (peer.receiverQueue.length > 0) this.#waiting.add(channel)
