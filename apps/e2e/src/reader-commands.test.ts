@@ -125,3 +125,10 @@ test('a cursor with an invalid name is refused before a store is created', async
   await ended(sandbox.reader('ab'.repeat(32), { command: 'cursors', args, storage: 'none' }), 2)
   assert.ok(!existsSync(sandbox.path('none')))
 })
+
+test('a mistyped command is named, and the right one is suggested', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const reader = await sandbox.run('reader', { command: 'verfiy', args: ['ab'.repeat(32)] })
+  await reader.ends(2)
+  assert.match(reader.stderr.text, /^reader: unknown command 'verfiy': did you mean verify\?$/m)
+})

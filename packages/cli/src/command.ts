@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { type CommonOptions, commonOptions, levelOf } from './common-options.ts'
+import { UsageError } from './errors.ts'
 import { formatHelp, type HelpText } from './help.ts'
+import { nearest } from './nearest.ts'
 import { openProgramNode } from './node.ts'
 import type { OptionTable, OptionValues } from './option-table.ts'
 import { type Positional, type PositionalValue, parseOptions } from './options.ts'
@@ -73,9 +75,21 @@ export interface ProgramOptions extends RunOptions {
 export function runProgram(main: Command, { url, commands, ...options }: ProgramOptions): Promise<never> {
   return run((context) => {
     const { argv } = context
-    const command = commands.get(argv[0] ?? '')
-    return command === undefined ? main(argv, context, url) : command(argv.slice(1), context, url)
+    const [first = ''] = argv
+    const command = commands.get(first)
+    if (command !== undefined) return command(argv.slice(1), context, url)
+    if (WORD.test(first)) throw unknownCommand(first, [...commands.keys()])
+    return main(argv, context, url)
   }, options)
+}
+
+/** A command, right or wrong. A key is longer, and an option begins with a dash. */
+const WORD = /^[a-z]{1,20}$/
+
+function unknownCommand(word: string, commands: readonly string[]): UsageError {
+  const close = nearest(word, commands)
+  const hint = close === undefined ? `expected ${commands.join(', ')}` : `did you mean ${close}?`
+  return new UsageError(`unknown command '${word}': ${hint}`)
 }
 
 /** The version in the package.json of a program: one directory above the module `url`. */
