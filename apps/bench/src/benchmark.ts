@@ -27,7 +27,7 @@ export function workloadsOf({ lab, plan }: Bench): Workload[] {
   return all.flatMap(([name, lines]) => (lines === undefined ? [] : [lab.workload(name, lines)]))
 }
 
-/** The beginning of `workload`, for those who take too long for all of it. */
+/** The start of `workload`, for contenders that would take too long for all of it. */
 export function shortened(lab: Lab, { name, lines }: Workload, most: number): Workload {
   return lab.workload(name, Math.min(lines, most))
 }

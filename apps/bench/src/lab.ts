@@ -20,19 +20,19 @@ export interface Lab {
   start(command: Command): Program
   /** Starts a process that reads a pipe, and returns what lets a file flow into it. */
   startPiped(command: Command): { readonly program: Program; readonly feed: (file: string) => void }
-  /** Kills every process that still runs: after a fault, what follows shall have the machine for itself. */
+  /** Kills every process that still runs: after a failure, the next measurement needs the machine for itself. */
   clear(): Promise<void>
   close(): Promise<void>
 }
 
 const DHT_NODES = 3
-/** Socket paths are cut off at about 107 bytes, and programs then meet elsewhere than they are told. */
+/** Socket paths are cut off at about 107 bytes, and programs would then use another one. */
 const MAX_DIRECTORY_BYTES = 40
 
 export async function openLab(): Promise<Lab> {
   const directory = await mkdtemp(join(tmpdir(), 'mcb-'))
   const programs = new Set<Program>()
-  // the last resort, where `close` is not reached
+  // if `close` is not reached
   const sweep = (): void => {
     for (const program of programs) program.kill()
     rmSync(directory, { recursive: true, force: true, maxRetries: 10 })
@@ -80,7 +80,7 @@ export async function openLab(): Promise<Lab> {
       const own = join(directory, String(++count))
       await mkdir(own)
       const result = await work(own)
-      // where it failed, processes may still be writing there: it goes with the lab
+      // after a failure, processes may still write there: the lab removes it
       await rm(own, { recursive: true })
       return result
     },

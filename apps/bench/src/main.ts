@@ -70,7 +70,7 @@ async function measure({ benchmarks, plan, format }: Asked): Promise<void> {
     for (const benchmark of benchmarks) {
       await benchmark(bench).catch((error: unknown) => {
         fail(error)
-        // one that fails must not cost the hours of the others
+        // a failure must not waste the hours of the others
         return lab.clear()
       })
     }
@@ -81,7 +81,7 @@ async function measure({ benchmarks, plan, format }: Asked): Promise<void> {
 
 /** Null where help is asked for. */
 function parse(argv: readonly string[]): Asked | null {
-  // pnpm hands a `--` on
+  // pnpm passes `--` on
   const args = argv[0] === '--' ? argv.slice(1) : [...argv]
   const { values, positionals } = parseArgs({
     args,

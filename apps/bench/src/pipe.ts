@@ -13,7 +13,7 @@ export function createPipe(directory: string): Pipe {
   const name = join(directory, 'pipe')
   execFileSync('mkfifo', [name])
   try {
-    // without O_NONBLOCK it would wait for somebody to write
+    // without O_NONBLOCK this would wait for a writer
     const readEnd = openSync(name, constants.O_RDONLY | constants.O_NONBLOCK)
     return { readEnd, writeEnd: openSync(name, constants.O_WRONLY) }
   } finally {

@@ -3,13 +3,13 @@ import type { WorkloadName } from './workloads.ts'
 /** How much is measured. */
 export interface Plan {
   readonly rounds: number
-  /** Whether figures are told their goals: those of tiny sizes say nothing. */
+  /** Whether figures are compared with their goals: tiny sizes say nothing. */
   readonly judges: boolean
   /** The workloads, with the lines of each. */
   readonly workloads: Readonly<Partial<Record<WorkloadName, number>>>
-  /** At most so many lines for those who take one line a block over the network: their rate does not depend on how many. */
+  /** The limit of lines for contenders that send one line a block: their rate does not depend on the number. */
   readonly syncLines: number
-  /** The same for the tutorial, which is slower still. */
+  /** The same for the tutorial, which is even slower. */
   readonly tutorialLines: number
   readonly live: { readonly warmup: number; readonly lines: number }
   /** The log that a reader finds when its start is measured. */

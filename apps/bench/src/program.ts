@@ -15,15 +15,15 @@ export interface ProgramOptions {
   readonly input?: number | 'ignore'
 }
 
-/** Nothing that is measured takes so long: whoever waits longer waits for something that will not come. */
+/** No measurement takes this long. */
 const DEADLINE_MS = 300_000
 const MEMORY_INTERVAL_MS = 50
-/** The end of what it said on standard error, to be shown where it fails. */
+/** How much of the end of standard error is kept, for the report of a failure. */
 const WORDS_KEPT = 4000
-/** USER_HZ, which Linux fixes for all that reads /proc. */
+/** USER_HZ: a constant in /proc on Linux. */
 const TICKS_PER_SECOND = 100
 
-/** A running process: what it says, what it takes, and its end. */
+/** A running process: its output, its resources, and its end. */
 export class Program {
   /** When it was started, on the clock of `performance`. */
   readonly began: number = performance.now()
@@ -34,7 +34,7 @@ export class Program {
   #goals: { readonly bytes: number; readonly resolve: (milliseconds: number) => void }[] = []
   readonly #child: ChildProcess
   readonly #sampler: NodeJS.Timeout
-  /** Rejects when it has ended, and its last words are here. */
+  /** Rejects when it has ended and its output is complete. */
   readonly #over: Promise<never>
   #words = ''
   #peak = 0
@@ -81,13 +81,13 @@ export class Program {
     return this.#child.exitCode === null && this.#child.signalCode === null
   }
 
-  /** The most memory that it has had resident at once, in MB; NaN where there is no /proc. */
+  /** Its peak resident memory, in MB; NaN without /proc. */
   get peakMemory(): number {
     this.#sample()
     return this.#peak > 0 ? this.#peak : Number.NaN
   }
 
-  /** Processor time that it has taken up to now, in seconds; NaN where there is no /proc. */
+  /** Its processor time until now, in seconds; NaN without /proc. */
   get cpuSeconds(): number {
     // the name in brackets may have blanks; user and system time are fields 14 and 15 of the whole
     const fields = this.#proc('stat').split(') ').at(-1)?.split(' ') ?? []
@@ -129,7 +129,7 @@ export class Program {
     return took
   }
 
-  /** Ends it at once. */
+  /** Kills it. */
   kill(): void {
     if (this.running) this.#child.kill('SIGKILL')
   }
@@ -175,7 +175,7 @@ export class Program {
     return new Error(`${this.#child.spawnargs.join(' ')}: ${what}\n${this.#words}`)
   }
 
-  // VmHWM is the highest ever; it is gone with the process, so it is looked at while that runs.
+  // VmHWM is the peak. It is gone with the process, so it is read while that runs.
   #sample(): void {
     const kilobytes = /^VmHWM:\s+(\d+) kB/m.exec(this.#proc('status'))?.[1]
     if (kilobytes !== undefined) this.#peak = (Number(kilobytes) * 1024) / 1e6
@@ -185,13 +185,13 @@ export class Program {
     try {
       return readFileSync(`/proc/${this.#child.pid}/${file}`, 'utf8')
     } catch {
-      // it has ended, or this is no Linux
+      // it has ended, or this is not Linux
       return ''
     }
   }
 }
 
-/** The environment without what would change the programs. */
+/** The environment without variables that change the programs. */
 function inherited(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MANY_CORES_')))
 }

@@ -15,7 +15,7 @@ export interface Place {
 }
 
 export interface WriteOptions {
-  /** Leave when standard input has ended. */
+  /** Exit when standard input has ended. */
   readonly exit?: boolean
   readonly route?: string | undefined
 }
@@ -25,7 +25,7 @@ export interface ReadOptions {
   /** A directory of the reader's own. */
   readonly directory: string
   readonly transport: Transport
-  /** Leave at the end of the log. */
+  /** Exit at the end of the log. */
   readonly exit?: boolean
 }
 
@@ -37,9 +37,9 @@ export interface System {
   read(place: Place, options: ReadOptions): Command
 }
 
-/** What this project makes, … */
+/** This project, … */
 export const manyCores: System = programs('many-cores', [])
-/** … and what it is when it syncs nothing, as its rivals never do. */
+/** … and this project without fsync, as the others work. */
 export const withoutFsync: System = programs('many-cores without fsync', ['--no-fsync'])
 
 function programs(name: string, options: readonly string[]): System {
@@ -57,7 +57,7 @@ function programs(name: string, options: readonly string[]): System {
           ...options
         ]
       }),
-    // who shall use the DHT must not find the socket
+    // a reader that uses the DHT must not find the socket
     read: (place, { key, directory, transport, exit = false }) =>
       app('reader', {
         meeting: join(transport === 'local' ? place.directory : directory, 'meet'),
@@ -96,12 +96,12 @@ export function library(place: Place, { route }: WriteOptions = {}): Command {
   }
 }
 
-/** What Hypercore stands on: it only writes. */
+/** The database of Hypercore: it only writes. */
 export function rocksdb(place: Place, unit: Unit): Command {
   return baseline('rocksdb-writer', place.directory, ['--unit', unit])
 }
 
-/** What Hyperswarm gives, with nothing above it: `file` goes to each reader as it is. */
+/** Hyperswarm alone: each reader gets `file` as it is. */
 export function noise(file: string): System {
   return {
     name: 'raw noise',

@@ -66,7 +66,7 @@ for (const [what, damage] of Object.entries({
     await writeFile(join(db, log), bytes.fill(0, 0, 64))
   }
 })) {
-  test(`a store whose database ${what} is refused at every start, and not made anew`, async (t) => {
+  test(`a store whose database ${what} is refused at every start, and not created again`, async (t) => {
     const machine = await createMachine(t)
     const node = await machine.open('store')
     await (await openWriter(node)).publish(['line\n'])

@@ -1,12 +1,12 @@
 import { parseArgs } from 'node:util'
 import { blockBatches, lineBatches } from './input.ts'
 
-/** What a baseline is told on its command line. */
+/** The command line of a baseline. */
 export interface Arguments {
   readonly storage: string
   /** What is one block, or one value. */
   readonly unit: Unit
-  /** Leaves when standard input has ended, or at the end of the log. */
+  /** Exit at the end of standard input, or of the log. */
   readonly exit: boolean
   readonly bootstrap?: string | undefined
   readonly socket?: string | undefined
@@ -14,12 +14,12 @@ export interface Arguments {
   readonly positional: string
 }
 
-/** `lines`: in batches of 1,024; `blocks`: of 64 KiB, whatever stands in them; `line`: each line for itself, as it comes. */
+/** `lines`: in batches of 1,024; `blocks`: of 64 KiB, whatever they contain; `line`: each line on its own, as it arrives. */
 export type Unit = 'lines' | 'blocks' | 'line'
 
 const BATCH_LINES = 1024
 const BLOCK_BYTES = 65_536
-/** 1 MiB a batch: more brings Hypercore no more. */
+/** 1 MiB a batch: larger ones are not faster. */
 const BATCH_BLOCKS = 16
 
 export function parseArguments(): Arguments {

@@ -15,7 +15,7 @@ await core.ready()
 if (core.discoveryKey === null) throw new Error('the core has no key')
 const close = await replicate(store, { bootstrap, socket, topic: core.discoveryKey, serves: false })
 endWith(close)
-// an update alone gives up where nobody has been found yet
+// an update alone returns if no peer has been found yet
 await core.get(0)
 await core.update({ wait: true })
 const end = core.length

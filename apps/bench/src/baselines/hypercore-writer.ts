@@ -1,4 +1,4 @@
-// Raw Hypercore: what stands in the pipe becomes the blocks of one core, which is served.
+// Raw Hypercore: the input becomes the blocks of one core, which is served.
 
 import Corestore from 'corestore'
 import { parseArguments, readBatches } from './arguments.ts'

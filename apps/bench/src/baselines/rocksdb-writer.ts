@@ -1,4 +1,4 @@
-// Raw RocksDB, opened as Hypercore opens it: what stands in the pipe becomes values under ascending numbers.
+// Raw RocksDB, opened as Hypercore opens it: the input becomes values under ascending numbers.
 
 import RocksDB from 'rocksdb-native'
 import { parseArguments, readBatches } from './arguments.ts'

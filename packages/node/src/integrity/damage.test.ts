@@ -122,7 +122,7 @@ test('an idle writer ends with STORE_DAMAGED once RocksDB refuses writes, and it
   await machine.open('w')
 })
 
-test('a cursor that was committed before a clean end is there, or its database is said to be damaged', async (t) => {
+test('a cursor that was committed before a clean shutdown is there, or its database is reported as damaged', async (t) => {
   const machine = await createMachine(t)
   const key = await write(machine, [['first\n'], ['second\n']])
   const copy = await machine.open('copy')
