@@ -46,7 +46,7 @@ test('a writer whose disk does not sync exits with 8; no peer gets the line, and
     await Promise.race([printed(reader, line).catch(() => {}), writer.exitCode('a sync that fails')])
   }
   await writer.ends(8)
-  assert.match(writer.stderr.text, /^writer: cannot sync the store to disk: .*EIO/m)
+  assert.match(writer.stderr.text, /^writer: \S+: cannot sync the store to disk: .*EIO/m)
   const failed = (await syncs(record)).filter(([, synced]) => synced === 'failed')
   assert.equal(failed.length, 1)
   // the last line that was written is the one that was not synced

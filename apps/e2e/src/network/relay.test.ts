@@ -51,7 +51,7 @@ test('two peers behind symmetric NATs connect with --relay on either side, and n
       `${took} ms from start to first line, with ${reading.length > 0 ? 'reader' : 'writer'} --relay`
     )
     const relaying = reading.length > 0 ? reader : writer
-    await relaying.stderr.says('by relay')
+    await relaying.stderr.says('(relay)')
     await writer.write('and live\n')
     await reader.stdout.until('the next line', () => reader.stdout.text.endsWith('and live\n'))
     await reader.kill()
