@@ -17,7 +17,7 @@ async function bench(...args: string[]): Promise<string[]> {
   return stdout.trimEnd().split('\n')
 }
 
-// three at a time: they wait for processes to start, and nobody judges their times
+// three at a time: they wait for processes to start, and their times are not judged
 describe('the small size', { concurrency: 3 }, () => {
   for (const [name, count] of Object.entries(FIGURES)) {
     test(`${name} reports finite positive figures`, async () => {

@@ -19,7 +19,7 @@ test('a line names the figure, its ratio to the baseline, and the goal', () => {
   )
 })
 
-test('a missed goal is said', () => {
+test('a missed goal is reported', () => {
   assert.match(formatText({ ...figure, value: 138_000 }), /1\.00x .* goal >= 7x, missed$/)
   const late: Figure = { ...figure, value: 300, unit: 'MB', goal: { of: 'value', at: 'most', bound: 250 } }
   assert.match(formatText(late), /goal <= 250 MB, missed$/)

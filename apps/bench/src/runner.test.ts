@@ -20,7 +20,7 @@ test('contenders run in turn, and their medians are theirs', async () => {
   assert.equal(medians('b', 'memory'), 2)
 })
 
-test('a metric that nobody measured is not a number', async () => {
+test('a metric without measurements is not a number', async () => {
   const medians = await interleave(1, { a: async () => ({ rate: 1 }) })
   assert.ok(Number.isNaN(medians('a', 'memory')))
   assert.ok(Number.isNaN(medians('c', 'rate')))

@@ -8,7 +8,7 @@ export type Transport = 'hyperswarm' | 'local'
 
 /** Where a writer keeps its log, and where its readers find it. */
 export interface Place {
-  /** A directory of its own. */
+  /** A separate directory. */
   readonly directory: string
   /** `host:port` of the DHT. Without it, only the local socket is served. */
   readonly bootstrap?: string | undefined
@@ -66,7 +66,7 @@ function programs(name: string, options: readonly string[]): System {
           join(directory, 'store'),
           ...(transport === 'local' ? ['--local'] : ['--bootstrap', place.bootstrap ?? '']),
           ...(exit ? ['--exit'] : []),
-          // the bench has a deadline of its own, and 64 readers on a slow machine need theirs
+          // the bench has its own deadline, and 64 readers on a slow machine need longer
           '--timeout',
           '300',
           '--raw',

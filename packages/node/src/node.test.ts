@@ -151,7 +151,7 @@ test('local and bootstrap exclude each other, and a bad address is named', async
   assert.equal(existsSync(storage), false)
 })
 
-test('a storage that is no path is BAD_OPTION', async () => {
+test('an invalid storage path is BAD_OPTION', async () => {
   for (const storage of [undefined, 5, ''])
     await assert.rejects(openNode({ storage: storage as string, local: true }), { code: 'BAD_OPTION' })
 })

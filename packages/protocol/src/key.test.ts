@@ -36,7 +36,7 @@ for (const text of invalid) {
   })
 }
 
-test('what is no text is refused with BAD_KEY', () => {
+test('a value that is not a string is refused with BAD_KEY', () => {
   for (const value of [undefined, null, 5, {}]) refuses('BAD_KEY', () => parseKey(value as string))
 })
 

@@ -21,7 +21,7 @@ const SCHEME = 'pear://'
  * @throws ProtocolError `BAD_KEY`. The message never repeats the key: anyone who has it can read the log.
  */
 export function parseKey(text: string): CoreKey {
-  // plain JavaScript may hand over anything
+  // plain JavaScript may pass anything
   const bare = typeof text === 'string' ? stripScheme(text.trim().toLowerCase()) : ''
   if (HEX.test(bare)) return bare as CoreKey
   if (Z32.test(bare)) return decodeZ32(bare)

@@ -8,7 +8,7 @@ const KEY_BYTES = 8
 
 const { storage, unit } = parseArguments()
 const root = new RocksDB(storage)
-// hypercore-storage 3.3: larger values lie in files of their own, which no compaction copies
+// hypercore-storage 3.3: larger values are in separate files, which no compaction copies
 const family = new RocksDB.ColumnFamily('lines', {
   enableBlobFiles: true,
   minBlobSize: 4096,

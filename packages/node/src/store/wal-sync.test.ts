@@ -7,7 +7,7 @@ import { openWriter } from '../index.ts'
 import { internalsOf } from '../internals.ts'
 import { createMachine } from '../testing/support.ts'
 
-test('a write-ahead log that is removed before it is opened is no failed sync', async (t) => {
+test('a write-ahead log that is removed before it is opened does not fail a sync', async (t) => {
   const machine = await createMachine(t)
   const node = await machine.open('w')
   const writer = await openWriter(node)
