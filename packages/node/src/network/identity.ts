@@ -18,7 +18,7 @@ export async function peerKeyPairOf(directory: string): Promise<PeerKeyPair | nu
     throw translate(error)
   })
   if (names.length === 0) return null
-  // no sync is needed: nothing is written
+  // no sync is needed: at most the file DATABASE of an older store is written
   const { store } = await openStore(directory, { fsync: false })
   try {
     return await store.createKeyPair(PEER_KEY_NAME)

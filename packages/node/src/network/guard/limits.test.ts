@@ -8,7 +8,7 @@ import createTestnet from 'hyperdht/testnet.js'
 import { type Node, openReader, openWriter, type Status } from '../../index.ts'
 import { internalsOf } from '../../internals.ts'
 import { createMachine, take } from '../../testing/support.ts'
-import { createPeers } from '../peers.ts'
+import { createPeers, type Peers, type PeersOptions } from '../peers.ts'
 
 /** Calls every two seconds would be seven. */
 const CALLING_MS = 15_000
@@ -46,19 +46,26 @@ function pair(t: TestContext): readonly [SecretStream, SecretStream] {
   return ends
 }
 
-test('a full node refuses all peers except the log’s writer on this machine', async (t) => {
-  const node = await (await createMachine(t)).open('r')
-  const statuses: Status[] = []
+/** The peers of a node that have connections from a test. */
+function peersOf(t: TestContext, node: Node, options: Partial<PeersOptions>): Peers {
   const { store, wal, heads, damage } = internalsOf(node)
   const peers = createPeers(store, {
     id: node.id,
     allow: null,
-    maxPeers: 1,
+    maxPeers: 8,
     serving: { wal, heads, damage },
-    onStatus: (status) => void statuses.push(status),
-    ondisconnected: () => {}
+    onStatus: () => {},
+    ondisconnected: () => {},
+    ...options
   })
   atEnd(t, () => peers.close())
+  return peers
+}
+
+test('a full node refuses all peers except the log’s writer on this machine', async (t) => {
+  const node = await (await createMachine(t)).open('r')
+  const statuses: Status[] = []
+  const peers = peersOf(t, node, { maxPeers: 1, onStatus: (status) => void statuses.push(status) })
   peers.add({ stream: connection(t), via: 'local' })
   await until('a peer', () => peers.count() === 1)
   peers.add({ stream: connection(t), via: 'local' })
@@ -72,17 +79,8 @@ test('a peer that disconnects is looked up again, unless it never shared a log',
   const machine = await createMachine(t)
   const [node, other] = [await machine.open('r'), await machine.open('w')]
   const lost: string[] = []
-  const { store, wal, heads, damage } = internalsOf(node)
-  const peers = createPeers(store, {
-    id: node.id,
-    allow: null,
-    maxPeers: 8,
-    serving: { wal, heads, damage },
-    onStatus: () => {},
-    ondisconnected: (peer) => void lost.push(peer)
-  })
-  atEnd(t, () => peers.close())
-  const core = store.get({ name: 'shared' })
+  const peers = peersOf(t, node, { ondisconnected: (peer) => void lost.push(peer) })
+  const core = internalsOf(node).store.get({ name: 'shared' })
   await core.ready()
   const same = internalsOf(other).store.get({ key: core.key as Uint8Array })
   await same.ready()
