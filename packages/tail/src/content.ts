@@ -1,0 +1,18 @@
+import type { FoundFile } from './listing.ts'
+import type { Mark } from './mark.ts'
+
+/** At most this much is read at once. */
+export const CHUNK_BYTES: number = 1024 * 1024
+
+/** The bytes of an open file, plain or packed. */
+export interface Content {
+  readonly isPacked: boolean
+  /**
+   * The bytes after `mark`, up to a chunk, without moving on; null if there are none. The same bytes come again until `mark` moves.
+   * `'cut'` if the file no longer has what was read of it.
+   */
+  peek(mark: Mark): Promise<Uint8Array | null | 'cut'>
+  /** The file as it is now; null for one that will not change. */
+  stat(): Promise<(FoundFile & { readonly isGone: boolean }) | null>
+  close(): Promise<void>
+}

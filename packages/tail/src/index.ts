@@ -1,0 +1,5 @@
+export { TailError } from './errors.ts'
+export { follow } from './follow.ts'
+export type { TailErrorCode } from './errors.ts'
+export type { FollowOptions, Piece } from './follow.ts'
+export type { OnStatus, TailStatus } from './status.ts'

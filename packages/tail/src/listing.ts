@@ -1,0 +1,105 @@
+import type { BigIntStats } from 'node:fs'
+import { readdir, realpath, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
+import { ignore, isMissing, reasonOf } from './errors.ts'
+import type { Names } from './names.ts'
+import { usualNames } from './names.ts'
+
+/** The fault of a directory, a named pipe and the like at the log's path. */
+export const NOT_A_FILE = 'not a regular file'
+
+/** A regular file, as the file system describes it. */
+export interface FoundFile {
+  readonly path: string
+  /**
+   * Its inode and time of birth, in ns. Not its device, whose number can change at a restart. Where the file system has no time of
+   * birth, it is 0, and a later file can have the same id: so the content is checked, too.
+   */
+  readonly id: string
+  readonly size: number
+  /** When it was last written, in ns since 1970 by the file system's clock. */
+  readonly written: bigint
+  /** When it was last renamed or changed in another way. */
+  readonly changed: bigint
+}
+
+/** What is at the log's path and at the names of its older files. */
+export interface Listing {
+  /** The path with symbolic links resolved. */
+  readonly path: string
+  readonly current: FoundFile | null
+  /** Why there is no regular file at the path; '' if nothing is there. */
+  readonly fault: string
+  /** Other files that may have been the log, each once. */
+  readonly others: readonly FoundFile[]
+}
+
+export async function list(path: string, names: readonly Names[]): Promise<Listing> {
+  const target = await realpath(path).catch(() => path)
+  const at = await current(path, target)
+  const places = target === path ? names : [...names, usualNames(target)]
+  const others = new Map<string, FoundFile>()
+  for (const { directory, matches } of places) {
+    const listed = (await readdir(directory).catch(() => [])).filter(matches)
+    // a looping link, or a file that is gone by now, is none of the log's
+    const found = await Promise.all(listed.map((name) => statFile(join(directory, name)).catch(ignore)))
+    for (const file of found) if (file && file.id !== at.current?.id) others.set(file.id, file)
+  }
+  return { path: target, ...at, others: [...others.values()] }
+}
+
+/** Two listings in a row that agree: a rename in between can hide a file from one, or show it twice. */
+export async function listTwice(path: string, names: readonly Names[]): Promise<Listing> {
+  let listing = await list(path, names)
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
+    const again = await list(path, names)
+    if (identities(again) === identities(listing)) return again
+    listing = again
+  }
+  return listing
+}
+
+/** Where files are renamed all the time, one listing has to do. */
+const MAX_TRIES = 50
+
+/** The regular file at `path`; null if there is none. Throws if that cannot be known. */
+export async function statFile(path: string): Promise<FoundFile | null> {
+  const stats = await stat(path, { bigint: true })
+  return stats.isFile() ? describe(path, stats) : null
+}
+
+export function describe(path: string, stats: BigIntStats): FoundFile {
+  const { ino, birthtimeNs, size, mtimeNs, ctimeNs } = stats
+  return {
+    path,
+    id: `${ino}:${birthtimeNs}`,
+    size: Number(size),
+    written: mtimeNs,
+    changed: ctimeNs
+  }
+}
+
+/** A short name of a file among others: of an older file, only whether it is new has to be known. */
+export function tagOf({ id, written }: FoundFile): number {
+  return crc32(id.endsWith(':0') ? `${id}:${written}` : id)
+}
+
+async function current(
+  path: string,
+  target: string
+): Promise<{ readonly current: FoundFile | null; readonly fault: string }> {
+  try {
+    const file = await statFile(path)
+    return { current: file && { ...file, path: target }, fault: file === null ? NOT_A_FILE : '' }
+  } catch (error) {
+    return { current: null, fault: isMissing(error) ? '' : reasonOf(error) }
+  }
+}
+
+function identities({ current, others }: Listing): string {
+  return [current, ...others]
+    .map((file) => `${file?.path} ${file?.id}`)
+    .sort()
+    .join('\n')
+}

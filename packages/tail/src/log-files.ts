@@ -1,0 +1,387 @@
+import { ignore } from './errors.ts'
+import { type FoundFile, type Listing, listTwice, statFile, tagOf } from './listing.ts'
+import { type StoredMark, storeMark } from './mark.ts'
+import { hasOnly, isCopyOf, type Opened, openAfter, openContent, Unreadable } from './match.ts'
+import { type Names, packingOf } from './names.ts'
+import { canUnpack } from './packed.ts'
+import type { Place, StoredFile } from './place.ts'
+import { PlainFile } from './plain.ts'
+import { Source } from './source.ts'
+import type { OnStatus } from './status.ts'
+
+export interface LogFilesOptions {
+  readonly path: string
+  readonly names: readonly Names[]
+  /** Where an earlier run stopped. */
+  readonly place: Place | null
+  readonly onStatus: OnStatus
+}
+
+/** This many files are watched for what is still added to them. */
+const MAX_SOURCES = 8
+
+/** So many files that are read can be recognised in packed files. */
+const MAX_PAST = 4
+
+/** A packed file that is incomplete for this long will not be completed. */
+const BROKEN_MS = 10_000
+
+/** The files that are or were the log: which, in which order, and how far each is read. */
+export class LogFiles {
+  /** Oldest first. The last one is the log, unless it was renamed and there is no new one yet. */
+  readonly sources: Source[] = []
+  readonly #options: LogFilesOptions
+  /** The files of an earlier run that have not been found again yet. */
+  #stored: readonly StoredFile[]
+  /** What was read of files that will not grow any more. */
+  #past: readonly StoredMark[]
+  /** The tags of files that are none of the log's as it is followed. */
+  #others: ReadonlySet<number>
+  #since: bigint
+  #isFirstLook = true
+  /** A file was cut off, and a look has not succeeded since. */
+  #wasCut = false
+  /** Packed files that could not be read, how long they were, and since when. */
+  readonly #incomplete = new Map<string, { readonly size: number; readonly since: number }>()
+
+  constructor(options: LogFilesOptions) {
+    this.#options = options
+    this.#stored = options.place?.files ?? []
+    this.#others = new Set(options.place?.others)
+    this.#since = options.place?.since ?? 0n
+    this.#past = options.place?.past ?? []
+  }
+
+  /** Why the log cannot be read at its path; '' if it is there, null if nothing is. */
+  fault: string | null = null
+
+  /** The place at the marks of the sources. */
+  get place(): Place {
+    const files = this.sources.map((source) => source.store())
+    return { files, past: this.#past, since: this.#since, others: [...this.#others] }
+  }
+
+  /**
+   * Looks at what has happened to the files, and adds those that became the log since. To be called when the sources are read as far as
+   * possible. Returns whether they have changed.
+   *
+   * @throws Unreadable for a file that has to be read first; a later look may succeed.
+   */
+  async look(): Promise<boolean> {
+    const { path, names, place } = this.#options
+    const listing = await listTwice(path, names)
+    const before = [...this.sources]
+    const newest = this.#stored.at(-1)?.id ?? before.at(-1)?.file.id
+    await this.#findStored(listing)
+    this.#rename(listing)
+    await this.#reopen(listing)
+    await this.#replaceCut(listing)
+    const { current } = listing
+    this.fault = current === null ? listing.fault || null : ''
+    const isStart = this.#isFirstLook && place === null
+    // nothing tells whether a file of which nothing was read has been cut off between two looks
+    const mayBeCut = !isStart && current?.id === newest && this.sources.at(-1)?.mark.offset === 0
+    const isCut = this.#wasCut || mayBeCut
+    if (isCut || current?.id !== newest) {
+      if (!isStart) await this.#addLater(listing, isCut)
+      await this.#addCurrent(current)
+    }
+    if (current === null ? isStart : this.sources.at(-1)?.file.id === current.id) this.#remember(listing)
+    this.#isFirstLook = false
+    this.#wasCut = false
+    return (
+      before.length !== this.sources.length || before.some((source, index) => source !== this.sources[index])
+    )
+  }
+
+  /** Forgets sources that will not grow any more. */
+  async prune(graceMs: number): Promise<void> {
+    const isOver = async (source: Source, index: number): Promise<boolean> => {
+      const mayGrow = index === this.sources.length - 1 || !source.isDrained || !source.isReleased
+      if (mayGrow || source.isCut || source.fault !== null) return false
+      if (source.isSettled || index < this.sources.length - MAX_SOURCES) return true
+      const stats = await source.content.stat()
+      const isRead = stats !== null && stats.size <= source.mark.offset
+      return isRead && stats.isGone && performance.now() - source.quietSince >= graceMs
+    }
+    const over: Source[] = []
+    for (const [index, source] of this.sources.entries()) if (await isOver(source, index)) over.push(source)
+    for (const source of over) await this.forget(source)
+  }
+
+  /** Lets go of a source that is read. Its mark is kept: it may be packed later. */
+  async forget(source: Source): Promise<void> {
+    this.sources.splice(this.sources.indexOf(source), 1)
+    this.#addPast(storeMark(source.mark))
+    this.#others = new Set([...this.#others, tagOf(source.file)])
+    await source.content.close().catch(ignore)
+  }
+
+  async close(): Promise<void> {
+    for (const { content } of this.sources) await content.close().catch(ignore)
+  }
+
+  #addPast({ offset, crc, head, tail }: StoredMark): void {
+    if (offset > 0) this.#past = [...this.#past, { offset, crc, head, tail }].slice(-MAX_PAST)
+  }
+
+  /** Opens the files of the earlier run, wherever they are now. */
+  async #findStored(listing: Listing): Promise<void> {
+    while (this.#stored[0] !== undefined) {
+      const [stored, ...rest] = this.#stored
+      const source = await this.#find(stored, listing, rest.length === 0)
+      this.#stored = rest
+      if (source === null) continue
+      this.sources.push(source)
+      const { file, mark } = source
+      if (rest.length === 0 || file.size > mark.offset)
+        this.#options.onStatus({ state: 'reading', path: file.path, offset: mark.offset })
+    }
+  }
+
+  async #find(stored: StoredFile, listing: Listing, isNewest: boolean): Promise<Source | null> {
+    const file = await this.#byId(stored, listing)
+    const packing = file && packingOf(file.path)
+    if (file !== null && packing === null) {
+      const content = await openContent(file)
+      if (content instanceof PlainFile) {
+        const mark = await content.resume(stored)
+        const source = new Source(file, content, {
+          joins: stored.joins,
+          isSettled: stored.joins,
+          ...(mark && { mark })
+        })
+        if (mark !== null) return source
+        return await this.#cut(source, stored, listing)
+      }
+    }
+    if (file !== null) {
+      const opened = await openAfter(file, stored)
+      if (opened !== null)
+        return new Source(file, opened.content, { mark: opened.mark, isSettled: true, joins: stored.joins })
+    }
+    // whatever became the log after an empty file is read from its start
+    if (stored.offset === 0 && stored.size === 0) return null
+    const found = stored.offset > 0 ? await this.#findCopy(stored, listing, isNewest) : null
+    if (found !== null) {
+      const isCurrent = found.file.id === listing.current?.id
+      return new Source(found.file, found.content, {
+        mark: found.mark,
+        isSettled: !isCurrent,
+        joins: stored.joins
+      })
+    }
+    if (isNewest || stored.size > stored.offset) this.#lose('gone', stored)
+    else this.#addPast(stored)
+    return null
+  }
+
+  /** The file with the id of `stored`, also where a link has led to another file since. */
+  async #byId({ id, path }: StoredFile, { current, others }: Listing): Promise<FoundFile | null> {
+    const found = [current, ...others].find((file) => file?.id === id)
+    if (found) return found
+    const file = path === '' ? null : await statFile(path).catch(() => null)
+    return file?.id === id ? file : null
+  }
+
+  #rename({ current, others }: Listing): void {
+    for (const found of [current, ...others]) {
+      const source = this.sources.find(({ file }) => file.id === found?.id)
+      if (found && source) source.see(found)
+    }
+  }
+
+  /** A source that was cut off or rewritten becomes two: a copy with the rest, if there is one, and what was written after that. */
+  async #replaceCut(listing: Listing): Promise<void> {
+    for (const source of [...this.sources]) {
+      if (!source.isCut) continue
+      const { file, content } = source
+      const again = await this.#cut(source, source.store(), listing, source)
+      // the copy, if there is one, was added before it
+      this.sources.splice(this.sources.indexOf(source), 1, again)
+      this.#options.onStatus({ state: 'reading', path: file.path, offset: 0 })
+      if (again.content !== content) await content.close()
+    }
+  }
+
+  /** Opens again the sources that could not be read; those that are gone are lost. */
+  async #reopen(listing: Listing): Promise<void> {
+    for (const source of [...this.sources]) {
+      const { file, fault } = source
+      if (fault === null) continue
+      const again = await this.#unlessBroken(file, async () => {
+        // more of it may have been written since
+        if (packingOf(file.path) !== null && !this.#hasGrown(file)) throw new Unreadable(file.path, fault)
+        return await this.#find(source.store(), listing, source === this.sources.at(-1))
+      })
+      this.sources.splice(this.sources.indexOf(source), 1, ...(again === null ? [] : [again]))
+    }
+  }
+
+  /** What was written to a file after it was cut off. A copy with the rest of `stored` is added to the sources, before it. */
+  async #cut(
+    { file, content }: Source,
+    stored: StoredFile,
+    listing: Listing,
+    continues?: Source
+  ): Promise<Source> {
+    const copy = stored.offset > 0 ? await this.#findCopy(stored, listing, false) : null
+    this.#wasCut = true
+    const at = this.sources.findIndex((source) => source.file.id === file.id)
+    if (copy === null) this.#lose('cut', { ...stored, path: file.path })
+    else {
+      const source = new Source(copy.file, copy.content, {
+        mark: copy.mark,
+        isSettled: true,
+        joins: true,
+        ...(continues && { continues })
+      })
+      this.sources.splice(at === -1 ? this.sources.length : at, 0, source)
+      this.#options.onStatus({ state: 'reading', path: copy.file.path, offset: copy.mark.offset })
+    }
+    return new Source({ ...file, size: 0 }, content, { isAfterCut: true })
+  }
+
+  /** A file that begins with everything before `stored`: new ones first, then the newest. */
+  async #findCopy(
+    stored: StoredFile,
+    { current, others }: Listing,
+    withCurrent: boolean
+  ): Promise<(Opened & { readonly file: FoundFile }) | null> {
+    const candidates = others
+      .filter((file) => file.id !== stored.id && !this.#isSource(file))
+      .sort((a, b) => Number(this.#isOther(a)) - Number(this.#isOther(b)) || compareTimes(b, a))
+    if (withCurrent && current !== null) candidates.push(current)
+    for (const file of candidates) {
+      const opened = await this.#unlessBroken(file, () => openAfter(file, stored))
+      if (opened) return { ...opened, file }
+    }
+    return null
+  }
+
+  /** Adds the files that have been the log between the newest source and the file that is the log now. */
+  async #addLater(listing: Listing, isCut: boolean): Promise<void> {
+    const later = listing.others
+      .filter((file) => !this.#isSource(file) && !this.#isOther(file) && file.written >= this.#since)
+      .sort(compareTimes)
+    for (const file of later) {
+      const source = await this.#openLater(file, listing, isCut)
+      if (source === null) continue
+      const last = this.sources.length - (isCut ? 1 : 0)
+      this.sources.splice(Math.max(0, last), 0, source)
+      this.#options.onStatus({ state: 'reading', path: file.path, offset: 0 })
+    }
+  }
+
+  async #openLater(file: FoundFile, { others }: Listing, isCut: boolean): Promise<Source | null> {
+    const packing = packingOf(file.path)
+    if (packing !== null) {
+      const original = file.path.slice(0, file.path.lastIndexOf('.'))
+      // it is being packed; the original is read
+      if (others.some(({ path }) => path === original)) return null
+      if (!canUnpack(packing)) {
+        if (!this.sources.some((source) => isSameTime(source.file, file))) this.#lose('packed', wholeOf(file))
+        return null
+      }
+    }
+    const isKnown = await this.#unlessBroken(file, () => this.#isKnown(file))
+    if (isKnown !== false) return null
+    const content = await openContent(file)
+    return content && new Source(file, content, { isSettled: packing !== null || isCut, joins: isCut })
+  }
+
+  /** Whether `file` is a copy of what was read. A plain one only of a source that is gone: others can begin with the same lines. */
+  async #isKnown(file: FoundFile): Promise<boolean> {
+    for (const past of this.#past) if (await hasOnly(file, past)) return true
+    const isPacked = packingOf(file.path) !== null
+    for (const source of this.sources) {
+      if (source.fault !== null) continue
+      if (!isPacked && (await source.content.stat())?.isGone !== true) continue
+      if (!(await isCopyOf(file, source))) continue
+      source.isCopied = true
+      return true
+    }
+    return false
+  }
+
+  /** Adds the file at the path. One that begins with everything that a deleted newest file had has replaced it: it goes on there. */
+  async #addCurrent(current: FoundFile | null): Promise<void> {
+    if (current === null) return
+    const known = this.sources.find(({ file }) => file.id === current.id)
+    if (known !== undefined) {
+      // a rotation was undone
+      this.sources.push(...this.sources.splice(this.sources.indexOf(known), 1))
+      return
+    }
+    const newest = this.sources.at(-1)
+    const mayBeReplaced =
+      newest !== undefined && newest.mark.offset > 0 && newest.fault === null && !newest.isCopied
+    const isReplaced = mayBeReplaced && (await newest.content.stat())?.isGone === true
+    const opened = isReplaced ? await openAfter(current, newest.store()) : null
+    const content = opened?.content ?? (await openContent(current))
+    if (content === null) return
+    if (opened !== null && newest !== undefined) await this.forget(newest)
+    this.sources.push(new Source(current, content, { ...(opened && { mark: opened.mark }) }))
+    this.#options.onStatus({ state: 'reading', path: current.path, offset: opened?.mark.offset ?? 0 })
+  }
+
+  /** While the log is at its path and whole, everything else there is none of it. */
+  #remember({ current, others }: Listing): void {
+    const newestFirst = others.filter((file) => !this.#isSource(file)).sort((a, b) => compareTimes(b, a))
+    this.#others = new Set(newestFirst.map(tagOf))
+    this.#since = current?.written ?? 0n
+  }
+
+  /** Null for a packed file that stays incomplete or is damaged, which is reported once. */
+  async #unlessBroken<T>(file: FoundFile, work: () => Promise<T>): Promise<T | null> {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof Unreadable)) throw error
+      if (this.#isOther(file)) return null
+      if (packingOf(file.path) === null) throw error
+      const seen = this.#incomplete.get(file.id)
+      const since = seen?.size === file.size ? seen.since : performance.now()
+      this.#incomplete.set(file.id, { size: file.size, since })
+      if (performance.now() - since < BROKEN_MS) throw error
+      this.#others = new Set([...this.#others, tagOf(file)])
+      this.#lose('damaged', wholeOf(file))
+      return null
+    }
+  }
+
+  #hasGrown({ id, size }: FoundFile): boolean {
+    const seen = this.#incomplete.get(id)
+    return seen !== undefined && seen.size !== size
+  }
+
+  #isSource({ id }: FoundFile): boolean {
+    return this.sources.some(({ file }) => file.id === id)
+  }
+
+  #isOther(file: FoundFile): boolean {
+    return this.#others.has(tagOf(file))
+  }
+
+  #lose(
+    reason: 'gone' | 'cut' | 'packed' | 'damaged',
+    { path, offset, size }: Pick<StoredFile, 'path' | 'offset' | 'size'>
+  ): void {
+    const lost = Math.max(0, size - offset)
+    this.#options.onStatus({ state: 'lost', path: path || this.#options.path, offset, bytes: lost, reason })
+  }
+}
+
+function wholeOf({ path, size }: FoundFile): Pick<StoredFile, 'path' | 'offset' | 'size'> {
+  return { path, offset: 0, size }
+}
+
+/** Negative if `a` was the log before `b`: it was written before it or, in one tick of the clock, renamed before it. */
+function compareTimes(a: FoundFile, b: FoundFile): number {
+  return Number(a.written - b.written) || Number(a.changed - b.changed)
+}
+
+/** Compressors keep the time of the original, some in seconds. */
+function isSameTime(a: FoundFile, b: FoundFile): boolean {
+  return a.written / 1_000_000_000n === b.written / 1_000_000_000n
+}

@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict'
+import { randomInt } from 'node:crypto'
+import { basename } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { setTimeout as elapse } from 'node:timers/promises'
+import { deadline, temporary } from '@many-cores/testing'
+import { follow, type TailStatus } from './index.ts'
+import { Random } from './testing/random.ts'
+import { randomScheme, type Scheme, World } from './testing/world.ts'
+
+/** `TAIL_SECONDS=3600` for an hour. */
+const SECONDS = Number(process.env.TAIL_SECONDS ?? 15)
+/** `TAIL_SEED=…` repeats a run. */
+const SEED = process.env.TAIL_SEED
+
+/** The clock of a file system may tick only every 4 ms: what happens within a tick has no order. */
+const TICK_MS = 5
+
+const GRACE_MS = 40
+
+/** A program that follows a log and stores what it gets, with the place, in one step. */
+class Follower {
+  stored = ''
+  place: string | undefined
+  readonly lost: TailStatus[] = []
+  readonly #path: string
+  readonly #scheme: Scheme
+  readonly #random: Random
+  readonly #log: (text: string) => void
+  #running: Promise<void> = Promise.resolve()
+  #abort = new AbortController()
+  /** Held back by a slow consumer. */
+  #stall: Promise<void> = Promise.resolve()
+  #resume: () => void = () => {}
+
+  constructor(path: string, scheme: Scheme, random: Random, log: (text: string) => void) {
+    this.#path = path
+    this.#scheme = scheme
+    this.#random = random
+    this.#log = log
+  }
+
+  start(once = false): Promise<void> {
+    this.#abort = new AbortController()
+    this.#running = this.#run(once)
+    return this.#running
+  }
+
+  /** As `kill -9`: nothing is stored any more. */
+  async kill(): Promise<void> {
+    this.#resume()
+    this.#abort.abort()
+    await this.#running
+  }
+
+  stall(): void {
+    this.#stall = new Promise((resolve) => {
+      this.#resume = resolve
+    })
+  }
+
+  resume(): void {
+    this.#resume()
+  }
+
+  async #run(once: boolean): Promise<void> {
+    const { signal } = this.#abort
+    const pieces = follow(this.#path, {
+      ...(this.place !== undefined && { from: this.place }),
+      ...(this.#scheme.olddir && { rotated: ['old/app*'] }),
+      grace: GRACE_MS,
+      once,
+      signal,
+      onStatus: (status) => {
+        this.#log(JSON.stringify(status))
+        if (status.state === 'lost') this.lost.push(status)
+      }
+    })
+    let held = ''
+    for await (const piece of pieces) {
+      const { bytes, path, offset, endsLine } = piece
+      await this.#stall
+      if (signal.aborted) return
+      const text = Buffer.from(bytes).toString()
+      this.#log(
+        `  ${basename(path)} ${offset}+${bytes.byteLength} from ${text.split(' ')[0]} to ${text.trimEnd().split('\n').at(-1)?.split(' ')[0]}`
+      )
+      const isUnterminated = endsLine && text.length > 0 && !text.endsWith('\n')
+      held += isUnterminated ? `${text}\n` : text
+      if (!endsLine) continue
+      // a batch may end after any of the lines
+      const newline = text.indexOf('\n', this.#random.below(text.length + 1))
+      if (this.#random.once(4) && newline !== -1 && held === text) {
+        this.stored += text.slice(0, newline + 1)
+        this.place = piece.placeAt(newline + 1)
+        held = text.slice(newline + 1)
+        // the rest is stored by itself, or not at all
+        if (this.#random.once(4)) await elapse(1)
+        if (signal.aborted) return
+      }
+      this.stored += held
+      held = ''
+      this.place = piece.placeAt()
+    }
+  }
+}
+
+async function run(t: TestContext, seed: number, keep: number): Promise<void> {
+  const random = new Random(seed)
+  const scheme = randomScheme(random, keep)
+  const events: string[] = [JSON.stringify(scheme)]
+  const log = (text: string): void => void events.push(text)
+  const world = new World(await temporary(t), random, scheme)
+  const follower = new Follower(world.path, scheme, random, log)
+  let isRunning = true
+  let isStalled = false
+  void follower.start()
+  await deadline(
+    'the first look',
+    (async () => {
+      while (follower.place === undefined) await elapse(1)
+    })()
+  )
+  for (let step = 0; step < 150; step++) {
+    log(world.step())
+    await elapse(TICK_MS)
+    if (random.once(25)) await elapse(GRACE_MS * 3)
+    if (!isRunning) {
+      if (!random.once(8)) continue
+      log('start')
+      void follower.start()
+      isRunning = true
+      isStalled = false
+    } else if (isStalled) {
+      if (!random.once(6)) continue
+      log('resume')
+      follower.resume()
+      isStalled = false
+    } else if (random.once(10)) {
+      log('kill')
+      await follower.kill()
+      isRunning = false
+    } else if (random.once(9)) {
+      log('stall')
+      follower.stall()
+      isStalled = true
+    }
+  }
+  follower.resume()
+  await follower.kill()
+  world.finish()
+  await elapse(GRACE_MS * 2)
+  log('last run')
+  await deadline('the last run', follower.start(true))
+  compare(follower, world, events, seed)
+}
+
+function compare(follower: Follower, world: World, events: readonly string[], seed: number): void {
+  const expected = linesOf(world.written.join(''))
+  const found = linesOf(follower.stored)
+  const counts = new Map<string, number>()
+  for (const line of found) counts.set(line, (counts.get(line) ?? 0) + 1)
+  const missing = expected.filter((line) => !counts.has(line))
+  const twice = [...counts].filter(([, count]) => count > 1).map(([line]) => line)
+  const known = new Set(expected)
+  const unknown = found.filter((line) => !known.has(line))
+  const story = (): string => `TAIL_SEED=${seed}\n${events.join('\n')}`
+  const some = (lines: readonly string[]): string => `${lines.length}: ${lines.slice(0, 5).join(' ')}`
+  assert.equal(twice.length, 0, `lines twice, ${some(twice)}\n${story()}`)
+  assert.equal(unknown.length, 0, `lines that nobody wrote, ${some(unknown)}\n${story()}`)
+  if (follower.lost.length === 0)
+    assert.equal(missing.length, 0, `lines missing, ${some(missing)}\n${story()}`)
+}
+
+/** Each line by its first word, which is unique. */
+function linesOf(text: string): string[] {
+  return text
+    .split('\n')
+    .map((line) => line.split(' ')[0] ?? '')
+    .filter(Boolean)
+}
+
+test('each line is yielded exactly once over rotations, kills and stalls', async (t) => {
+  let runs = 0
+  for (
+    const end = Date.now() + SECONDS * 1000;
+    runs === 0 || (SEED === undefined && Date.now() < end);
+    runs++
+  ) {
+    const seed = SEED === undefined ? randomInt(2 ** 31) : Number(SEED)
+    await run(t, seed, Number.POSITIVE_INFINITY)
+  }
+  t.diagnostic(`${runs} runs`)
+})

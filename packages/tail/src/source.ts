@@ -1,0 +1,87 @@
+import type { Content } from './content.ts'
+import type { FoundFile } from './listing.ts'
+import { advance, type Mark, START, storeMark } from './mark.ts'
+import type { StoredFile } from './place.ts'
+
+export interface SourceOptions {
+  readonly mark?: Mark
+  /** It is complete: nothing will be added. */
+  readonly isSettled?: boolean
+  /** Its last line continues in the next file. */
+  readonly joins?: boolean
+  /** It has been cut off, and this is what was written after that. */
+  readonly isAfterCut?: boolean
+  /** The source whose rest it has. */
+  readonly continues?: Source
+}
+
+/** A file that is or was the log, read up to a mark. */
+export class Source {
+  file: FoundFile
+  content: Content
+  mark: Mark
+  isSettled: boolean
+  joins: boolean
+  readonly isAfterCut: boolean
+  readonly continues: Source | null
+  /** When it grew last, or its successor appeared, by `performance.now()`. */
+  quietSince: number
+  /** The next file may be read: this one has been quiet for the grace time. */
+  isReleased = false
+  /** It no longer has what was read of it. */
+  isCut = false
+  /** Another file has its content: it was packed, or copied. */
+  isCopied = false
+  /** Why it could not be read; then its content is closed. */
+  fault: string | null = null
+  /** Nothing was after the mark at the last look; less than a line may have been. */
+  isDrained = false
+
+  constructor(
+    file: FoundFile,
+    content: Content,
+    { mark = START, isSettled = false, joins = false, isAfterCut = false, continues }: SourceOptions = {}
+  ) {
+    this.file = file
+    this.content = content
+    this.mark = mark
+    this.isSettled = isSettled
+    this.joins = joins
+    this.isAfterCut = isAfterCut
+    this.continues = continues ?? null
+    this.quietSince = performance.now() - Math.max(0, Date.now() - Number(file.written / 1_000_000n))
+  }
+
+  /** What follows the mark, up to a chunk; null if there is nothing, or the file was cut. */
+  async peek(): Promise<Uint8Array | null> {
+    const bytes = await this.content.peek(this.mark)
+    this.isCut = bytes === 'cut'
+    const found = bytes === 'cut' ? null : bytes
+    if (found !== null && !this.content.isPacked) this.#grow(this.mark.offset + found.byteLength)
+    this.isDrained = found === null
+    return found
+  }
+
+  /** Takes over what a listing says: the file may have another name by now. */
+  see(found: FoundFile): void {
+    const { size } = this.file
+    this.file = { ...found, size: Math.max(size, found.size) }
+    if (found.size > size) this.quietSince = performance.now()
+  }
+
+  /** Moves on by `bytes`, the first that `peek` returned. */
+  take(bytes: Uint8Array): void {
+    this.mark = advance(this.mark, bytes)
+  }
+
+  store(mark: Mark = this.mark): StoredFile {
+    const { file, joins } = this
+    return { id: file.id, path: file.path, size: file.size, joins, ...storeMark(mark) }
+  }
+
+  #grow(size: number): void {
+    if (size <= this.file.size) return
+    this.file = { ...this.file, size }
+    this.quietSince = performance.now()
+  }
+}
