@@ -6,6 +6,7 @@ import { MAX_LINE_BYTES } from '@many-cores/protocol'
 import type { Program } from './harness/program.ts'
 import { ended, keyOf, Sandbox } from './harness/sandbox.ts'
 import { readInput } from './harness/stored-log.ts'
+import { tick } from './harness/tick.ts'
 
 /** A writer that follows a file, and a reader of its log. */
 interface Followed {
@@ -86,14 +87,14 @@ test('the writer waits for a file that does not exist yet, and for its directory
   await until('here\n')
 })
 
-test('with --exit, a missing file is a usage error, as is a directory, and no store is created', async (t) => {
+test('with --exit, a missing file is a usage error and no store is created; so is a directory', async (t) => {
   const sandbox = await Sandbox.open(t)
   const args = ['--input', sandbox.path('in'), '--exit']
   const missing = await ended(sandbox.writer({ args }), 2)
   assert.match(missing.stderr.text, /does not exist/)
-  const directory = await ended(sandbox.writer({ args: ['--input', sandbox.path('.')] }), 2)
-  assert.match(directory.stderr.text, /not a regular file/)
   assert.ok(!existsSync(sandbox.path('writer')))
+  const directory = await ended(sandbox.writer({ args: ['--input', sandbox.path('.'), '--exit'] }), 2)
+  assert.match(directory.stderr.text, /not a regular file/)
   // the same if there is a store
   await sandbox.publish('')
   const again = await ended(sandbox.writer({ args }), 2)
@@ -130,14 +131,19 @@ test('files that were rotated while no writer ran are read in order', async (t) 
   const sandbox = await Sandbox.open(t)
   const file = sandbox.path('in')
   await writeFile(file, 'a1\na2\n')
+  await writeFile(`${file}.5`, 'older\n')
   assert.equal(await published(sandbox, file), 'a1\na2\n')
   await appendFile(file, 'a3\n')
   await rename(file, `${file}.4`)
-  await writeFile(`${file}.3`, 'b1\n')
-  await writeFile(`${file}.2`, '')
-  await writeFile(`${file}.1`, 'c1\n')
-  await writeFile(`${file}.5`, 'older\n')
-  await writeFile(file, 'd1\n')
+  for (const [name, text] of [
+    ['.3', 'b1\n'],
+    ['.2', ''],
+    ['.1', 'c1\n'],
+    ['', 'd1\n']
+  ] as const) {
+    await tick(file)
+    await writeFile(`${file}${name}`, text)
+  }
   assert.equal(await published(sandbox, file), 'a1\na2\na3\nb1\nc1\nd1\n')
   assert.equal(await published(sandbox, file), 'a1\na2\na3\nb1\nc1\nd1\n')
 })
@@ -165,6 +171,7 @@ test('a file that is copied and truncated is read to its end in the copy, then f
   await appendFile(file, 'c2\n')
   await rename(`${file}.1`, `${file}.3`)
   await copyFile(file, `${file}.2`)
+  await tick(file)
   await writeFile(`${file}.1`, 'd1\n')
   await writeFile(file, 'e1\n')
   assert.equal(
@@ -191,7 +198,7 @@ test('a truncated file without a copy is read from its start, with a warning', a
   const { writer, until } = await follow(sandbox, file)
   await until('a1\n')
   await truncate(file)
-  await writer.stderr.says('was truncated; reading it from its start')
+  await writer.stderr.says('was truncated or rewritten; reading it from its start')
   await appendFile(file, 'b1\n')
   await until('a1\nb1\n')
 })
@@ -207,7 +214,10 @@ test('a file that was replaced while no writer ran is read from its start, with 
   // in place: the inode stays
   await writeFile(file, 'b1 of the new file\n')
   const again = await ended(sandbox.writer({ args: ['--input', file, '--exit'] }))
-  assert.match(again.stderr.text, /published up to byte 3 is gone, with at least 4 unpublished bytes/)
+  assert.match(
+    again.stderr.text,
+    /published up to byte 3 was truncated or rewritten, with at least 4 unpublished bytes/
+  )
   await rm(file)
   await writeFile(file, 'c1\n')
   assert.equal(await published(sandbox, file), 'a1\nb1 of the new file\nc1\n')
@@ -242,6 +252,7 @@ test('a file behind a symbolic link is followed', async (t) => {
   await writer.ends(143)
   await appendFile(file, 'three\n')
   await rename(file, `${file}.2`)
+  await tick(file)
   await writeFile(`${file}.1`, 'four\n')
   await writeFile(file, 'five\n')
   assert.equal(await published(sandbox, link), 'one\ntwo\nthree\nfour\nfive\n')

@@ -13,7 +13,20 @@ export const options = {
   input: {
     type: 'string',
     value: 'FILE',
-    help: 'Follow FILE instead of standard input, across rotations and restarts: each line is published exactly once; - is standard input'
+    multiple: true,
+    help: 'Follow FILE instead of standard input, across rotations and restarts: each line is published exactly once; - is standard input. Of several inputs, each keeps its order'
+  },
+  rotated: {
+    type: 'string',
+    value: 'PATTERN',
+    multiple: true,
+    help: 'Where rotation puts older files of FILE, if that is not FILE.1, FILE-DATE and the like in its directory: a path relative to it, with * and ? in the last part'
+  },
+  grace: {
+    type: 'number',
+    value: 'SECONDS',
+    default: 1,
+    help: 'How long a renamed FILE must be quiet before its successor is read'
   },
   exit: { type: 'boolean', help: 'Exit at the end of the input; without it, keep serving' },
   acks: {

@@ -9,7 +9,7 @@ import {
   storageOf
 } from '@many-cores/cli'
 import { openWriter } from '@many-cores/node'
-import { checkInput, publishFile } from './file/publish-file.ts'
+import { checkDistinct, missing, publishFile } from './file.ts'
 import type { options } from './options.ts'
 import { readInput } from './stdin.ts'
 
@@ -18,24 +18,30 @@ type Values = OptionValues<typeof options>
 /** Publishes standard input or a file. Then serves it until the signal is aborted; returns at once with `--exit`. */
 export async function write(values: Values, context: RunContext): Promise<void> {
   const { env, signal, status, print } = context
-  const { input = '-', route, exit, acks } = values
-  const path = input === '-' ? null : resolvePath(input, env)
-  // with a store, the file may have been rotated: a new one will appear
-  if (path !== null) await checkInput(path, exit && !existsSync(storageOf(values, context)))
+  const { input, route, exit, acks } = values
+  const paths = (input.length === 0 ? ['-'] : input).map((path) =>
+    path === '-' ? null : resolvePath(path, env)
+  )
+  // with a store, a file may have been rotated: a new one will appear
+  const mustExist = exit && !existsSync(storageOf(values, context))
+  for (const path of paths) if (mustExist && path !== null && !existsSync(path)) throw missing(path)
+  await checkDistinct(paths.map((path) => path ?? '-'))
   await using node = await openProgramNode(values, context)
   await using writer = await openWriter(node, { signal, ...(route !== undefined && { routing: route }) })
   await print(`main core key: ${writer.key}\n`)
-  const publishing =
-    path === null
-      ? writer.publishBytes(readInput(context.stdin, signal))
-      : publishFile(writer, path, { exit, signal, status })
-  const { count } = await publishing.catch((error: unknown) => {
+  const publish = async (path: string | null): Promise<number> => {
+    if (path === null) return (await writer.publishBytes(readInput(context.stdin, signal))).count
+    const { rotated, grace } = values
+    return await publishFile(writer, path, { exit, rotated, grace: grace * 1000, signal, status })
+  }
+  const counts = await Promise.all(paths.map(publish)).catch((error: unknown) => {
     if (codeOf(error) === 'STORE_FULL' && error instanceof Error) {
       const safe = `${writer.length} ${plural(writer.length, 'line is', 'lines are')} safe`
       error.message += `. ${safe}; free space and start again`
     }
     throw error
   })
+  const count = counts.reduce((sum, each) => sum + each, 0)
   status.note(`${count} ${plural(count, 'line')} published, ${writer.length} in total`)
   if (acks !== undefined) await writer.acknowledged(acks, { signal })
   if (!exit && !signal.aborted) {

@@ -6,7 +6,7 @@ import { EXIT, exitCodeOf } from './exit-codes.ts'
 test('every error code has its exit code', () => {
   const expected: Readonly<Record<string, readonly string[]>> = {
     1: ['CLOSED'],
-    2: ['USAGE', 'BAD_KEY', 'BAD_RULE', 'RULE_MISMATCH', 'BAD_OPTION'],
+    2: ['USAGE', 'BAD_KEY', 'BAD_RULE', 'RULE_MISMATCH', 'BAD_OPTION', 'MISSING', 'NOT_A_FILE'],
     3: ['NOT_FOUND'],
     5: [
       'BAD_MANIFEST',
@@ -20,8 +20,8 @@ test('every error code has its exit code', () => {
     ],
     6: ['GONE'],
     7: ['STORE_IN_USE'],
-    8: ['STORE_REFUSED', 'STORE_FULL'],
-    9: ['BAD_LINE', 'LINE_TOO_LONG', 'BATCH_TOO_LARGE']
+    8: ['STORE_REFUSED', 'STORE_FULL', 'BAD_PLACE'],
+    9: ['BAD_LINE', 'LINE_TOO_LONG', 'BATCH_TOO_LARGE', 'UNREADABLE']
   }
   for (const [exit, codes] of Object.entries(expected)) {
     for (const code of codes)

@@ -30,6 +30,12 @@ const CODES: ReadonlyMap<unknown, number> = new Map([
   ['LINE_TOO_LONG', EXIT.badInput],
   ['BATCH_TOO_LARGE', EXIT.badInput],
 
+  // @many-cores/tail
+  ['MISSING', EXIT.usage],
+  ['NOT_A_FILE', EXIT.usage],
+  ['UNREADABLE', EXIT.badInput],
+  ['BAD_PLACE', EXIT.storeRefused],
+
   // @many-cores/node
   ['NOT_FOUND', EXIT.notFound],
   ['INTEGRITY', EXIT.integrity],

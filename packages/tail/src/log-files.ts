@@ -1,7 +1,7 @@
 import { ignore } from './errors.ts'
 import { type FoundFile, type Listing, listTwice, statFile, tagOf } from './listing.ts'
 import { type StoredMark, storeMark } from './mark.ts'
-import { hasOnly, isCopyOf, type Opened, openAfter, openContent, Unreadable } from './match.ts'
+import { hasOnly, isBeginningOf, isCopyOf, type Opened, openAfter, openContent, Unreadable } from './match.ts'
 import { type Names, packingOf } from './names.ts'
 import { canUnpack } from './packed.ts'
 import type { Place, StoredFile } from './place.ts'
@@ -41,6 +41,8 @@ export class LogFiles {
   #isFirstLook = true
   /** A file was cut off, and a look has not succeeded since. */
   #wasCut = false
+  /** New files that may be copies of the log which are not complete yet. */
+  readonly #undecided = new Set<string>()
   /** Packed files that could not be read, how long they were, and since when. */
   readonly #incomplete = new Map<string, { readonly size: number; readonly since: number }>()
 
@@ -71,6 +73,7 @@ export class LogFiles {
     const { path, names, place } = this.#options
     const listing = await listTwice(path, names)
     const before = [...this.sources]
+    this.#undecided.clear()
     const newest = this.#stored.at(-1)?.id ?? before.at(-1)?.file.id
     await this.#findStored(listing)
     this.#rename(listing)
@@ -193,7 +196,7 @@ export class LogFiles {
 
   /** A source that was cut off or rewritten becomes two: a copy with the rest, if there is one, and what was written after that. */
   async #replaceCut(listing: Listing): Promise<void> {
-    for (const source of [...this.sources]) {
+    for (const source of this.sources.slice()) {
       if (!source.isCut) continue
       const { file, content } = source
       const again = await this.#cut(source, source.store(), listing, source)
@@ -206,7 +209,7 @@ export class LogFiles {
 
   /** Opens again the sources that could not be read; those that are gone are lost. */
   async #reopen(listing: Listing): Promise<void> {
-    for (const source of [...this.sources]) {
+    for (const source of this.sources.slice()) {
       const { file, fault } = source
       if (fault === null) continue
       const again = await this.#unlessBroken(file, async () => {
@@ -267,13 +270,28 @@ export class LogFiles {
     for (const file of later) {
       const source = await this.#openLater(file, listing, isCut)
       if (source === null) continue
-      const last = this.sources.length - (isCut ? 1 : 0)
-      this.sources.splice(Math.max(0, last), 0, source)
+      this.sources.splice(this.#positionOf(file, isCut), 0, source)
       this.#options.onStatus({ state: 'reading', path: file.path, offset: 0 })
     }
   }
 
-  async #openLater(file: FoundFile, { others }: Listing, isCut: boolean): Promise<Source | null> {
+  /**
+   * Where a file belongs that became the log later: at the end, but before those of which nothing is read, if they were written after it.
+   * Such a file may have been cut off, and this is what it had.
+   */
+  #positionOf(file: FoundFile, isCut: boolean): number {
+    const { sources } = this
+    const isBefore = (source: Source, index: number): boolean =>
+      (isCut && index === sources.length - 1) || compareTimes(file, source.file) < 0
+    let position = sources.length
+    for (; position > 0; position--) {
+      const source = sources[position - 1]
+      if (source === undefined || source.mark.offset > 0 || !isBefore(source, position - 1)) break
+    }
+    return position
+  }
+
+  async #openLater(file: FoundFile, { current, others }: Listing, isCut: boolean): Promise<Source | null> {
     const packing = packingOf(file.path)
     if (packing !== null) {
       const original = file.path.slice(0, file.path.lastIndexOf('.'))
@@ -286,6 +304,10 @@ export class LogFiles {
     }
     const isKnown = await this.#unlessBroken(file, () => this.#isKnown(file))
     if (isKnown !== false) return null
+    if (packing === null && (await this.#isBeginning(file, current))) {
+      this.#undecided.add(file.id)
+      return null
+    }
     const content = await openContent(file)
     return content && new Source(file, content, { isSettled: packing !== null || isCut, joins: isCut })
   }
@@ -302,6 +324,13 @@ export class LogFiles {
       return true
     }
     return false
+  }
+
+  /** Whether a file has nothing else than the log begins with, of which nothing is read: then it is being copied. */
+  async #isBeginning(file: FoundFile, current: FoundFile | null): Promise<boolean> {
+    if (current === null || file.size > current.size) return false
+    if (this.sources.some((source) => source.file.id === current.id && source.mark.offset > 0)) return false
+    return file.size === 0 || (await isBeginningOf(file, current))
   }
 
   /** Adds the file at the path. One that begins with everything that a deleted newest file had has replaced it: it goes on there. */
@@ -327,7 +356,9 @@ export class LogFiles {
 
   /** While the log is at its path and whole, everything else there is none of it. */
   #remember({ current, others }: Listing): void {
-    const newestFirst = others.filter((file) => !this.#isSource(file)).sort((a, b) => compareTimes(b, a))
+    const newestFirst = others
+      .filter((file) => !this.#isSource(file) && !this.#undecided.has(file.id))
+      .sort((a, b) => compareTimes(b, a))
     this.#others = new Set(newestFirst.map(tagOf))
     this.#since = current?.written ?? 0n
   }

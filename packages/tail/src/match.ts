@@ -82,6 +82,20 @@ export async function isCopyOf(file: FoundFile, source: Source): Promise<boolean
   return unpacked.offset > 0 && isSameMark(await content.scan(unpacked.offset), unpacked)
 }
 
+/** Whether a plain file has nothing else than `other` begins with. Throws Unreadable, Renamed. */
+export async function isBeginningOf(file: FoundFile, other: FoundFile): Promise<boolean> {
+  const [a, b] = [
+    new PlainFile(file.path, await openFile(file)),
+    new PlainFile(other.path, await openFile(other))
+  ]
+  try {
+    return isSameMark(await a.scan(file.size), await b.scan(file.size))
+  } finally {
+    await a.close()
+    await b.close()
+  }
+}
+
 /** Whether `file` has exactly the bytes that `stored` identifies. Throws Unreadable, Renamed. */
 export async function hasOnly(file: FoundFile, stored: StoredMark): Promise<boolean> {
   const packing = packingOf(file.path)

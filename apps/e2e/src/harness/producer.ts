@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { appendFile, copyFile, rename, truncate } from 'node:fs/promises'
+import { tick } from './tick.ts'
 
 interface Pace {
   /** The most lines in one append. */
@@ -78,9 +79,13 @@ export class Producer {
     for (let index = this.#rotated; index > 0; index--)
       await rename(`${this.#file}.${index}`, `${this.#file}.${index + 1}`)
     this.#rotated++
-    if (randomInt(2) === 0) return rename(this.#file, `${this.#file}.1`)
-    await copyFile(this.#file, `${this.#file}.1`)
-    await truncate(this.#file)
+    if (randomInt(2) === 0) await rename(this.#file, `${this.#file}.1`)
+    else {
+      await copyFile(this.#file, `${this.#file}.1`)
+      await truncate(this.#file)
+    }
+    // files that are written in one tick of the clock have no order
+    await tick(this.#file)
   }
 }
 
