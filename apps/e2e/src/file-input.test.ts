@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { appendFile, copyFile, mkdir, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises'
+import { appendFile, copyFile, mkdir, open, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { MAX_LINE_BYTES } from '@many-cores/protocol'
 import type { Program } from './harness/program.ts'
@@ -269,4 +270,110 @@ test('a line over the limit: 9 with file and byte; the lines before it are durab
   }
   await writeFile(file, 'one\ntwo\nthree\n')
   assert.equal(await published(sandbox, file), 'one\ntwo\nthree\n')
+})
+
+test('several inputs are published at once, each exactly once over a restart', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const [a, b] = [sandbox.path('a'), sandbox.path('b')]
+  await writeFile(a, 'a1\n')
+  await writeFile(b, 'b1\nb2\n')
+  const args = ['--input', a, '--input', b, '--exit']
+  await ended(sandbox.writer({ args }))
+  await appendFile(a, 'a2\n')
+  await ended(sandbox.writer({ args }))
+  const lines = String(await readInput(sandbox.path('writer'))).split('\n')
+  assert.deepEqual(
+    lines.filter((line) => line.startsWith('a')),
+    ['a1', 'a2']
+  )
+  assert.deepEqual(
+    lines.filter((line) => line.startsWith('b')),
+    ['b1', 'b2']
+  )
+  const { stderr } = await ended(sandbox.writer({ args: ['--input', a, '--input', a] }), 2)
+  assert.match(stderr.text, /given twice/)
+})
+
+test('a file is the same one by another path to its directory', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const file = sandbox.path('real/in')
+  await mkdir(sandbox.path('real'))
+  await symlink(sandbox.path('real'), sandbox.path('link'))
+  await writeFile(file, 'one\n')
+  assert.equal(await published(sandbox, file), 'one\n')
+  assert.equal(await published(sandbox, sandbox.path('link/in')), 'one\n')
+})
+
+test('a link that leads to another file after a restart: the rest of the old one is published first', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const [old, next, link] = [sandbox.path('0.log'), sandbox.path('1.log'), sandbox.path('current')]
+  await writeFile(old, 'one\n')
+  await symlink(old, link)
+  assert.equal(await published(sandbox, link), 'one\n')
+  await appendFile(old, 'two\n')
+  await writeFile(next, 'three\n')
+  await rm(link)
+  await symlink(next, link)
+  assert.equal(await published(sandbox, link), 'one\ntwo\nthree\n')
+})
+
+test('a named pipe or a directory at the path is waited for, and a signal ends that', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const file = sandbox.path('in')
+  for (const make of [() => execFileSync('mkfifo', [file]), () => mkdir(file)]) {
+    await make()
+    const writer = await sandbox.writer({ args: ['--input', file] })
+    await writer.stderr.says('not a regular file')
+    await rm(file, { recursive: true })
+    await writeFile(file, 'one\n')
+    await writer.stderr.says(`following ${file}`)
+    writer.signal('SIGTERM')
+    await writer.ends(143)
+    await rm(file)
+  }
+})
+
+test('lines that a second program still writes to the renamed file are published', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const file = sandbox.path('in')
+  await writeFile(file, 'a1\n')
+  const { until } = await follow(sandbox, file)
+  await until('a1\n')
+  await rename(file, `${file}.1`)
+  await writeFile(file, 'b1\n')
+  await until('a1\nb1\n')
+  await appendFile(`${file}.1`, 'a2\n')
+  await until('a1\nb1\na2\n')
+  await appendFile(file, 'b2\n')
+  await until('a1\nb1\na2\nb2\n')
+})
+
+test('a program that does not append leaves a hole in a truncated file, which is skipped', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const file = sandbox.path('in')
+  const program = await open(file, 'w')
+  const first = `${'x'.repeat(99)}\n`.repeat(200_000)
+  await program.write(first)
+  assert.equal(await published(sandbox, file), first)
+  await copyFile(file, `${file}.1`)
+  await truncate(file)
+  // it writes on where it was, 20 MB from the start
+  await program.write('after\n')
+  await program.close()
+  assert.equal(await published(sandbox, file), `${first}after\n`)
+})
+
+test('lost lines are reported, with --quiet too', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const file = sandbox.path('in')
+  await writeFile(file, 'one\ntwo')
+  const writer = await sandbox.writer({ args: ['--input', file] })
+  await writer.stderr.says('following')
+  await keyOf(writer)
+  writer.signal('SIGTERM')
+  await writer.ends(143)
+  await rm(file)
+  await writeFile(file, 'three\n')
+  const { stderr } = await ended(sandbox.writer({ args: ['--input', file, '--exit', '--quiet'] }))
+  assert.match(stderr.text, /is gone.*lost/)
 })
