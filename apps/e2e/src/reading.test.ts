@@ -178,6 +178,8 @@ test('--only and --except accept names and patterns', async (t) => {
   }
   assert.equal(await print('--only', 'rest'), '1 hello\n4 hi\n')
   assert.equal(await print('--only', 'w*'), '2 warn 1\n')
+  // a prefix may be in upper case, the core's name is not
+  assert.equal(await print('--only', 'WARN'), '2 warn 1\n')
   assert.equal(await print('--only', 'error', '--only', 'war?'), '0 error 1\n2 warn 1\n3 error 2\n')
   assert.equal(await print('--except', '*r*t'), '0 error 1\n2 warn 1\n3 error 2\n')
   assert.equal(await print('--only', '*r*', '--except', 'rest', '--except', 'error'), '2 warn 1\n')
