@@ -1,12 +1,13 @@
 import { defineCommand, idCommand, runProgram } from '@many-cores/cli'
 import { cursors } from './cursors.ts'
 import { doctor } from './doctor.ts'
-import { checkConflicts, help, KEY, options } from './options.ts'
+import { checkConflicts, help, hints, KEY, options } from './options.ts'
 import { verify } from './verify.ts'
 
 const read = defineCommand({
   options,
   help,
+  hints,
   check: checkConflicts,
   positional: KEY,
   begins: 'opening the store',

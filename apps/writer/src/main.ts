@@ -1,9 +1,10 @@
 import { defineCommand, idCommand, runProgram } from '@many-cores/cli'
-import { checkConflicts, help, options } from './options.ts'
+import { checkConflicts, help, hints, options } from './options.ts'
 
 const publish = defineCommand({
   options,
   help,
+  hints,
   check: checkConflicts,
   begins: 'opening the store',
   start: async (values, context) => {

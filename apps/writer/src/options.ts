@@ -7,7 +7,7 @@ export const options = {
     type: 'string',
     value: 'RULE',
     parse: parseRule,
-    help: 'How lines are spread over cores; fixed when the log is created. byte-length:5[,…]: by length, cores `short` and `long` (with more bounds `under-5`, …, `rest`). hash:N[,field=K,separator=S]: by hash, of field K if given; fields count from 1. round-robin:N: in turn. prefix:A[,B…]: by prefix, each core named after its own, the other lines in `rest`',
+    help: 'How lines are spread over cores; fixed when the log is created. byte-length:5[,…]: by length, cores `short` and `long` (with more bounds `under-5`, …, `rest`). hash:N[,field=K,separator=S]: by hash of the line, or of its field K (from 1), so that equal fields are in one core. round-robin:N: in turn. prefix:A[,B…]: by prefix, each core named after its own, the other lines in `rest`',
     defaultHelp: 'byte-length:5'
   },
   input: {
@@ -15,7 +15,7 @@ export const options = {
     value: 'FILE',
     help: 'Follow FILE instead of standard input, across rotations and restarts: each line is published exactly once; - is standard input'
   },
-  exit: { type: 'boolean', help: 'Exit at the end of the input; without it, keep serving' },
+  exit: { type: 'boolean', short: 'e', help: 'Exit at the end of the input; without it, keep serving' },
   acks: {
     type: 'number',
     value: 'N',
@@ -31,10 +31,24 @@ export function checkConflicts({ acks, exit }: OptionValues<typeof options>): vo
     throw new UsageError('--acks needs --exit: without it, the writer serves until Ctrl-C')
 }
 
+/** What users of tail and kcat type. */
+export const hints = {
+  f: 'to follow a file, use --input FILE',
+  F: 'to follow a file, use --input FILE',
+  P: 'the writer publishes standard input without an option'
+} as const
+
 export const help: HelpText = {
-  usage: 'writer [options] < lines\n       writer id [options]',
+  usage: 'writer [options] < lines\n       writer COMMAND [options]',
   about:
     'Publishes the lines of standard input under one key and serves them until Ctrl-C. Lines are durable before they are served. Standard output gets one line: the key.',
+  commands: {
+    id: 'print the public key of this store, for --allow of others',
+    'help COMMAND': 'show the options of a command'
+  },
+  groups: {
+    'What to publish': ['input', 'route', 'exit', 'acks']
+  },
   examples: [
     'app | writer',
     'writer --input app.log     (like tail -F, resumes after a restart)',
