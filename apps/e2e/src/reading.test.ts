@@ -239,6 +239,30 @@ test('--quiet prints no messages, and options can be set in the environment', as
   assert.equal(reader.stderr.text, '')
 })
 
+test('a reader ends with a summary of what it delivered', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter()
+  await writer.publish(linesOf(0, 1000))
+  const bytes = Buffer.byteLength(linesOf(0, 1).join(''))
+  const last = async (...args: readonly string[]): Promise<string | undefined> =>
+    (await ended(sandbox.reader(writer.key, { args }))).stderr.lines.at(-1)
+  assert.match(
+    (await last('--text', '--count', '1')) ?? '',
+    new RegExp(`^reader: 1 line, ${bytes} B in [\\d.]+ s`)
+  )
+  assert.match(
+    (await last('--output', sandbox.path('copy'), '--exit')) ?? '',
+    /^reader: 1,000 lines, \S+ kB in /
+  )
+  assert.equal(await last('--from', 'end', '--exit'), 'reader: no lines')
+  assert.equal(await last('--from', 'end', '--exit', '--quiet'), undefined)
+  const live = await sandbox.reader(writer.key, { args: ['--from', '-5'] })
+  await live.stdout.firstLines(5)
+  live.signal('SIGINT')
+  await live.ends(130)
+  assert.match(live.stderr.text, /^reader: 5 lines, /m)
+})
+
 /** Converts hex to z-base-32, which has five bits per character. */
 function z32Of(hex: string): string {
   const bits = Array.from(Buffer.from(hex, 'hex'), (byte) => byte.toString(2).padStart(8, '0')).join('')

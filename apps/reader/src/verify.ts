@@ -30,7 +30,7 @@ export const verify: Command = defineCommand({
     const found = await reader.verify({
       timeout,
       signal,
-      onProgress: (done) => status.progress({ done, unit: 'lines' })
+      onProgress: (done) => status.progress({ done, unit: 'line' })
     })
     if (!found.reached) status.note('no peer answered: verified only the local data')
     await print(`${describe(found, reader.manifest.cores.length)}\n`)
