@@ -11,7 +11,14 @@ import { type Batch, type Cursor, openReader, type Position, type Reader } from 
 import { createPaint, hasColors } from './colors.ts'
 import { selectCores } from './cores.ts'
 import { openFileSink } from './file-sink.ts'
-import { createTemplateFormat, createTextFormat, type Format, formatJson, formatRaw } from './format.ts'
+import {
+  createTemplateFormat,
+  createTextFormat,
+  type Format,
+  formatJson,
+  formatRaw,
+  formatTutorial
+} from './format.ts'
 import type { ReadValues } from './options.ts'
 import type { From } from './position.ts'
 import { freeBytes, moveAside, waitForSpace } from './recover.ts'
@@ -144,8 +151,12 @@ function formatOf({ key, manifest }: Reader, values: ReadValues, { stdout, env }
     return createTemplateFormat(format, { key, indexes: new Map(names.map((name, index) => [name, index])) })
   if (json) return formatJson
   if (raw || (output !== undefined && !text)) return formatRaw
-  const isTerminal = 'isTTY' in stdout && stdout.isTTY === true
-  return createTextFormat(output === undefined && hasColors(isTerminal, env) ? createPaint(names) : null)
+  const isTerminal = output === undefined && 'isTTY' in stdout && stdout.isTTY === true
+  if (!text && !isTerminal) return formatTutorial
+  return createTextFormat(
+    names,
+    output === undefined && hasColors(isTerminal, env) ? createPaint(names) : null
+  )
 }
 
 /** The first `count` lines. */

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import type { Batch, Entry } from '@many-cores/node'
 import { parseKey } from '@many-cores/protocol'
-import { createTextFormat, formatJson, formatRaw } from './format.ts'
+import { createPaint } from './colors.ts'
+import { createTextFormat, type Format, formatJson, formatRaw, formatTutorial } from './format.ts'
 
 const KEY = parseKey('ab'.repeat(32))
 
@@ -24,16 +25,16 @@ function batchOf(...lines: readonly (string | Uint8Array)[]): Batch {
   }
 }
 
-const formatText = createTextFormat(null)
-
-function text(...lines: readonly (string | Uint8Array)[]): string {
-  return Buffer.from(formatText(batchOf(...lines))).toString()
+/** What `format` prints. */
+function printed(format: Format, ...lines: readonly (string | Uint8Array)[]): string {
+  return Buffer.from(format(batchOf(...lines))).toString()
 }
 
-/** One line in the text format. */
+/** One line in both formats for people. */
 function shown(line: string | Uint8Array): string {
-  const [, content] = /^Block 7 in Core (?:ab){32}: (.*)\n$/s.exec(text(line)) ?? []
-  assert.ok(content !== undefined, text(line))
+  const [, content] = /^Block 7 in Core (?:ab){32}: (.*)\n$/s.exec(printed(formatTutorial, line)) ?? []
+  assert.ok(content !== undefined)
+  assert.equal(printed(createTextFormat(['short'], null), line), `     0  short  ${content}\n`)
   return content
 }
 
@@ -53,9 +54,24 @@ test('raw is exactly the bytes', () => {
   )
 })
 
-test('text is the tutorial’s format, without a blank line', () => {
+test('the tutorial’s format has no blank line', () => {
   const core = 'ab'.repeat(32)
-  assert.equal(text('hi\n', 'there\n'), `Block 7 in Core ${core}: hi\nBlock 7 in Core ${core}: there\n`)
+  const expected = `Block 7 in Core ${core}: hi\nBlock 7 in Core ${core}: there\n`
+  assert.equal(printed(formatTutorial, 'hi\n', 'there\n'), expected)
+})
+
+test('text is position, core and line in columns; a very long name is shortened', () => {
+  assert.equal(
+    printed(createTextFormat(['short', 'longest'], null), 'hi\n', 'there\n'),
+    '     0  short    hi\n     1  short    there\n'
+  )
+  const names = ['short', 'a-name-with-far-too-many-letters']
+  assert.equal(printed(createTextFormat(names, null), 'hi\n'), '     0  short             hi\n')
+})
+
+test('text colors the name of the core', () => {
+  const paint = createPaint(['long', 'short'])
+  assert.equal(printed(createTextFormat(['short'], paint), 'hi\n'), '     0  \x1b[33mshort\x1b[39m  hi\n')
 })
 
 test('text leaves out the line terminator', () => {

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { truncate } from '@many-cores/cli'
 import type { Batch, Entry } from '@many-cores/node'
 import type { Paint } from './colors.ts'
 import type { LogNames, Template } from './template.ts'
@@ -12,13 +13,30 @@ export const formatRaw: Format = (batch) => batch.bytes()
 /** One JSON object per line, as in docs/reader-json.schema.json; `base64` if the bytes are not UTF-8. */
 export const formatJson: Format = (batch) => join(batch, jsonOf)
 
-/** The tutorial's format, `Block <index of the block> in Core <key>: <line>`, with a colored head. */
-export function createTextFormat(paint: Paint | null): Format {
-  const headOf = ({ core, index, key }: Entry): string => {
-    const head = `Block ${index} in Core ${key}: `
-    return paint === null ? head : paint(core, head)
-  }
-  return (batch) => join(batch, (entry) => `${headOf(entry)}${visible(entry.line)}\n`)
+/** The tutorial's format: `Block <index of the block> in Core <key>: <line>`. */
+export const formatTutorial: Format = (batch) =>
+  join(batch, ({ index, key, line }) => `Block ${index} in Core ${key}: ${visible(line)}\n`)
+
+const MIN_POSITION_WIDTH = 6
+const MAX_NAME_WIDTH = 16
+
+/**
+ * Columns for a person: position (in a tutorial log, that of the block in its core), name of the core, text. `names` are those that
+ * can occur. All texts begin in one column, unless a log has more than a million lines or a name is very long.
+ */
+export function createTextFormat(names: readonly string[], paint: Paint | null): Format {
+  const width = Math.min(MAX_NAME_WIDTH, Math.max(...names.map((name) => name.length)))
+  const labels = new Map(
+    names.map((name) => {
+      const label = truncate(name, width).padEnd(width)
+      return [name, paint === null ? label : paint(name, label)]
+    })
+  )
+  return (batch) =>
+    join(batch, ({ position, index, core, line }) => {
+      const number = String(position ?? index).padStart(MIN_POSITION_WIDTH)
+      return `${number}  ${labels.get(core)}  ${visible(line)}\n`
+    })
 }
 
 /** Each line in the format of `template`. */
