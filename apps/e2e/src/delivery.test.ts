@@ -67,7 +67,7 @@ test('a line arrives while standard input is open; an incomplete line arrives on
   const printed = await reader.stdout.firstLines(6)
   assert.deepEqual(
     printed.map((line) => (JSON.parse(line) as { text: string }).text),
-    ['first\n', 'hi\n', '\n', 'a line that is longer\n', 'whole\n', 'half and half\n']
+    ['first', 'hi', '', 'a line that is longer', 'whole', 'half and half']
   )
   assert.ok(writer.isRunning)
 })

@@ -123,13 +123,16 @@ test('--json prints one object per line, as in docs/reader-json.schema.json', as
       assert.ok([type].flat().includes(kind), `${name} is ${kind}`)
       if (pattern !== undefined) assert.match(String(value), new RegExp(pattern))
     }
-    const { text, base64, time } = object
+    const { text, base64, time, timestamp, newline } = object
     assert.ok(Number(time) >= began && Number(time) <= Date.now(), String(time))
+    assert.equal(timestamp, new Date(Number(time)).toISOString())
     const bytes = typeof text === 'string' ? Buffer.from(text) : Buffer.from(String(base64), 'base64')
-    assert.ok(bytes.equals(LINES[position] ?? Buffer.of()))
+    const whole = newline === false ? bytes : Buffer.concat([bytes, Buffer.from('\n')])
+    assert.ok(whole.equals(LINES[position] ?? Buffer.of()))
   }
   assert.deepEqual(
     objects.map((object) => 'base64' in object),
     [false, false, true, false]
   )
+  assert.equal(objects[0]?.text, 'hi')
 })

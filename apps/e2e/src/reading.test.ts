@@ -64,7 +64,7 @@ test('a format on the command line overrides one from the environment', async (t
   const writer = await sandbox.writer()
   const reader = sandbox.reader(key, { args: ['--json', '--exit'], env: { MANY_CORES_RAW: '1' } })
   const { stdout } = await ended(reader)
-  assert.equal((JSON.parse(stdout.text) as { text: unknown }).text, 'line\n')
+  assert.equal((JSON.parse(stdout.text) as { text: unknown }).text, 'line')
   await writer.kill()
 })
 
@@ -101,9 +101,9 @@ test('positions continue when the writer restarts', async (t) => {
       return [position, text]
     }),
     [
-      [0, 'zero\n'],
-      [1, 'one\n'],
-      [2, 'two\n']
+      [0, 'zero'],
+      [1, 'one'],
+      [2, 'two']
     ]
   )
 })

@@ -10,7 +10,7 @@ export type Format = (batch: Batch) => Uint8Array
 /** The writer's input, byte for byte. */
 export const formatRaw: Format = (batch) => batch.bytes()
 
-/** One JSON object per line, as in docs/reader-json.schema.json; `base64` if the bytes are not UTF-8. */
+/** One JSON object per line, as in docs/reader-json.schema.json: the line without its newline; `base64` if it is not UTF-8. */
 export const formatJson: Format = (batch) => join(batch, jsonOf)
 
 /** The tutorial's format: `Block <index of the block> in Core <key>: <line>`. */
@@ -44,6 +44,8 @@ export function createTemplateFormat(template: Template, log: LogNames): Format 
   return (batch) => join(batch, (entry) => template(entry, log), 'latin1')
 }
 
+const NEWLINE = 0x0a
+
 /** Control characters except tab: a line must not move the cursor or look like several lines. */
 const CONTROL = /(?!\t)[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu
 
@@ -67,7 +69,17 @@ function escapeControl(character: string): string {
 }
 
 function jsonOf({ position, core, key, index, time, line }: Entry): string {
-  const bytes = Buffer.from(line.buffer, line.byteOffset, line.byteLength)
-  const content = isUtf8(bytes) ? { text: bytes.toString() } : { base64: bytes.toString('base64') }
-  return `${JSON.stringify({ position, core, key, index, time, ...content })}\n`
+  const hasNewline = line.at(-1) === NEWLINE
+  const bytes = Buffer.from(line.buffer, line.byteOffset, line.byteLength - (hasNewline ? 1 : 0))
+  return `${JSON.stringify({
+    position,
+    core,
+    key,
+    index,
+    time,
+    // null in JSON if a writer claims a time that no date can express
+    timestamp: time === null ? null : new Date(time),
+    ...(isUtf8(bytes) ? { text: bytes.toString() } : { base64: bytes.toString('base64') }),
+    ...(!hasNewline && { newline: false })
+  })}\n`
 }
