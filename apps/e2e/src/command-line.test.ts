@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { test } from 'node:test'
 import type { Program } from './harness/program.ts'
 import { linesOf, UNKNOWN_KEY } from './harness/samples.ts'
@@ -85,4 +86,19 @@ test('a store in the variable of both programs is refused: one process uses a st
     2
   )
   assert.match(stderr.text, /MANY_CORES_WRITER_STORAGE/)
+})
+
+test('writer key prints the key of the stored log, and exits with 3 if there is none', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const none = await ended(sandbox.run('writer', { command: 'key', storage: 'writer' }), 3)
+  assert.equal(none.stdout.text, '')
+  assert.ok(!existsSync(sandbox.path('writer')))
+  const key = await sandbox.publish('line\n')
+  const { stdout, stderr } = await ended(sandbox.run('writer', { command: 'key', storage: 'writer' }))
+  assert.equal(stdout.text, `${key}\n`)
+  assert.equal(stderr.text, '')
+  const source = await sandbox.writer()
+  await ended(sandbox.reader(key, { args: ['--raw', '--count', '1'] }))
+  await source.kill()
+  await ended(sandbox.run('writer', { command: 'key', storage: 'reader' }), 3)
 })

@@ -1,4 +1,5 @@
 import { defineCommand, idCommand, runProgram } from '@many-cores/cli'
+import { key } from './key.ts'
 import { checkConflicts, help, hints, options } from './options.ts'
 
 const publish = defineCommand({
@@ -18,5 +19,8 @@ await runProgram(publish, {
   name: 'writer',
   url: import.meta.url,
   readsStdin: true,
-  commands: new Map([['id', idCommand('writer')]])
+  commands: new Map([
+    ['id', idCommand('writer')],
+    ['key', key]
+  ])
 })

@@ -22,13 +22,22 @@ export const options = {
     integer: true,
     help: 'With --exit: exit only after N peers have acknowledged the whole log'
   },
+  timeout: {
+    type: 'number',
+    value: 'SECONDS',
+    // MANY_CORES_TIMEOUT is the reader's
+    env: false,
+    help: 'With --acks: exit with 3 if too few peers have acknowledged after this long; without it, wait'
+  },
   ...commonOptions('writer')
 } as const
 
 /** Throws UsageError if options conflict. */
-export function checkConflicts({ acks, exit }: OptionValues<typeof options>): void {
+export function checkConflicts({ acks, exit, timeout }: OptionValues<typeof options>): void {
   if (acks !== undefined && !exit)
     throw new UsageError('--acks needs --exit: without it, the writer serves until Ctrl-C')
+  if (timeout !== undefined && acks === undefined)
+    throw new UsageError('--timeout needs --acks: the writer waits for nothing else')
 }
 
 /** What users of tail and kcat type. */
@@ -43,11 +52,12 @@ export const help: HelpText = {
   about:
     'Publishes the lines of standard input under one key and serves them until Ctrl-C. Lines are durable before they are served. Standard output gets one line: the key.',
   commands: {
+    key: 'print the key of the log in this store',
     id: 'print the public key of this store, for --allow of others',
     'help COMMAND': 'show the options of a command'
   },
   groups: {
-    'What to publish': ['input', 'route', 'exit', 'acks']
+    'What to publish': ['input', 'route', 'exit', 'acks', 'timeout']
   },
   examples: [
     'app | writer',

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { type CommonOptions, commonOptions, levelOf } from './common-options.ts'
 import { UsageError } from './errors.ts'
-import { formatHelp, type HelpText } from './help.ts'
+import { formatHelp, type HelpText, NETWORK_OPTIONS } from './help.ts'
 import { nearest } from './nearest.ts'
 import { openProgramNode } from './node.ts'
 import { type OptionTable, type OptionValues, variableOf } from './option-table.ts'
@@ -65,7 +65,7 @@ export function idCommand(program: string): Command {
       usage: `${program} id [options]`,
       about:
         "Prints the public key that identifies this store to peers, for their --allow. It never changes, and it is not a log's key. Offline.",
-      hidden: ['bootstrap', 'relay', 'lan', 'local', 'allow', 'allow-file', 'max-peers']
+      hidden: NETWORK_OPTIONS
     },
     start: async (values, context) => {
       await using node = await openProgramNode(values, context)

@@ -18,9 +18,20 @@ export interface HelpText {
 
 type Groups = Readonly<Record<string, readonly string[]>>
 
+/** For the help of a command that is offline: the common options without an effect there. */
+export const NETWORK_OPTIONS: readonly string[] = [
+  'local',
+  'lan',
+  'bootstrap',
+  'relay',
+  'allow',
+  'allow-file',
+  'max-peers'
+]
+
 const COMMON_GROUPS: Groups = {
   'Where to store': ['storage', 'fsync'],
-  Network: ['local', 'lan', 'bootstrap', 'relay', 'allow', 'allow-file', 'max-peers'],
+  Network: NETWORK_OPTIONS,
   Other: ['quiet', 'verbose', 'help', 'version']
 }
 
