@@ -39,7 +39,7 @@ const EXIT_CODES: readonly Row[] = [
   { head: '0', text: 'done, or the reader of standard output has gone' },
   { head: '1', text: 'unexpected error, or standard output cannot be written' },
   { head: '2', text: 'usage' },
-  { head: '3', text: 'not found in time: no peer, or none with this log' },
+  { head: '3', text: 'no peer, log or acknowledgement in time' },
   { head: '5', text: 'data do not verify, or the log has forked' },
   { head: '6', text: 'no connected peer has a block' },
   { head: '7', text: 'another process uses the store' },
