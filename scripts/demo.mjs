@@ -44,7 +44,7 @@ async function demo() {
     writer.stdin.write(`${line}\n`)
     const { value } = await output.next()
     const { position, core, index, text } = JSON.parse(value)
-    if (text !== `${line}\n`) throw new Error(`line ${position} came out as another`)
+    if (text !== line) throw new Error(`line ${position} came out as another`)
     const block = `block ${index}`
     console.log(
       row(line, core === 'short' ? block : '', core === 'long' ? block : '', `${position}  ${line}`)

@@ -41,6 +41,7 @@ declare module 'corestore' {
     readonly discoveryKey?: Uint8Array
     readonly writable?: boolean
     readonly exclusive?: boolean
+    readonly createIfMissing?: boolean
     readonly timeout?: number
   }
 

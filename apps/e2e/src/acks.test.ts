@@ -60,3 +60,24 @@ test('--acks without --exit is a usage error: 2', async (t) => {
   await writer.ends(2)
   assert.match(writer.stderr.text, /^writer: --acks .*--exit.*\n$/)
 })
+
+test('--acks with --timeout exits with 3 if too few peers acknowledge in time, and the lines are safe', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const args = ['--exit', '--acks', '1', '--timeout', '0.5']
+  const writer = await sandbox.writer({ args })
+  const key = await keyOf(writer)
+  writer.end('kept\n')
+  await writer.ends(3)
+  assert.match(writer.stderr.text, /fewer than 1 peer acknowledged the log in 0\.5 s/)
+  const again = await sandbox.writer({ args: ['--exit', '--acks', '1', '--timeout', '60'] })
+  again.end()
+  const reader = await sandbox.reader(key, { args: ['--raw'] })
+  await again.ends(0)
+  assert.deepEqual(await reader.stdout.firstLines(1), ['kept'])
+})
+
+test('--timeout without --acks is a usage error: 2', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.writer({ args: ['--exit', '--timeout', '1'] })
+  await writer.ends(2)
+})

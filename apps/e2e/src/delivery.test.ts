@@ -67,7 +67,7 @@ test('a line arrives while standard input is open; an incomplete line arrives on
   const printed = await reader.stdout.firstLines(6)
   assert.deepEqual(
     printed.map((line) => (JSON.parse(line) as { text: string }).text),
-    ['first\n', 'hi\n', '\n', 'a line that is longer\n', 'whole\n', 'half and half\n']
+    ['first', 'hi', '', 'a line that is longer', 'whole', 'half and half']
   )
   assert.ok(writer.isRunning)
 })
@@ -147,8 +147,7 @@ test('a reader that is stopped and restarted prints every line once', async (t) 
   let output = ''
   for (const [signal, code] of [
     ['SIGINT', 130],
-    ['SIGTERM', 143],
-    ['SIGHUP', 129]
+    ['SIGTERM', 143]
   ] as const) {
     const reader = await sandbox.reader(key, { args: RAW })
     await printed(reader, 1)

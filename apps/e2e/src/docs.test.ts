@@ -58,6 +58,21 @@ test('every relative link and every path in the documentation exists', async () 
   assert.deepEqual(missing, [])
 })
 
+test('a package contains the files that its README links to', async () => {
+  for (const name of packages) {
+    const readme = documents.get(join('packages', name, 'README.md')) ?? ''
+    const links = [...readme.matchAll(LINK)]
+      .map(([, link = '']) => link)
+      .filter((link) => !link.startsWith('..'))
+    const manifest = await readFile(join(ROOT, 'packages', name, 'package.json'), 'utf8')
+    const { files = [] } = JSON.parse(manifest) as { readonly files?: readonly string[] }
+    for (const link of links) {
+      const isPacked = files.some((file) => link === file || link.startsWith(`${file}/`))
+      assert.ok(isPacked, `${name}: ${link}`)
+    }
+  }
+})
+
 /** A home directory that looks like a clone, with both programs on the PATH, and terminals. */
 class Machine {
   readonly #home: string

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
+import { promisify } from 'node:util'
+import { builtFile } from './harness/program.ts'
 import { ended, keyOf, Sandbox } from './harness/sandbox.ts'
 
 const LINES = [
@@ -10,7 +13,7 @@ const LINES = [
   Buffer.from('no end')
 ]
 
-test('the text format escapes control characters; --raw and %s print the exact bytes', async (t) => {
+test('the text formats escape control characters; --raw and %s print the exact bytes', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.openWriter()
   await writer.publish(LINES)
@@ -25,9 +28,10 @@ test('the text format escapes control characters; --raw and %s print the exact b
   assert.equal((await print([])).toString(), text.replaceAll('Block 1', 'Block 0'))
   assert.ok((await print(['--raw'])).equals(Buffer.concat(LINES)))
 
+  const [first, second] = (await print(['--text'])).toString().split('\n')
+  assert.deepEqual([first, second], ['     0  short  hi', '     1  long   grüße, \\x1b[31mred\\x07'])
   const colored = (await print(['--text'], { FORCE_COLOR: '1', NO_COLOR: '1' })).toString().split('\n')
-  assert.equal(colored[0], `\x1b[36mBlock 0 in Core ${short}: \x1b[39mhi`)
-  assert.ok(colored[1]?.startsWith(`\x1b[33mBlock 0 in Core ${long}: \x1b[39mgrüße`))
+  assert.equal(colored[0], '     0  \x1b[36mshort\x1b[39m  hi')
 
   const formatted = await print(['--format', '%o|%p|%k|%K|%b|%S|%t|%%|\\x41\\0\\t|ü|%s\\r\\n'])
   const rows = LINES.map((line, position) => {
@@ -41,6 +45,31 @@ test('the text format escapes control characters; --raw and %s print the exact b
   assert.ok(times.length === 4 && times.every((time) => Math.abs(Date.now() - time) < 600_000))
 })
 
+/** What `command` prints on a terminal of 80 columns. Its messages are not among it. */
+async function onTerminal(command: readonly string[], env: Record<string, string>): Promise<string> {
+  const quoted = command.map((word) => `'${word}'`).join(' ')
+  const line = `stty cols 80; exec ${quoted} 2>/dev/null`
+  const { stdout } = await promisify(execFile)('script', ['-qec', line, '/dev/null'], { env })
+  return stdout.replaceAll('\r\n', '\n')
+}
+
+test('on a terminal, the text format is the default, with a color for each core', {
+  skip: process.platform !== 'linux' && 'it needs the script of util-linux'
+}, async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter()
+  await writer.publish(LINES)
+  const read = (env: Record<string, string>, ...args: readonly string[]): Promise<string> => {
+    const all = ['--local', '--storage', sandbox.path('r'), '--from=start', '--count=2', ...args, writer.key]
+    return onTerminal([process.execPath, builtFile('reader'), ...all], { ...sandbox.env, ...env })
+  }
+  const plain = '     0  short  hi\n     1  long   grüße, \\x1b[31mred\\x07\n'
+  const colored = plain.replace('short', '\x1b[36mshort\x1b[39m').replace('long ', '\x1b[33mlong \x1b[39m')
+  assert.equal(await read({}), colored)
+  assert.equal(await read({ NO_COLOR: '1' }), plain)
+  assert.equal(await read({}, '--raw'), Buffer.concat(LINES.slice(0, 2)).toString())
+})
+
 test('the text format sends no control character to the terminal', async (t) => {
   const controls = Array.from({ length: 0x20 }, (_, code) => String.fromCharCode(code)).filter(
     (c) => c !== '\n'
@@ -50,12 +79,12 @@ test('the text format sends no control character to the terminal', async (t) => 
   const writer = await sandbox.writer()
   writer.end(input)
   await writer.stderr.says('end of input')
-  const args = ['--exit', '--from', 'start']
+  const args = ['--exit', '--from', 'start', '--text']
   const { text: output } = (await ended(sandbox.reader(await keyOf(writer), { args }))).stdout
   assert.equal(output.split('\n').length, 5)
   assert.doesNotMatch(output, /[^\P{Cc}\t\n]|[\u2028\u2029\u202a-\u202e\u2066-\u2069]/u)
   assert.match(output, /\\x9b31m \\u2028 \\u202e \\u2066\n/)
-  assert.match(output, /: CRLF\n/)
+  assert.match(output, / CRLF\n/)
 })
 
 interface Schema {
@@ -94,13 +123,16 @@ test('--json prints one object per line, as in docs/reader-json.schema.json', as
       assert.ok([type].flat().includes(kind), `${name} is ${kind}`)
       if (pattern !== undefined) assert.match(String(value), new RegExp(pattern))
     }
-    const { text, base64, time } = object
+    const { text, base64, time, timestamp, newline } = object
     assert.ok(Number(time) >= began && Number(time) <= Date.now(), String(time))
+    assert.equal(timestamp, new Date(Number(time)).toISOString())
     const bytes = typeof text === 'string' ? Buffer.from(text) : Buffer.from(String(base64), 'base64')
-    assert.ok(bytes.equals(LINES[position] ?? Buffer.of()))
+    const whole = newline === false ? bytes : Buffer.concat([bytes, Buffer.from('\n')])
+    assert.ok(whole.equals(LINES[position] ?? Buffer.of()))
   }
   assert.deepEqual(
     objects.map((object) => 'base64' in object),
     [false, false, true, false]
   )
+  assert.equal(objects[0]?.text, 'hi')
 })

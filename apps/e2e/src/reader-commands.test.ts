@@ -105,6 +105,9 @@ test('verify prints how many lines, bytes, batches and blocks it has checked', a
   const bytes = Buffer.byteLength(linesOf(0, 100).join(''))
   const { stdout } = await ended(sandbox.reader(writer.key, { command: 'verify' }))
   assert.equal(stdout.text, `verified 100 lines, ${bytes} bytes: 1 batch in 2 blocks of 2 cores\n`)
+  const json = await ended(sandbox.reader(writer.key, { command: 'verify', args: ['--json'] }))
+  const expected = { lines: 100, bytes, batches: 1, blocks: 2, cores: 2, reached: true }
+  assert.deepEqual(JSON.parse(json.stdout.text), expected)
 })
 
 test('each command has its own help', async (t) => {

@@ -64,7 +64,7 @@ test('a format on the command line overrides one from the environment', async (t
   const writer = await sandbox.writer()
   const reader = sandbox.reader(key, { args: ['--json', '--exit'], env: { MANY_CORES_RAW: '1' } })
   const { stdout } = await ended(reader)
-  assert.equal((JSON.parse(stdout.text) as { text: unknown }).text, 'line\n')
+  assert.equal((JSON.parse(stdout.text) as { text: unknown }).text, 'line')
   await writer.kill()
 })
 
@@ -101,9 +101,9 @@ test('positions continue when the writer restarts', async (t) => {
       return [position, text]
     }),
     [
-      [0, 'zero\n'],
-      [1, 'one\n'],
-      [2, 'two\n']
+      [0, 'zero'],
+      [1, 'one'],
+      [2, 'two']
     ]
   )
 })
@@ -178,6 +178,8 @@ test('--only and --except accept names and patterns', async (t) => {
   }
   assert.equal(await print('--only', 'rest'), '1 hello\n4 hi\n')
   assert.equal(await print('--only', 'w*'), '2 warn 1\n')
+  // a prefix may be in upper case, the core's name is not
+  assert.equal(await print('--only', 'WARN'), '2 warn 1\n')
   assert.equal(await print('--only', 'error', '--only', 'war?'), '0 error 1\n2 warn 1\n3 error 2\n')
   assert.equal(await print('--except', '*r*t'), '0 error 1\n2 warn 1\n3 error 2\n')
   assert.equal(await print('--only', '*r*', '--except', 'rest', '--except', 'error'), '2 warn 1\n')
@@ -235,6 +237,30 @@ test('--quiet prints no messages, and options can be set in the environment', as
   const reader = await ended(sandbox.reader(writer.key, { args: ['--quiet'], env }))
   assert.equal(reader.stdout.text, 'one\n')
   assert.equal(reader.stderr.text, '')
+})
+
+test('a reader ends with a summary of what it delivered', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter()
+  await writer.publish(linesOf(0, 1000))
+  const bytes = Buffer.byteLength(linesOf(0, 1).join(''))
+  const last = async (...args: readonly string[]): Promise<string | undefined> =>
+    (await ended(sandbox.reader(writer.key, { args }))).stderr.lines.at(-1)
+  assert.match(
+    (await last('--text', '--count', '1')) ?? '',
+    new RegExp(`^reader: 1 line, ${bytes} B in [\\d.]+ s`)
+  )
+  assert.match(
+    (await last('--output', sandbox.path('copy'), '--exit')) ?? '',
+    /^reader: 1,000 lines, \S+ kB in /
+  )
+  assert.equal(await last('--from', 'end', '--exit'), 'reader: no lines')
+  assert.equal(await last('--from', 'end', '--exit', '--quiet'), undefined)
+  const live = await sandbox.reader(writer.key, { args: ['--from', '-5'] })
+  await live.stdout.firstLines(5)
+  live.signal('SIGINT')
+  await live.ends(130)
+  assert.match(live.stderr.text, /^reader: 5 lines, /m)
 })
 
 /** Converts hex to z-base-32, which has five bits per character. */

@@ -1,19 +1,21 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { read, write } from 'node:fs'
 import test from 'node:test'
 import { promisify } from 'node:util'
-import { atEnd } from '@many-cores/testing'
+import { atEnd, deadline } from '@many-cores/testing'
 import { END_MS, endsQuickly } from './harness/assertions.ts'
 import { underLoad } from './harness/load.ts'
+import { Output } from './harness/output.ts'
+import { builtFile } from './harness/program.ts'
 import { numberedLines } from './harness/samples.ts'
 import { keyOf, Sandbox } from './harness/sandbox.ts'
 import { readInput } from './harness/stored-log.ts'
 
 const SIGNALS = [
   ['SIGINT', 130],
-  ['SIGTERM', 143],
-  ['SIGHUP', 129]
+  ['SIGTERM', 143]
 ] as const
 
 /** On bare descriptors: the data is in the pipe when it resolves. */
@@ -56,6 +58,31 @@ for (const [signal, code] of SIGNALS) {
     assert.equal(String(await readInput(sandbox.path('writer'))), `connected\n${lines}`)
   })
 }
+
+test('SIGHUP is ignored without a terminal: a writer continues when logs are rotated', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.writer()
+  const reader = await sandbox.reader(await keyOf(writer), { args: ['--raw'] })
+  await writer.write('before\n')
+  await reader.stdout.firstLines(1)
+  for (const program of [writer, reader]) program.signal('SIGHUP')
+  await writer.write('after\n')
+  assert.deepEqual(await reader.stdout.firstLines(2), ['before', 'after'])
+})
+
+test('SIGHUP ends a program whose terminal closes', {
+  skip: process.platform !== 'linux' && 'it needs the script of util-linux'
+}, async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const command = `echo $$; exec '${process.execPath}' '${builtFile('writer')}' --local --storage '${sandbox.path('writer')}'`
+  const terminal = spawn('script', ['-qec', command, '/dev/null'], { env: sandbox.env })
+  atEnd(t, () => terminal.kill('SIGKILL'))
+  const closed = once(terminal, 'close')
+  const screen = new Output('the terminal', terminal.stdout)
+  await screen.says('main core key')
+  process.kill(Number(screen.lines[0]), 'SIGHUP')
+  assert.deepEqual(await deadline('its end', closed), [129, null])
+})
 
 test('Ctrl-C ends a writer whose input has ended, and a reader that has found no peer', async (t) => {
   const sandbox = await Sandbox.open(t)

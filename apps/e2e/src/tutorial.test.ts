@@ -148,7 +148,14 @@ test('--json has no position and no time for a block of a tutorial-style writer'
   await reader.ends(0)
   const { key: core, ...rest } = JSON.parse(reader.stdout.text) as Record<string, unknown>
   assert.match(String(core), /^[0-9a-f]{64}$/)
-  assert.deepEqual(rest, { position: null, core: 'core-2', index: 0, time: null, text: 'hi\n' })
+  assert.deepEqual(rest, {
+    position: null,
+    core: 'core-2',
+    index: 0,
+    time: null,
+    timestamp: null,
+    text: 'hi'
+  })
 
   const positioned = await there.reader(key, { bootstrap: dht.address, args: ['--from', '3'] })
   await positioned.ends(2)

@@ -37,5 +37,5 @@ function glob(pattern: string): RegExp {
     .replace(/[.+^${}()|[\]\\]/g, '\\$&')
     .replace(/\*+/g, '.*')
     .replaceAll('?', '.')
-  return new RegExp(`^${source}$`)
+  return new RegExp(`^${source}$`, 'i')
 }

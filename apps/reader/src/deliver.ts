@@ -11,19 +11,32 @@ import { type Batch, type Cursor, openReader, type Position, type Reader } from 
 import { createPaint, hasColors } from './colors.ts'
 import { selectCores } from './cores.ts'
 import { openFileSink } from './file-sink.ts'
-import { createTemplateFormat, createTextFormat, type Format, formatJson, formatRaw } from './format.ts'
+import {
+  createTemplateFormat,
+  createTextFormat,
+  type Format,
+  formatJson,
+  formatRaw,
+  formatTutorial
+} from './format.ts'
 import type { ReadValues } from './options.ts'
 import type { From } from './position.ts'
 import { freeBytes, moveAside, waitForSpace } from './recover.ts'
 import { createStdoutSink, type Sink } from './sink.ts'
+import type { Tally } from './tally.ts'
 
 /**
  * Delivers the log of `key` until the options end it or the signal is aborted. Waits while the disk is full. Rebuilds a damaged
  * store from peers.
  */
-export async function deliverLog(key: string, values: ReadValues, context: RunContext): Promise<void> {
+export async function deliverLog(
+  key: string,
+  values: ReadValues,
+  context: RunContext,
+  tally: Tally
+): Promise<void> {
   if (values.count === 0) return
-  const delivery = new Delivery(values, context)
+  const delivery = new Delivery(values, context, tally)
   const storage = storageOf(values, context)
   while (true) {
     try {
@@ -46,14 +59,16 @@ class Delivery {
   isRebuilt = false
   readonly #values: ReadValues
   readonly #context: RunContext
+  readonly #tally: Tally
   /** The position after the last printed line. */
   #position: Position | null = null
   /** The cursors that were readable in the damaged store. */
   #cursors: readonly Cursor[] = []
 
-  constructor(values: ReadValues, context: RunContext) {
+  constructor(values: ReadValues, context: RunContext, tally: Tally) {
     this.#values = values
     this.#context = context
+    this.#tally = tally
   }
 
   async run(key: string): Promise<void> {
@@ -105,7 +120,7 @@ class Delivery {
   async #openSink(reader: Reader, timeout: number): Promise<Sink> {
     const { output, group } = this.#values
     const { signal, env, print } = this.#context
-    const format = formatOf(reader, this.#values, this.#context)
+    const format = this.#tally.counting(formatOf(reader, this.#values, this.#context))
     const from = fromOf(this.#values)
     if (output !== undefined)
       return openFileSink(reader, { path: resolvePath(output, env), group, format, from, timeout, signal })
@@ -136,8 +151,12 @@ function formatOf({ key, manifest }: Reader, values: ReadValues, { stdout, env }
     return createTemplateFormat(format, { key, indexes: new Map(names.map((name, index) => [name, index])) })
   if (json) return formatJson
   if (raw || (output !== undefined && !text)) return formatRaw
-  const isTerminal = 'isTTY' in stdout && stdout.isTTY === true
-  return createTextFormat(output === undefined && hasColors(isTerminal, env) ? createPaint(names) : null)
+  const isTerminal = output === undefined && 'isTTY' in stdout && stdout.isTTY === true
+  if (!text && !isTerminal) return formatTutorial
+  return createTextFormat(
+    names,
+    output === undefined && hasColors(isTerminal, env) ? createPaint(names) : null
+  )
 }
 
 /** The first `count` lines. */

@@ -1,19 +1,23 @@
 import { defineCommand, idCommand, runProgram } from '@many-cores/cli'
 import { cursors } from './cursors.ts'
 import { doctor } from './doctor.ts'
-import { checkConflicts, help, KEY, options } from './options.ts'
+import { checkConflicts, help, hints, KEY, options } from './options.ts'
+import { Tally } from './tally.ts'
 import { verify } from './verify.ts'
 
 const read = defineCommand({
   options,
   help,
+  hints,
   check: checkConflicts,
   positional: KEY,
   begins: 'opening the store',
   start: async (values, context, key) => {
     // the first status is on the screen before the store and the network load
     const { deliverLog } = await import('./deliver.ts')
-    return deliverLog(key, values, context)
+    const tally = new Tally()
+    await deliverLog(key, values, context, tally)
+    tally.report(context)
   }
 })
 

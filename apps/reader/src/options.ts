@@ -15,34 +15,34 @@ export const KEY = {
 const STARTS = ['from', 'tail', 'since'] as const
 const FORMATS = ['text', 'raw', 'json', 'format'] as const
 
+/** Spellings of kcat and Kafka. */
+const SPELLINGS: ReadonlyMap<string, string> = new Map([
+  ['beginning', 'start'],
+  ['earliest', 'start'],
+  ['latest', 'end']
+])
+
+/** Accepts them too, and `s@TIME` for `@TIME`. */
+function spelled<T>(parse: (text: string) => T): (text: string) => T {
+  return (text) => parse(SPELLINGS.get(text) ?? text.replace(/^s@/, '@'))
+}
+
 /** The reader's options. */
 export const options = {
-  text: {
-    type: 'boolean',
-    excludes: FORMATS,
-    help: 'Print `Block N in Core KEY: LINE` for each line, with control characters escaped: the default'
-  },
-  raw: { type: 'boolean', excludes: FORMATS, help: 'Print exactly the bytes that were published' },
-  json: { type: 'boolean', excludes: FORMATS, help: 'Print one JSON object per line' },
-  format: {
-    type: 'string',
-    value: 'FORMAT',
-    parse: parseTemplate,
-    excludes: FORMATS,
-    help: 'Print each line in a format like kcat: %s line, %S its length, %o position, %p core number, %k core name, %K its length, %b block, %T time in ms, %t key, %%, \\n, \\t, \\r, \\0, \\xNN'
-  },
   from: {
     type: 'string',
     value: 'POSITION',
+    short: 'o',
     defaultHelp: 'stored',
     dashValue: true,
-    parse: parseFrom,
+    parse: spelled(parseFrom),
     excludes: STARTS,
     help: 'Where to start: stored (after the last delivered line, or start), start, end, a position, -N for the last N lines, or @TIME'
   },
   tail: {
     type: 'number',
     value: 'N',
+    short: 'n',
     integer: true,
     excludes: STARTS,
     help: 'Start at the last N lines: --from -N'
@@ -58,18 +58,43 @@ export const options = {
     type: 'string',
     value: 'POSITION',
     dashValue: true,
-    parse: parseUntil,
+    parse: spelled(parseUntil),
     help: 'Exit before this line: a position, -N, @TIME, or end (as it is at the start)'
   },
-  count: { type: 'number', value: 'N', integer: true, help: 'Exit after N lines' },
-  exit: { type: 'boolean', help: 'Exit at the end of the log; without it, continue live' },
+  count: { type: 'number', value: 'N', short: 'c', integer: true, help: 'Exit after N lines' },
+  exit: { type: 'boolean', short: 'e', help: 'Exit at the end of the log; without it, continue live' },
   only: {
     type: 'string',
     value: 'NAME',
     multiple: true,
-    help: 'Read only this core, or those that match a pattern with * and ?; others are not downloaded'
+    help: 'Read only this core, or those that match a pattern with * and ?, in any case; others are not downloaded'
   },
   except: { type: 'string', value: 'NAME', multiple: true, help: 'Do not read these cores' },
+  group: {
+    type: 'string',
+    value: 'NAME',
+    default: 'default',
+    parse: parseCursorName,
+    help: 'Cursor that stores the position of the last delivered line'
+  },
+  text: {
+    type: 'boolean',
+    excludes: FORMATS,
+    help: 'Print position, core and text in columns, control characters escaped: the default on a terminal. In a pipe, the default is `Block N in Core KEY: LINE`'
+  },
+  raw: {
+    type: 'boolean',
+    excludes: FORMATS,
+    help: 'Print exactly the bytes that were published: for scripts'
+  },
+  json: { type: 'boolean', excludes: FORMATS, help: 'Print one JSON object per line' },
+  format: {
+    type: 'string',
+    value: 'FORMAT',
+    parse: parseTemplate,
+    excludes: FORMATS,
+    help: 'Print each line in a format like kcat: %s line, %S its length, %o position, %p core number, %k core name, %K its length, %b block, %T time in ms, %t key, %%, \\n, \\t, \\r, \\0, \\xNN'
+  },
   output: {
     type: 'string',
     value: 'FILE',
@@ -81,27 +106,46 @@ export const options = {
     default: 30,
     help: 'How long to look for the log, for a peer that knows its end if needed (at most 10 s without --exit) and, with --exit, for a block; 0: no limit'
   },
-  group: {
-    type: 'string',
-    value: 'NAME',
-    default: 'default',
-    parse: parseCursorName,
-    help: 'Cursor that stores the position of the last delivered line'
-  },
   ...commonOptions('reader')
+} as const
+
+const FOLLOWS = 'the reader follows the log unless you give --exit'
+
+/** What users of tail and kcat type. */
+export const hints = {
+  f: `${FOLLOWS}; kcat's -f FORMAT is --format`,
+  F: FOLLOWS,
+  follow: FOLLOWS,
+  C: FOLLOWS,
+  J: 'use --json',
+  t: 'the KEY names the log, and --only its cores',
+  p: 'use --only CORE',
+  b: 'there is no broker: the KEY is enough',
+  form: 'did you mean --from or --format?',
+  ...Object.fromEntries(Array.from('123456789', (digit) => [digit, 'for the last N lines, use -n N']))
 } as const
 
 export type ReadValues = OptionValues<typeof options>
 
 export const help: HelpText = {
-  usage:
-    'reader [options] KEY\n       reader cursors [options] KEY\n       reader verify [options] KEY\n       reader doctor [options] [KEY]\n       reader id [options]',
+  usage: 'reader [options] KEY\n       reader COMMAND [options] [KEY]',
   about:
     'Prints the lines of the log KEY: verified, each once, in the order they were written, first the history, then live. The writer prints KEY: hex or z-base-32, with or without pear://. Set MANY_CORES_KEY instead to hide it from other users of this machine.',
+  commands: {
+    'cursors KEY': 'list, move and remove the stored positions of a log',
+    'verify KEY': 'read a whole log again, and check it',
+    'doctor [KEY]': 'say why there is no connection, and what to do',
+    id: 'print the public key of this store, for --allow of others',
+    'help COMMAND': 'show the options of a command'
+  },
+  groups: {
+    'What to read': ['from', 'tail', 'since', 'until', 'count', 'exit', 'only', 'except', 'group', 'timeout'],
+    'How to print': ['text', 'raw', 'json', 'format', 'output']
+  },
   examples: [
     'reader KEY',
     'reader --raw --from start --exit KEY > copy',
-    'reader --json --tail 10 KEY | jq .text',
+    'reader --json --tail 10 KEY | jq -r .text',
     "reader --since 10m --format '%o %s\\n' KEY",
     'reader --output copy KEY'
   ]

@@ -5,6 +5,7 @@ import { KEY } from './options.ts'
 /** `reader verify KEY` */
 export const verify: Command = defineCommand({
   options: {
+    json: { type: 'boolean', help: 'Print one JSON object' },
     timeout: {
       type: 'number',
       value: 'SECONDS',
@@ -30,10 +31,11 @@ export const verify: Command = defineCommand({
     const found = await reader.verify({
       timeout,
       signal,
-      onProgress: (done) => status.progress({ done, unit: 'lines' })
+      onProgress: (done) => status.progress({ done, unit: 'line' })
     })
     if (!found.reached) status.note('no peer answered: verified only the local data')
-    await print(`${describe(found, reader.manifest.cores.length)}\n`)
+    const cores = reader.manifest.cores.length
+    await print(`${values.json ? JSON.stringify({ ...found, cores }) : describe(found, cores)}\n`)
   }
 })
 

@@ -1,9 +1,11 @@
 import { defineCommand, idCommand, runProgram } from '@many-cores/cli'
-import { checkConflicts, help, options } from './options.ts'
+import { key } from './key.ts'
+import { checkConflicts, help, hints, options } from './options.ts'
 
 const publish = defineCommand({
   options,
   help,
+  hints,
   check: checkConflicts,
   begins: 'opening the store',
   start: async (values, context) => {
@@ -17,5 +19,8 @@ await runProgram(publish, {
   name: 'writer',
   url: import.meta.url,
   readsStdin: true,
-  commands: new Map([['id', idCommand('writer')]])
+  commands: new Map([
+    ['id', idCommand('writer')],
+    ['key', key]
+  ])
 })

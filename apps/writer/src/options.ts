@@ -7,7 +7,7 @@ export const options = {
     type: 'string',
     value: 'RULE',
     parse: parseRule,
-    help: 'How lines are spread over cores; fixed when the log is created. byte-length:5[,…]: by length, cores `short` and `long` (with more bounds `under-5`, …, `rest`). hash:N[,field=K,separator=S]: by hash, of field K if given; fields count from 1. round-robin:N: in turn. prefix:A[,B…]: by prefix, each core named after its own, the other lines in `rest`',
+    help: 'How lines are spread over cores; fixed when the log is created. byte-length:5[,…]: by length, cores `short` and `long` (with more bounds `under-5`, …, `rest`). hash:N[,field=K,separator=S]: by hash of the line, or of its field K (from 1), so that equal fields are in one core. round-robin:N: in turn. prefix:A[,B…]: by prefix, each core named after its own, the other lines in `rest`',
     defaultHelp: 'byte-length:5'
   },
   input: {
@@ -28,26 +28,50 @@ export const options = {
     default: 1,
     help: 'How long a renamed FILE must be quiet before its successor is read'
   },
-  exit: { type: 'boolean', help: 'Exit at the end of the input; without it, keep serving' },
+  exit: { type: 'boolean', short: 'e', help: 'Exit at the end of the input; without it, keep serving' },
   acks: {
     type: 'number',
     value: 'N',
     integer: true,
     help: 'With --exit: exit only after N peers have acknowledged the whole log'
   },
+  timeout: {
+    type: 'number',
+    value: 'SECONDS',
+    // MANY_CORES_TIMEOUT is the reader's
+    env: false,
+    help: 'With --acks: exit with 3 if too few peers have acknowledged after this long; without it, wait'
+  },
   ...commonOptions('writer')
 } as const
 
 /** Throws UsageError if options conflict. */
-export function checkConflicts({ acks, exit }: OptionValues<typeof options>): void {
+export function checkConflicts({ acks, exit, timeout }: OptionValues<typeof options>): void {
   if (acks !== undefined && !exit)
     throw new UsageError('--acks needs --exit: without it, the writer serves until Ctrl-C')
+  if (timeout !== undefined && acks === undefined)
+    throw new UsageError('--timeout needs --acks: the writer waits for nothing else')
 }
 
+/** What users of tail and kcat type. */
+export const hints = {
+  f: 'to follow a file, use --input FILE',
+  F: 'to follow a file, use --input FILE',
+  P: 'the writer publishes standard input without an option'
+} as const
+
 export const help: HelpText = {
-  usage: 'writer [options] < lines\n       writer id [options]',
+  usage: 'writer [options] < lines\n       writer COMMAND [options]',
   about:
     'Publishes the lines of standard input under one key and serves them until Ctrl-C. Lines are durable before they are served. Standard output gets one line: the key.',
+  commands: {
+    key: 'print the key of the log in this store',
+    id: 'print the public key of this store, for --allow of others',
+    'help COMMAND': 'show the options of a command'
+  },
+  groups: {
+    'What to publish': ['input', 'route', 'exit', 'acks', 'timeout']
+  },
   examples: [
     'app | writer',
     'writer --input app.log     (like tail -F, resumes after a restart)',

@@ -8,7 +8,7 @@ import {
   resolvePath,
   storageOf
 } from '@many-cores/cli'
-import { openWriter } from '@many-cores/node'
+import { NodeError, openWriter, type Writer } from '@many-cores/node'
 import { checkDistinct, missing, publishFile } from './file.ts'
 import type { options } from './options.ts'
 import { readInput } from './stdin.ts'
@@ -18,7 +18,7 @@ type Values = OptionValues<typeof options>
 /** Publishes standard input or a file. Then serves it until the signal is aborted; returns at once with `--exit`. */
 export async function write(values: Values, context: RunContext): Promise<void> {
   const { env, signal, status, print } = context
-  const { input, route, exit, acks } = values
+  const { input, route, exit, acks, timeout } = values
   const paths = (input.length === 0 ? ['-'] : input).map((path) =>
     path === '-' ? null : resolvePath(path, env)
   )
@@ -43,9 +43,27 @@ export async function write(values: Values, context: RunContext): Promise<void> 
   })
   const count = counts.reduce((sum, each) => sum + each, 0)
   status.note(`${count} ${plural(count, 'line')} published, ${writer.length} in total`)
-  if (acks !== undefined) await writer.acknowledged(acks, { signal })
+  if (acks !== undefined) await acknowledged(writer, { peers: acks, timeout, signal })
   if (!exit && !signal.aborted) {
     status.state('end of input; serving until Ctrl-C')
     await writer.serve(signal)
+  }
+}
+
+/** Waits for `peers` acknowledgements. Throws NodeError `NOT_FOUND` after `timeout` seconds. */
+async function acknowledged(
+  writer: Writer,
+  { peers, timeout, signal }: { peers: number; timeout: number | undefined; signal: AbortSignal }
+): Promise<void> {
+  const expired = timeout ? AbortSignal.timeout(timeout * 1000) : undefined
+  try {
+    await writer.acknowledged(peers, { signal: expired ? AbortSignal.any([signal, expired]) : signal })
+  } catch (error) {
+    if (signal.aborted || !expired?.aborted) throw error
+    const fault = `fewer than ${peers} ${plural(peers, 'peer')} acknowledged the log in ${timeout} s`
+    throw new NodeError(
+      'NOT_FOUND',
+      `${fault}. Its lines are safe in this store; start the writer to serve them`
+    )
   }
 }

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { type CommonOptions, commonOptions, levelOf } from './common-options.ts'
 import { UsageError } from './errors.ts'
-import { formatHelp, type HelpText } from './help.ts'
+import { formatHelp, type HelpText, NETWORK_OPTIONS } from './help.ts'
 import { nearest } from './nearest.ts'
 import { openProgramNode } from './node.ts'
-import type { OptionTable, OptionValues } from './option-table.ts'
-import { type Positional, type PositionalValue, parseOptions } from './options.ts'
+import { type OptionTable, type OptionValues, variableOf } from './option-table.ts'
+import { type Positional, type PositionalValue, parseOptions, positionalsOf } from './options.ts'
 import { type RunContext, type RunOptions, run } from './run.ts'
 
 /** One command of a program: its command line and what it runs. */
@@ -14,6 +14,8 @@ export interface CommandDefinition<T extends OptionTable, P extends Positional |
   readonly help: HelpText
   /** Default: none. */
   readonly positional?: P
+  /** See `OptionSource`. */
+  readonly hints?: Readonly<Record<string, string>>
   /** Throws UsageError for values that cannot be combined. */
   readonly check?: (values: OptionValues<T>) => void
   /** The first status, shown before `start` runs. Default: none. */
@@ -26,24 +28,33 @@ export interface CommandDefinition<T extends OptionTable, P extends Positional |
   ) => Promise<number | void>
 }
 
-/** A command, called with its arguments. `url` is a module in the `dist` of its program. */
-export type Command = (argv: readonly string[], context: RunContext, url: string) => Promise<number | void>
+/** A command of a program. */
+export interface Command {
+  readonly options: OptionTable
+  /** Runs it with its arguments. `url` is a module in the `dist` of its program. */
+  readonly run: (argv: readonly string[], context: RunContext, url: string) => Promise<number | void>
+}
 
 /** Creates a command that has the common options, including `--help` and `--version`. */
 export function defineCommand<
   const T extends OptionTable & CommonOptions,
   const P extends Positional | undefined = undefined
->({ options, help, positional, check, begins, start }: CommandDefinition<T, P>): Command {
-  return async (argv, context, url) => {
+>({ options, help, positional, hints, check, begins, start }: CommandDefinition<T, P>): Command {
+  const run: Command['run'] = async (argv, context, url) => {
     const { env, print, status } = context
-    const parsed = parseOptions<T, P>(options, { argv, env, ...(positional && { positionals: positional }) })
+    const source = { argv, env, ...(hints && { hints }), ...(positional && { positionals: positional }) }
+    const parsed = parseOptions<T, P>(options, source)
     if (parsed.asks === 'help') return print(formatHelp(options, help))
     if (parsed.asks === 'version') return print(`${status.name} ${versionOf(url)}\n`)
     check?.(parsed.values)
-    status.level = levelOf(parsed.values as OptionValues<CommonOptions>)
+    const common = parsed.values as OptionValues<CommonOptions>
+    if (common.storage === undefined && env.MANY_CORES_STORAGE !== undefined)
+      throw new UsageError(`MANY_CORES_STORAGE is not used: set ${variableOf('storage', options.storage)}`)
+    status.level = levelOf(common)
     if (begins !== undefined) status.state(begins)
     return await start(parsed.values, context, parsed.positional)
   }
+  return { options, run }
 }
 
 /** `<program> id`: prints the public key of the program's store. */
@@ -54,7 +65,7 @@ export function idCommand(program: string): Command {
       usage: `${program} id [options]`,
       about:
         "Prints the public key that identifies this store to peers, for their --allow. It never changes, and it is not a log's key. Offline.",
-      hidden: ['bootstrap', 'relay', 'lan', 'local', 'allow', 'allow-file', 'max-peers']
+      hidden: NETWORK_OPTIONS
     },
     start: async (values, context) => {
       await using node = await openProgramNode(values, context)
@@ -67,23 +78,29 @@ export function idCommand(program: string): Command {
 export interface ProgramOptions extends RunOptions {
   /** `import.meta.url` of its main module. */
   readonly url: string
-  /** By the first argument. */
+  /** By the word that selects them. */
   readonly commands: ReadonlyMap<string, Command>
 }
 
-/** Runs the command that the first argument names, or `main`, and ends the process. See `run`. */
+/** Runs the command that an argument names, before or after the options, or `main`, and ends the process. See `run`. */
 export function runProgram(main: Command, { url, commands, ...options }: ProgramOptions): Promise<never> {
   return run((context) => {
-    const { argv } = context
-    const [first = ''] = argv
-    const command = commands.get(first)
-    if (command !== undefined) return command(argv.slice(1), context, url)
-    if (WORD.test(first)) throw unknownCommand(first, [...commands.keys()])
-    return main(argv, context, url)
+    // by the options of all commands: `--group verify` is not a command
+    const tables = [...commands.values(), main].map((command) => Object.entries(command.options))
+    const words = positionalsOf(Object.fromEntries(tables.flat()), context.argv)
+    const [first] = words
+    const isHelp = first?.value === 'help'
+    const argv = isHelp ? context.argv.with(first.index, '--help') : context.argv
+    const word = words.find(({ value }) => commands.has(value))
+    const command = word && commands.get(word.value)
+    if (word && command) return command.run(argv.toSpliced(word.index, 1), context, url)
+    if (first !== undefined && !isHelp && WORD.test(first.value))
+      throw unknownCommand(first.value, [...commands.keys()])
+    return main.run(argv, context, url)
   }, options)
 }
 
-/** A command, right or wrong. A key is longer, and an option begins with a dash. */
+/** A command, right or wrong. A key is longer. */
 const WORD = /^[a-z]{1,20}$/
 
 function unknownCommand(word: string, commands: readonly string[]): UsageError {

@@ -25,7 +25,8 @@ export function commonOptions(name: string): CommonOptions {
     storage: {
       type: 'string',
       value: 'DIR',
-      help: 'Directory of the store',
+      env: storageVariable(name),
+      help: `Directory of the store; its variable is ${storageVariable(name)}`,
       defaultHelp: `$XDG_DATA_HOME/many-cores/${name}, or ~/.local/share/many-cores/${name}`
     },
     fsync: {
@@ -73,12 +74,22 @@ export function commonOptions(name: string): CommonOptions {
       help: 'Connect to at most N peers',
       defaultHelp: '128'
     },
-    quiet: { type: 'boolean', short: 'q', help: 'Errors only' },
-    verbose: { type: 'boolean', short: 'v', help: 'Print more detail, including stack traces' },
+    quiet: { type: 'boolean', short: 'q', excludes: ['verbose'], help: 'Errors only' },
+    verbose: {
+      type: 'boolean',
+      short: 'v',
+      excludes: ['quiet'],
+      help: 'Print more detail, including stack traces'
+    },
     // without variables: MANY_CORES_VERSION is more likely set to a version than meant as a request
     help: { type: 'boolean', short: 'h', env: false, help: 'Show this help' },
     version: { type: 'boolean', env: false, help: 'Show the version' }
   }
+}
+
+/** Not shared by the programs: a reader cannot use the store of a writer. */
+function storageVariable(name: string): string {
+  return `MANY_CORES_${name.toUpperCase()}_STORAGE`
 }
 
 /** The status level of `--quiet` and `--verbose`; quiet wins. */

@@ -1,9 +1,23 @@
 import { messageOf } from './text.ts'
 
-/** An argument, option or environment variable is invalid. The message says what is wrong and what to use instead. */
+/** A key in hex or z-base-32, or most of one. */
+const KEY = /[0-9a-z]{40,}…?/gi
+const SHOWN_DIGITS = 6
+
+/**
+ * An argument, option or environment variable is invalid. The message says what is wrong and what to use instead. Whatever looks like
+ * a key is shortened in it: anyone who has the key can read the log.
+ */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
   readonly code = 'USAGE'
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(
+      message.replace(KEY, (key) => `${key.slice(0, SHOWN_DIGITS)}…`),
+      options
+    )
+  }
 }
 
 /**

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { commonOptions } from './common-options.ts'
+import { EXIT } from './exit-codes.ts'
 import { formatHelp } from './help.ts'
 import type { OptionTable } from './option-table.ts'
 
@@ -13,36 +14,49 @@ const TABLE = {
   help: { type: 'boolean', short: 'h', env: false, help: 'Show this text' }
 } as const satisfies OptionTable
 
-test('help is aligned and lists defaults, variables and examples', () => {
+test('help is aligned, in groups, and lists commands, defaults, exit codes and examples', () => {
   const help = formatHelp(TABLE, {
     usage: 'reader [options] KEY',
     about: 'Reads a log.',
+    commands: { id: 'print the id' },
+    groups: { 'What to read': ['only', 'timeout'] },
     examples: ['reader abc']
   })
-  assert.equal(
-    help,
-    `Usage: reader [options] KEY
+  const expected = `Usage: reader [options] KEY
 
 Reads a log.
 
+Commands:
+  id                     print the id
+
 Options:
-      --local            Stay on this machine
       --colour           Use colours (default; --no-colour turns it off)
-      --only NAME        One core (repeatable)
-      --timeout SECONDS  How long to wait (default: 30)
       --a-name-beyond-all-measure TEXT
                          Long
+
+What to read:
+      --only NAME        One core (repeatable)
+      --timeout SECONDS  How long to wait (default: 30)
+
+Network:
+      --local            Stay on this machine
+
+Other:
   -h, --help             Show this text
 
-Environment:
-  Flags override variables: MANY_CORES_LOCAL, MANY_CORES_COLOUR,
-  MANY_CORES_ONLY, MANY_CORES_TIMEOUT, MANY_CORES_A_NAME_BEYOND_ALL_MEASURE.
-  Separate the items of a list with commas; set a switch to 1 or 0.
+Exit codes:
+  0                      done`
+  assert.equal(help.slice(0, expected.length), expected)
+  assert.match(help, /\n {2}129, 130, 143 {10}stopped by .+\n\n(.+\n)+\nExamples:\n {2}reader abc\n$/)
+})
 
-Examples:
-  reader abc
-`
-  )
+test('help without commands has no exit codes', () => {
+  assert.doesNotMatch(formatHelp(TABLE, { usage: 'reader id', about: 'x' }), /Exit codes|Commands/)
+})
+
+test('every exit code is in the help', () => {
+  const help = formatHelp(TABLE, { usage: 'reader', about: 'x', commands: { id: 'x' } })
+  for (const code of Object.values(EXIT)) assert.match(help, new RegExp(`^ {2}${code} `, 'm'))
 })
 
 test('help is at most 80 columns wide', () => {
@@ -56,11 +70,11 @@ test('help is at most 80 columns wide', () => {
 test('help shows the default store', () => {
   assert.match(
     formatHelp(commonOptions('writer'), { usage: 'writer', about: 'x' }).replaceAll(/\s+/g, ' '),
-    /Directory of the store \(default: \$XDG_DATA_HOME\/many-cores\/writer, or ~\/\.local\/share\/many-cores\/writer\)/
+    /Directory of the store; its variable is MANY_CORES_WRITER_STORAGE \(default: \$XDG_DATA_HOME\/many-cores\/writer, or ~\/\.local\/share\/many-cores\/writer\)/
   )
 })
 
-test('help leaves out hidden options and their variables', () => {
+test('help leaves out hidden options', () => {
   const help = formatHelp(TABLE, { usage: 'reader id', about: 'x', hidden: ['local'] })
-  assert.doesNotMatch(help, /local/i)
+  assert.doesNotMatch(help, /--local +Stay/)
 })

@@ -3,8 +3,8 @@ interface AnyOption {
   readonly help: string
   /** One letter, for `-x`. */
   readonly short?: string
-  /** False: no `MANY_CORES_…` variable. */
-  readonly env?: false
+  /** Its variable, if that is not `MANY_CORES_` and its name. False: none. */
+  readonly env?: string | false
   /** Options that this one excludes: given on the command line, it overrides their variables. */
   readonly excludes?: readonly string[]
 }
@@ -72,7 +72,8 @@ export type OptionValues<T extends OptionTable> = {
 /** Variables of the environment, as in `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** The environment variable of an option. */
-export function variableOf(name: string): string {
+/** The environment variable of an option; undefined if it has none. */
+export function variableOf(name: string, { env }: Option): string | undefined {
+  if (env !== undefined) return env === false ? undefined : env
   return `MANY_CORES_${name.toUpperCase().replaceAll('-', '_')}`
 }

@@ -20,9 +20,10 @@ export function fromTexts(
 
 /** The value from an option's variable; undefined if it is unset or empty. */
 export function fromEnvironment(option: Option, name: string, env: Environment): unknown {
-  const variable = variableOf(name)
+  const variable = variableOf(name, option)
+  if (variable === undefined) return undefined
   const text = env[variable]?.trim() ?? ''
-  if (option.env === false || text === '') return undefined
+  if (text === '') return undefined
   if (option.type === 'boolean') return fromSwitch(variable, text)
   return fromTexts(option, variable, option.type === 'string' && option.multiple ? splitList(text) : [text])
 }

@@ -3,7 +3,7 @@ import test from 'node:test'
 import { commonOptions, levelOf } from './common-options.ts'
 import { UsageError } from './errors.ts'
 import type { Environment, OptionTable, OptionValues } from './option-table.ts'
-import { parseOptions } from './options.ts'
+import { parseOptions, positionalsOf } from './options.ts'
 
 const TABLE = {
   ...commonOptions('reader'),
@@ -104,12 +104,40 @@ test('repeating an option that takes one value is a usage error', () => {
   assert.throws(() => valuesOf(['--timeout=1', '--timeout=1']), UsageError)
 })
 
+test('no message repeats a key from the command line', () => {
+  const key = '71c9a40b'.repeat(8)
+  for (const argv of [[key, key], ['--until', key], [`--${key}`], [key, `x=${key.slice(0, 50)}`]])
+    assert.doesNotMatch(
+      caught(() => parseOptions(TABLE, { argv, env: {}, positionals: KEY })),
+      /71c9a40b/
+    )
+})
+
+test('an option of another program is answered with ours', () => {
+  const hints = { f: 'use --input', form: 'did you mean --from or --format?' }
+  const answer = (argv: readonly string[]): string =>
+    caught(() => parseOptions(TABLE, { argv, env: {}, hints }))
+  assert.equal(answer(['-f', 'x']), 'unknown option -f; use --input')
+  assert.equal(answer(['--form=x']), 'unknown option --form; did you mean --from or --format?')
+  assert.equal(answer(['-x']), 'unknown option -x; see --help')
+})
+
+test('a word is found among the options, unless it is the value of one', () => {
+  const words = (...argv: readonly string[]): readonly string[] =>
+    positionalsOf(TABLE, argv).map(({ value }) => value)
+  assert.deepEqual(words('-q', 'verify', '--from', 'start', 'KEY'), ['verify', 'KEY'])
+  assert.deepEqual(words('--storage', 'verify', '--no-lan', 'KEY'), ['KEY'])
+  assert.deepEqual(words('--unknown', 'verify', 'KEY'), ['KEY'])
+})
+
 test('an option on the command line overrides the variables of the options that it excludes', () => {
   const address = '127.0.0.1:1'
   const local = valuesOf(['--local'], { MANY_CORES_BOOTSTRAP: address })
   assert.deepEqual([local.local, local.bootstrap], [true, []])
   const elsewhere = valuesOf(['--bootstrap', address], { MANY_CORES_LOCAL: '1' })
   assert.deepEqual([elsewhere.local, elsewhere.bootstrap], [false, [address]])
+  const { quiet, verbose } = valuesOf(['-v'], { MANY_CORES_QUIET: '1' })
+  assert.deepEqual([quiet, verbose], [false, true])
   assert.deepEqual(valuesOf(['--no-local'], { MANY_CORES_BOOTSTRAP: address }).bootstrap, [address])
 })
 
@@ -240,7 +268,7 @@ test('a missing or empty argument is reported', () => {
 
 test('a variable sets an option, and a flag overrides it', () => {
   const env = {
-    MANY_CORES_STORAGE: ' dir ',
+    MANY_CORES_READER_STORAGE: ' dir ',
     MANY_CORES_TIMEOUT: '5',
     MANY_CORES_DRY_RUN: '1',
     MANY_CORES_FROM: '-10'
@@ -301,4 +329,13 @@ test('a variable can set a positional; an argument overrides it', () => {
   assert.equal(read([], { MANY_CORES_KEY: 'secret' }), 'secret')
   assert.equal(read(['given'], { MANY_CORES_KEY: 'secret' }), 'given')
   assert.throws(() => read([], { MANY_CORES_KEY: ' ' }), { code: 'USAGE' })
+})
+
+test('each program has its own variable for the store', () => {
+  const env = { MANY_CORES_WRITER_STORAGE: 'w', MANY_CORES_READER_STORAGE: 'r', MANY_CORES_STORAGE: 'x' }
+  const storages = ['writer', 'reader'].map((name) => {
+    const parsed = parseOptions(commonOptions(name), { argv: [], env })
+    return parsed.asks === 'run' ? parsed.values.storage : undefined
+  })
+  assert.deepEqual(storages, ['w', 'r'])
 })

@@ -27,6 +27,8 @@ export interface OptionSource<P extends Positional | undefined = Positional | un
   readonly argv: readonly string[]
   readonly env: Environment
   readonly positionals?: P
+  /** What to use instead of an option that users of other programs expect, by its name: one letter, or a word. */
+  readonly hints?: Readonly<Record<string, string>>
 }
 
 /** A request for help, for the version, or to run with these values. */
@@ -50,14 +52,14 @@ type OptionToken = Extract<Token, { kind: 'option' }>
  */
 export function parseOptions<const T extends OptionTable, const P extends Positional | undefined = undefined>(
   table: T,
-  { argv, env, positionals }: OptionSource<P>
+  { argv, env, positionals, hints = {} }: OptionSource<P>
 ): ParsedOptions<T, P> {
   const tokens = tokensOf(table, argv)
   const asks = tokens.find(isRequest)?.name
   if (asks !== undefined && Object.hasOwn(table, asks)) return { asks }
 
   const given: Given = new Map()
-  for (const token of tokens) if (token.kind === 'option') addFlag(table, token, given)
+  for (const token of tokens) if (token.kind === 'option') addFlag(table, token, given, hints)
   const positional = parsePositional(tokens, positionals, env)
   const values: Record<string, unknown> = {}
   const excluded = new Set([...given].flatMap(([name, { on }]) => (on ? (table[name]?.excludes ?? []) : [])))
@@ -65,6 +67,19 @@ export function parseOptions<const T extends OptionTable, const P extends Positi
     values[name] = resolveValue(option, name, given, excluded.has(name) ? {} : env)
   // resolveValue and OptionValues follow the same rules
   return { asks: 'run', values, positional } as ParsedOptions<T, P>
+}
+
+/** The arguments that are neither options nor their values. One after an unknown option may be its value. */
+export function positionalsOf(
+  table: OptionTable,
+  argv: readonly string[]
+): readonly { readonly index: number; readonly value: string }[] {
+  let isAfterUnknown = false
+  return tokensOf(table, argv).filter((token) => {
+    if (token.kind === 'positional' && !isAfterUnknown) return true
+    isAfterUnknown = token.kind === 'option' && knownName(table, token.name) === undefined
+    return false
+  }) as Extract<Token, { kind: 'positional' }>[]
 }
 
 function tokensOf(table: OptionTable, argv: readonly string[]): Token[] {
@@ -80,10 +95,15 @@ function isRequest(token: Token): token is OptionToken & { name: 'help' | 'versi
   return token.kind === 'option' && (token.name === 'help' || token.name === 'version')
 }
 
-function addFlag(table: OptionTable, { name, rawName, value, inlineValue }: OptionToken, given: Given): void {
-  const known = Object.hasOwn(table, name) ? name : positiveName(table, name)
+function addFlag(
+  table: OptionTable,
+  { name, rawName, value, inlineValue }: OptionToken,
+  given: Given,
+  hints: Readonly<Record<string, string>>
+): void {
+  const known = knownName(table, name)
   const option = known === undefined ? undefined : table[known]
-  if (known === undefined || option === undefined) throw unknownOption(table, name, rawName)
+  if (known === undefined || option === undefined) throw unknownOption(table, name, rawName, hints)
 
   const before = given.get(known)?.texts ?? []
   if (option.type === 'boolean') {
@@ -94,7 +114,7 @@ function addFlag(table: OptionTable, { name, rawName, value, inlineValue }: Opti
   }
   const flag = `--${known}`
   if (before.length > 0 && !(option.type === 'string' && option.multiple))
-    throw new UsageError(`${flag} cannot be repeated`)
+    throw new UsageError(`${flag} is given twice; it takes one value`)
   if (value === undefined) throw new UsageError(`${flag} needs a value: ${flag} ${option.value}`)
   if (!inlineValue && looksLikeOption(value, option)) {
     throw new UsageError(
@@ -109,14 +129,22 @@ function looksLikeOption(value: string, option: Option): boolean {
   return /^-./.test(value) && !(mayBeDashed && /^-\d/.test(value))
 }
 
-function positiveName(table: OptionTable, name: string): string | undefined {
+/** The option that `name` sets, which may begin with `no-`. */
+function knownName(table: OptionTable, name: string): string | undefined {
+  if (Object.hasOwn(table, name)) return name
   const positive = name.startsWith('no-') ? name.slice(3) : ''
   return Object.hasOwn(table, positive) && table[positive]?.type === 'boolean' ? positive : undefined
 }
 
-function unknownOption(table: OptionTable, name: string, rawName: string): UsageError {
+function unknownOption(
+  table: OptionTable,
+  name: string,
+  rawName: string,
+  hints: Readonly<Record<string, string>>
+): UsageError {
   const similar = rawName.startsWith('--') ? nearest(name, Object.keys(table)) : undefined
-  const remedy = similar === undefined ? 'see --help' : `did you mean --${similar}?`
+  const suggestion = similar === undefined ? 'see --help' : `did you mean --${similar}?`
+  const remedy = Object.hasOwn(hints, name) ? hints[name] : suggestion
   return new UsageError(`unknown option ${oneLine(rawName)}; ${remedy}`)
 }
 

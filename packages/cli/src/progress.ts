@@ -1,9 +1,11 @@
+import { plural } from './text.ts'
+
 /** The progress of a task. */
 export interface Progress {
   readonly done: number
   /** Absent if unknown. */
   readonly total?: number
-  /** The noun for the count: `lines`. */
+  /** The noun for one of what is counted: `line`. */
   readonly unit: string
   /** Transferred so far. */
   readonly bytes?: number
@@ -13,21 +15,37 @@ export interface Progress {
   readonly before?: number
 }
 
-const BAR_WIDTH = 20
+const BAR_WIDTH = 10
 /** Over a shorter time, a rate is meaningless. */
 const MIN_ELAPSED_MS = 500
 
-/** `[#####---------------] 1,000 of 4,000 lines (25 %), 88.0 kB, 2,000 lines/s, 2 s left`; unknown parts are left out. */
-export function formatProgress(progress: Progress): string {
-  const parts = [formatCount(progress)]
-  if (progress.bytes !== undefined) parts.push(formatBytes(progress.bytes))
-  const rate = rateOf(progress)
-  if (rate !== undefined) {
-    parts.push(`${grouped(Math.round(rate))} ${progress.unit}/s`)
-    if (progress.total !== undefined)
-      parts.push(`${formatTime((progress.total - progress.done) / rate)} left`)
+/**
+ * What to show of `progress`, the most important part first: `25 %`, `2 s left`, `[##--------]`, `1,000 of 4,000 lines`,
+ * `2,000 lines/s`, `88.0 kB`. Unknown parts are left out.
+ */
+export function progressParts(progress: Progress): string[] {
+  const { done, before = 0, total, unit, bytes, elapsed = 0 } = progress
+  const rate = rateOf(done - before, elapsed)
+  const parts: string[] = []
+  if (total !== undefined) {
+    const share = total === 0 ? 1 : Math.min(1, done / total)
+    parts.push(`${Math.floor(share * 100)} %`)
+    if (rate !== undefined) parts.push(`${formatTime((total - done) / rate)} left`)
+    parts.push(`[${'#'.repeat(share * BAR_WIDTH).padEnd(BAR_WIDTH, '-')}]`)
   }
-  return parts.join(', ')
+  const of = total === undefined ? '' : ` of ${grouped(total)}`
+  parts.push(`${grouped(done)}${of} ${plural(total ?? done, unit)}`)
+  if (rate !== undefined) parts.push(formatRate(rate, unit))
+  if (bytes !== undefined) parts.push(formatBytes(bytes))
+  return parts
+}
+
+/** `2,000 lines, 88.0 kB in 1.2 s (1,667 lines/s)`; without a rate if that was too short. */
+export function formatTransfer(count: number, unit: string, bytes: number, elapsed: number): string {
+  const rate = rateOf(count, elapsed)
+  const amount = `${grouped(count)} ${plural(count, unit)}, ${formatBytes(bytes)}`
+  const time = elapsed < 60_000 ? `${(elapsed / 1000).toFixed(1)} s` : formatTime(elapsed / 1000)
+  return `${amount} in ${time}${rate === undefined ? '' : ` (${formatRate(rate, unit)})`}`
 }
 
 /** `12.3 MB`: three digits, decimal units. */
@@ -47,16 +65,14 @@ export function grouped(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ',')
 }
 
-function formatCount({ done, total, unit, elapsed }: Progress): string {
-  if (total === undefined) return `${grouped(done)} ${unit}`
-  const share = total === 0 ? 1 : done / total
-  const bar = '#'.repeat(Math.min(1, share) * BAR_WIDTH).padEnd(BAR_WIDTH, '-')
-  return `${elapsed === undefined ? '' : `[${bar}] `}${grouped(done)} of ${grouped(total)} ${unit} (${Math.floor(share * 100)} %)`
+/** Per second; undefined if it is meaningless. */
+function rateOf(count: number, elapsed: number): number | undefined {
+  return elapsed >= MIN_ELAPSED_MS && count > 0 ? (count * 1000) / elapsed : undefined
 }
 
-function rateOf({ done, before = 0, elapsed = 0 }: Progress): number | undefined {
-  const rate = ((done - before) * 1000) / elapsed
-  return elapsed >= MIN_ELAPSED_MS && rate > 0 ? rate : undefined
+function formatRate(rate: number, unit: string): string {
+  const rounded = Math.round(rate)
+  return `${grouped(rounded)} ${plural(rounded, unit)}/s`
 }
 
 function formatTime(seconds: number): string {

@@ -51,7 +51,7 @@ test('each state of a reader is shown once, in order', (t) => {
     'connected to 1 peer (DHT)',
     'syncing; connected to 1 peer (DHT)',
     'live; connected to 1 peer (DHT)',
-    'synced 90 lines, 9.00 kB in 2.0 s',
+    'synced 90 lines, 9.00 kB in 2.0 s (45 lines/s)',
     'live; connected to 2 peers (DHT, local socket)',
     'live; connected to 1 peer (DHT)',
     'live; no peers, still looking'

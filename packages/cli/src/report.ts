@@ -1,5 +1,5 @@
 import type { Status as NodeStatus, OnStatus, Via } from '@many-cores/node'
-import { formatBytes, grouped } from './progress.ts'
+import { formatTransfer, grouped } from './progress.ts'
 import type { Status } from './status.ts'
 import { plural } from './text.ts'
 
@@ -148,7 +148,7 @@ class Report {
     }
     this.#sync = sync
     const { lines, total, bytes, elapsed } = sync
-    this.#status.progress({ done: lines, before: this.#before, total, unit: 'lines', bytes, elapsed })
+    this.#status.progress({ done: lines, before: this.#before, total, unit: 'line', bytes, elapsed })
   }
 
   #reportLive(lines: number): void {
@@ -158,8 +158,6 @@ class Report {
     this.#sync = null
     this.#showState()
     if (sync === null || sync.elapsed < MIN_SUMMARY_MS) return
-    const count = lines - this.#before
-    const amount = `${grouped(count)} ${plural(count, 'line')}, ${formatBytes(sync.bytes)}`
-    this.#status.note(`synced ${amount} in ${(sync.elapsed / 1000).toFixed(1)} s`)
+    this.#status.note(`synced ${formatTransfer(lines - this.#before, 'line', sync.bytes, sync.elapsed)}`)
   }
 }

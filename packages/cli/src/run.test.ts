@@ -64,8 +64,7 @@ async function result(
 
 for (const [signal, code] of [
   ['SIGINT', 130],
-  ['SIGTERM', 143],
-  ['SIGHUP', 129]
+  ['SIGTERM', 143]
 ] as const) {
   test(`${signal} lets the program close, and exits ${code}`, async (t) => {
     const program = new Program(t, 'polite')
@@ -76,6 +75,15 @@ for (const [signal, code] of [
     assert.equal(program.stderr, 'program: working\nprogram: closing\nprogram: closed\n')
   })
 }
+
+test('SIGHUP is ignored without a terminal', async (t) => {
+  const program = new Program(t, 'polite')
+  await program.prints('working')
+  program.process.kill('SIGHUP')
+  program.process.kill('SIGTERM')
+  program.process.stdout.resume()
+  assert.equal(await program.ended(), 143)
+})
 
 test('a second signal of another kind exits at once, with the code of the first', async (t) => {
   const program = new Program(t, 'stuck')

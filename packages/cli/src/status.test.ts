@@ -50,7 +50,7 @@ test('a pipe gets no progress, no color and no escape sequence', () => {
   const screen = new Screen({ isTTY: false })
   const status = onScreen(screen, { env: {} })
   status.state('reading')
-  status.progress({ done: 1, total: 2, unit: 'lines' })
+  status.progress({ done: 1, total: 2, unit: 'line' })
   status.error('failed')
   assert.equal(screen.text, 'writer: reading\nwriter: failed\n')
 })
@@ -84,14 +84,32 @@ test('progress appears after the state until the next one', () => {
   const status = onScreen(screen)
   status.state('reading')
   screen.take()
-  status.progress({ done: 1234567, total: 2469134, unit: 'lines' })
-  assert.equal(screen.take(), `${ERASE}writer: reading: 1,234,567 of 2,469,134 lines (50 %)`)
-  status.progress({ done: 1234568, total: 2469134, unit: 'lines' })
+  status.progress({ done: 1234567, total: 2469134, unit: 'line' })
+  assert.equal(screen.take(), `${ERASE}writer: reading: 50 %  [#####-----]  1,234,567 of 2,469,134 lines`)
+  status.progress({ done: 1234568, total: 2469134, unit: 'line' })
   assert.equal(screen.take(), '', 'too soon to read')
-  status.progress({ done: 2469134, total: 2469134, unit: 'lines' })
-  assert.equal(screen.take(), `${ERASE}writer: reading: 2,469,134 of 2,469,134 lines (100 %)`)
+  status.progress({ done: 2469134, total: 2469134, unit: 'line' })
+  assert.equal(screen.take(), `${ERASE}writer: reading: 100 %  [##########]  2,469,134 of 2,469,134 lines`)
   status.state('done')
   assert.equal(screen.take(), `${ERASE}writer: done`)
+})
+
+test('what of the progress does not fit is left out whole, the least important first', () => {
+  const shown = (columns: number): string => {
+    const screen = new Screen({ columns })
+    const status = new Status({ name: 'reader', stream: screen, env: { NO_COLOR: '1' } })
+    status.state('syncing; connected to 1 peer (local socket)')
+    screen.take()
+    const progress = { done: 123_456, total: 1_000_000, unit: 'line', bytes: 12_345_678, elapsed: 2000 }
+    status.progress(progress)
+    return screen.text.replace(ERASE, '')
+  }
+  const whole = 'reader: syncing: 12 %  15 s left  [#---------]'
+  assert.equal(shown(30), 'reader: syncing: 12 %')
+  assert.equal(shown(50), whole)
+  assert.equal(shown(80), `${whole}  123,456 of 1,000,000 lines`)
+  assert.equal(shown(120), `${whole}  123,456 of 1,000,000 lines  61,728 lines/s  12.3 MB`)
+  assert.match(shown(160), /12\.3 MB {2}connected to 1 peer \(local socket\)$/)
 })
 
 test('progress without a total is a count', () => {
@@ -99,7 +117,7 @@ test('progress without a total is a count', () => {
   const status = onScreen(screen)
   status.state('reading')
   screen.take()
-  status.progress({ done: 1000, unit: 'lines' })
+  status.progress({ done: 1000, unit: 'line' })
   assert.equal(screen.text, `${ERASE}writer: reading: 1,000 lines`)
 })
 
@@ -107,7 +125,7 @@ test('on a shared terminal each state is a separate line', () => {
   const screen = new Screen()
   const status = onScreen(screen, { shared: true })
   status.state('starting')
-  status.progress({ done: 1, unit: 'lines' })
+  status.progress({ done: 1, unit: 'line' })
   status.state('serving')
   status.close()
   assert.equal(screen.text, 'writer: starting\nwriter: serving\n')
@@ -124,7 +142,7 @@ test('quiet shows only errors', () => {
     const screen = new Screen({ isTTY })
     const status = onScreen(screen, { level: 'quiet' })
     status.state('starting')
-    status.progress({ done: 1, unit: 'lines' })
+    status.progress({ done: 1, unit: 'line' })
     status.note('a peer came')
     status.detail('its address')
     status.error('failed')

@@ -2,8 +2,8 @@ import type { Writable } from 'node:stream'
 import { styleText } from 'node:util'
 import { ignore } from './errors.ts'
 import type { Environment } from './option-table.ts'
-import { formatProgress, type Progress } from './progress.ts'
-import { oneLine, truncate } from './text.ts'
+import { type Progress, progressParts } from './progress.ts'
+import { fitting, oneLine, truncate } from './text.ts'
 
 /** `quiet`: errors only. `normal`: also states, progress and notes. `verbose`: everything. */
 export type StatusLevel = 'quiet' | 'normal' | 'verbose'
@@ -44,7 +44,7 @@ export class Status {
   readonly #stream: Terminal
   readonly #env: Environment
   #shown = ''
-  #progress = ''
+  #progress: readonly string[] = []
   #progressAt = Number.NEGATIVE_INFINITY
   #isDrawn = false
 
@@ -67,20 +67,20 @@ export class Status {
   /** Shows what the program is doing. Repeats are ignored. */
   state(text: string): void {
     this.current = oneLine(text)
-    this.#progress = ''
+    this.#progress = []
     const isNew = this.current !== this.#shown
     if (this.level !== 'quiet') this.#shown = this.current
     if (isNew && this.level !== 'quiet' && !this.#rewrites) this.#line(this.current)
     else this.#redraw()
   }
 
-  /** Shown after the state, on a terminal that is not shared. */
+  /** Shown after the first clause of the state, on a terminal that is not shared. */
   progress(progress: Progress): void {
     if (!this.#rewrites || this.level === 'quiet') return
     const now = performance.now()
     if (now - this.#progressAt < PROGRESS_MS && progress.done !== progress.total) return
     this.#progressAt = now
-    this.#progress = formatProgress(progress)
+    this.#progress = progressParts(progress)
     this.#redraw()
   }
 
@@ -104,7 +104,7 @@ export class Status {
     if (this.#isDrawn) this.#stream.write(ERASE)
     this.#isDrawn = false
     this.current = ''
-    this.#progress = ''
+    this.#progress = []
   }
 
   get #isTerminal(): boolean {
@@ -128,11 +128,18 @@ export class Status {
   #redraw(): void {
     const isShown = this.#rewrites && this.level !== 'quiet' && this.current !== ''
     if (!isShown && !this.#isDrawn) return
-    const text = `${this.name}: ${this.current}${this.#progress === '' ? '' : `: ${this.#progress}`}`
+    this.#stream.write(isShown ? ERASE + this.#styled('dim', this.#stateLine) : ERASE)
+    this.#isDrawn = isShown
+  }
+
+  get #stateLine(): string {
     const columns = this.#stream.columns || Number(this.#env.COLUMNS) || DEFAULT_COLUMNS
     // one column stays free: a full line would wrap, and ERASE clears only its last row
-    this.#stream.write(isShown ? ERASE + this.#styled('dim', truncate(text, columns - 1)) : ERASE)
-    this.#isDrawn = isShown
+    const width = columns - 1
+    const line = `${this.name}: ${this.current}`
+    if (this.#progress.length === 0) return truncate(line, width)
+    const [head = '', ...clauses] = line.split('; ')
+    return truncate(fitting(`${head}:`, [...this.#progress, ...clauses], width), width)
   }
 
   #styled(style: 'red' | 'dim', text: string): string {

@@ -29,6 +29,17 @@ export function truncate(text: string, width: number): string {
   return text
 }
 
+/** `head` and as many `parts` as fit into `width` characters: one that does not fit is left out, and all after it. */
+export function fitting(head: string, parts: readonly string[], width: number): string {
+  let text = head
+  for (const [index, part] of parts.entries()) {
+    const longer = `${text}${index === 0 ? ' ' : '  '}${part}`
+    if (longer.length > width) break
+    text = longer
+  }
+  return text
+}
+
 /** The words of `text` in lines of at most `width` characters; a longer word gets a separate line. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = []

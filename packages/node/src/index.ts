@@ -7,6 +7,7 @@ export { openNode } from './node.ts'
 export { openCursors } from './reader/cursors.ts'
 export { openReader } from './reader/open.ts'
 export { openWriter } from './writer/open.ts'
+export { storedKey } from './writer/stored-key.ts'
 
 export type { Check, DiagnosisOptions, Finding } from './doctor.ts'
 export type { NodeErrorCode } from './errors.ts'

@@ -143,6 +143,17 @@ test('16,384 cores are allowed by every rule, one more is refused with BAD_RULE'
   for (const rule of rules(MAX_CORES + 1)) refuses('BAD_RULE', () => decodeRule(rule))
 })
 
+test('a comma as separator is refused with the spelling that is accepted', () => {
+  for (const text of ['hash:4,field=2,separator=,', 'hash:4,separator=,,field=2'])
+    assert.throws(() => parseRule(text), /hash:4,field=2,separator=\\,/)
+  assert.deepEqual(parseRule('hash:4,field=2,separator=\\,'), {
+    rule: 'hash',
+    cores: 4,
+    field: 2,
+    separator: ','
+  })
+})
+
 test('a separator has at most 64 bytes', () => {
   for (const [separator, tooLong] of [
     ['x'.repeat(MAX_SEPARATOR_BYTES), 'x'.repeat(MAX_SEPARATOR_BYTES + 1)],

@@ -275,6 +275,8 @@ function parseField(members: readonly string[]): { field?: number; separator?: s
   if (members.length === 0) return {}
   const field = memberValue(members, 'field=')
   const separator = memberValue(members, 'separator=')
+  if (separator === '' && members.includes(''))
+    throw badRule("a comma as separator needs a backslash; example: 'hash:4,field=2,separator=\\,'")
   if (members.length !== 2 || field === undefined || separator === undefined)
     throw badRule('hash takes field and separator together; example: hash:4,field=1,separator=\\t')
   return { field: parseNumber(field), separator }

@@ -137,7 +137,7 @@ export class Sandbox {
       name,
       main,
       args: [...(command === undefined ? [] : [command]), ...store, ...networkOf(options), ...args],
-      env: { ...this.#env, ...env },
+      env: { ...this.env, ...env },
       ...(namespace !== undefined && { namespace }),
       ...(closed !== undefined && { closed }),
       ...(uid !== undefined && { uid }),
@@ -158,7 +158,8 @@ export class Sandbox {
     return descriptor
   }
 
-  get #env(): Record<string, string> {
+  /** The environment of its programs. */
+  get env(): Record<string, string> {
     return { PATH: process.env.PATH ?? '', HOME: this.path('home'), XDG_RUNTIME_DIR: this.path('run') }
   }
 }
