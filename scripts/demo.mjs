@@ -80,7 +80,7 @@ function start(name, ...args) {
   const main = new URL(`apps/${name}/dist/main.js`, root).pathname
   const storage = join(home, `${name}-${children.length}`)
   const child = spawn(process.execPath, [main, '--local', '--quiet', '--storage', storage, ...args], {
-    env: { ...process.env, XDG_RUNTIME_DIR: home },
+    env: { ...process.env, MANY_CORES_RENDEZVOUS: home },
     stdio: ['pipe', 'pipe', 'inherit']
   })
   children.push(child)

@@ -139,7 +139,7 @@ class Terminal {
     const env = {
       PATH: `${join(home, 'bin')}:${dirname(process.execPath)}:${process.env.PATH}`,
       HOME: home,
-      XDG_RUNTIME_DIR: join(home, 'run'),
+      MANY_CORES_RENDEZVOUS: join(home, 'run'),
       MANY_CORES_LOCAL: '1'
     }
     // detached: `^C` goes to the whole process group, as on a terminal

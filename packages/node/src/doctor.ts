@@ -20,7 +20,7 @@ import { decodeRecord } from './journal/record.ts'
 import { type Address, parseAddress } from './network/address.ts'
 import { dhtOptions } from './network/dht-options.ts'
 import { type PeerKeyPair, peerKeyPairOf } from './network/identity.ts'
-import { checkRendezvous, checkRootLength, rendezvousRoot } from './network/local.ts'
+import { checkRendezvous, rendezvousRoot } from './network/local.ts'
 import { type Node, type NodeOptions, openNodeAs } from './node.ts'
 import type { Via } from './status.ts'
 import { openStore } from './store/store.ts'
@@ -76,10 +76,10 @@ const PUBLIC_NODE: Address = { host: '88.99.3.86', port: 49_737 }
  * @throws ProtocolError `BAD_KEY`; NodeError `BAD_OPTION`
  */
 export async function* diagnose(options: DiagnosisOptions = {}): AsyncGenerator<Finding, void, undefined> {
-  const { key, bootstrap = [], rendezvous, signal } = options
-  if (rendezvous !== undefined) checkRootLength(rendezvous)
+  const { key, bootstrap = [], signal } = options
+  const rendezvous = rendezvousRoot(options.rendezvous)
   const parsed = key === undefined ? null : parseKey(key)
-  for await (const finding of examine(parsed, bootstrap.map(parseAddress), options)) {
+  for await (const finding of examine(parsed, bootstrap.map(parseAddress), { ...options, rendezvous })) {
     if (signal?.aborted === true) return
     yield finding
   }
@@ -88,7 +88,7 @@ export async function* diagnose(options: DiagnosisOptions = {}): AsyncGenerator<
 async function* examine(
   key: CoreKey | null,
   nodes: readonly Address[],
-  options: DiagnosisOptions
+  options: DiagnosisOptions & { readonly rendezvous: string }
 ): AsyncGenerator<Finding, void, undefined> {
   const { storage, local = false, rendezvous, timeout = DEFAULT_TIMEOUT_MS, signal } = options
   const wait = (condition: () => boolean): Promise<unknown> =>
@@ -96,7 +96,7 @@ async function* examine(
   const identity = key === null || storage === undefined ? ANONYMOUS : await identify(storage, key)
   // searches for the log while the other checks run
   await using search = key === null ? null : await openSearch(key, identity.keyPair, options)
-  yield await checkRuntime(rendezvous ?? rendezvousRoot())
+  yield await checkRuntime(rendezvous)
   if (identity.finding !== null) yield identity.finding
   if (local)
     for (const check of ['udp', 'dht', 'nat', 'announcement'] as const)
@@ -222,10 +222,10 @@ async function openSearch(
 
 async function checkRuntime(root: string): Promise<Finding> {
   const check = 'runtime directory'
-  const remedy = 'set XDG_RUNTIME_DIR to a directory that only you can use (mode 0700), with a short path'
+  const remedy = 'set MANY_CORES_RENDEZVOUS to a directory of yours with mode 0700, the same for each program'
   return await checkRendezvous(root).then(
-    () => ok(check, `programs on this machine can use ${root}`),
-    (error: unknown) => failed(check, `${root}: ${messageOf(error)}`, remedy)
+    () => ok(check, `programs of this user on this machine find each other in ${root}`),
+    (error: unknown) => failed(check, messageOf(error), remedy)
   )
 }
 

@@ -30,7 +30,7 @@ for (const [index, [, code = '', output]] of examples.entries()) {
     const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc')
     const options = ['--module', 'nodenext', '--target', 'es2022', '--noCheck', '--types', '']
     await run(process.execPath, [tsc, 'main.ts', ...options], { cwd: directory })
-    const env = { PATH: process.env.PATH, HOME: directory, XDG_RUNTIME_DIR: runtime }
+    const env = { PATH: process.env.PATH, HOME: directory, MANY_CORES_RENDEZVOUS: runtime }
     const { stdout } = await deadline(
       'the example',
       run(process.execPath, ['main.js'], { cwd: directory, env })
