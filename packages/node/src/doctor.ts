@@ -17,7 +17,7 @@ import { ignore, type NodeError, translate } from './errors.ts'
 import { forkError, readForks } from './integrity/history.ts'
 import { internalsOf } from './internals.ts'
 import { decodeRecord } from './journal/record.ts'
-import { type Address, parseAddress } from './network/address.ts'
+import { type Address, parseAddress, whyUnresolved } from './network/address.ts'
 import { dhtOptions } from './network/dht-options.ts'
 import { type PeerKeyPair, peerKeyPairOf } from './network/identity.ts'
 import { checkRendezvous, rendezvousRoot } from './network/local.ts'
@@ -235,7 +235,8 @@ async function* checkInternet(
   { bootstrap, relay }: DiagnosisOptions,
   wait: (condition: () => boolean) => Promise<unknown>
 ): AsyncGenerator<Finding, void, undefined> {
-  yield await checkUdp(nodes[0] ?? PUBLIC_NODE)
+  const unresolved = await whyUnresolved(nodes)
+  yield unresolved === null ? await checkUdp(nodes[0] ?? PUBLIC_NODE) : skipped('udp', unresolved)
   const { default: DHT } = await import('hyperdht')
   const dht = new DHT(dhtOptions(nodes))
   try {
@@ -247,7 +248,9 @@ async function* checkInternet(
         nodes.length === 0
           ? 'allow outgoing UDP to any port, and the answers; or run your own DHT and use --bootstrap'
           : 'check that a node runs there, and that no firewall blocks UDP to it'
-      yield failed('dht', `${name} does not answer`, remedy)
+      yield unresolved === null
+        ? failed('dht', `${name} does not answer`, remedy)
+        : failed('dht', unresolved, 'check the spelling of --bootstrap, and the DNS of this machine')
       yield skipped('nat', 'no DHT node reports our address')
       if (search !== null) yield skipped('announcement', 'no DHT')
       return
