@@ -22,6 +22,7 @@ import { dhtOptions } from './network/dht-options.ts'
 import { type PeerKeyPair, peerKeyPairOf } from './network/identity.ts'
 import { checkRendezvous, rendezvousRoot } from './network/local.ts'
 import { type Node, type NodeOptions, openNodeAs } from './node.ts'
+import { checkOptions } from './options.ts'
 import type { Via } from './status.ts'
 import { openStore } from './store/store.ts'
 import { waitUntil } from './waiting.ts'
@@ -76,6 +77,7 @@ const PUBLIC_NODE: Address = { host: '88.99.3.86', port: 49_737 }
  * @throws ProtocolError `BAD_KEY`; NodeError `BAD_OPTION`
  */
 export async function* diagnose(options: DiagnosisOptions = {}): AsyncGenerator<Finding, void, undefined> {
+  checkOptions('DiagnosisOptions', options)
   const { key, bootstrap = [], signal } = options
   const rendezvous = rendezvousRoot(options.rendezvous)
   const parsed = key === undefined ? null : parseKey(key)

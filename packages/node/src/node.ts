@@ -15,6 +15,7 @@ import { LocalNetwork, rendezvousRoot } from './network/local.ts'
 import type { Network, NetworkOptions } from './network/network.ts'
 import { createPeers } from './network/peers.ts'
 import { SwarmNetwork } from './network/swarm.ts'
+import { checkOptions } from './options.ts'
 import type { OnStatus } from './status.ts'
 import { CleanShutdown } from './store/clean-shutdown.ts'
 import { StorageFaults } from './store/storage-faults.ts'
@@ -76,8 +77,9 @@ const DEFAULT_MAX_PEERS = 128
  *
  * @throws NodeError `STORE_IN_USE`, `STORE_REFUSED`, `STORE_FULL` or `BAD_OPTION`; the reason of `signal` if it is aborted.
  */
-export function openNode(options: NodeOptions): Promise<Node> {
-  return openNodeAs(null, options)
+export async function openNode(options: NodeOptions): Promise<Node> {
+  checkOptions('NodeOptions', options)
+  return await openNodeAs(null, options)
 }
 
 /** As `openNode`, with this key pair instead of the store's own, unless it is null. */
@@ -85,7 +87,7 @@ export async function openNodeAs(keyPair: PeerKeyPair | null, options: NodeOptio
   const { bootstrap = [], local = false, fsync = true, onStatus = ignore, signal } = options
   const { lan = !local, relay, allow, maxPeers = DEFAULT_MAX_PEERS } = options
   signal?.throwIfAborted()
-  if (typeof options.storage !== 'string' || options.storage === '')
+  if (!options.storage)
     throw new NodeError('BAD_OPTION', 'storage is empty: expected the path of a directory')
   if (local && (bootstrap.length > 0 || relay !== undefined || lan))
     throw new NodeError('BAD_OPTION', 'local uses no network. Remove bootstrap, relay and lan, or local')
