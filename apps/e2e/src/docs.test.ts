@@ -71,7 +71,7 @@ class Machine {
       await symlink(join(ROOT, 'packages', name), join(modules, name))
     await symlink(join(ROOT, 'apps'), join(home, 'apps'))
     await mkdir(join(home, 'bin'))
-    await mkdir(join(home, 'run'), { mode: 0o700 })
+
     for (const name of ['writer', 'reader'])
       await script(join(home, 'bin', name), `exec node '${ROOT}apps/${name}/bin/${name}.js'`)
     // `pnpm -s demo` without pnpm, which corepack would download into the new home

@@ -5,6 +5,12 @@ import { builtFile, Program } from './harness/program.ts'
 import { UNKNOWN_KEY } from './harness/samples.ts'
 import { ended, keyOf, Sandbox } from './harness/sandbox.ts'
 
+interface Finding {
+  readonly check: string
+  readonly outcome: string
+  readonly text: string
+}
+
 test('programs of one user meet, whatever their environments are', async (t) => {
   const sandbox = await Sandbox.open(t)
   // a login session, and a cron job
@@ -48,8 +54,10 @@ test('with --local, doctor advises nothing that --local excludes', {
     })
     await doctor.ends(3)
     assert.doesNotMatch(doctor.stdout.text + doctor.stderr.text, /--relay|--bootstrap|firewall|XDG/)
-    const [failed] = doctor.stdout.lines.map((line) => JSON.parse(line)).filter((f) => f.outcome === 'failed')
-    assert.equal(failed.check, failing)
-    assert.ok(failed.text.includes(MANY_CORES_RENDEZVOUS), failed.text)
+    const [failed] = doctor.stdout.lines
+      .map((line) => JSON.parse(line) as Finding)
+      .filter((f) => f.outcome === 'failed')
+    assert.equal(failed?.check, failing)
+    assert.ok(failed?.text.includes(MANY_CORES_RENDEZVOUS), failed?.text)
   }
 })

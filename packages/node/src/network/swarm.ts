@@ -61,7 +61,7 @@ export class SwarmNetwork implements Network {
   #fault: string | null = null
   /** Why the names of the DHT's nodes cannot be resolved. */
   #unresolved: string | null = null
-  #resolving: Promise<void> | null = null
+  #isResolving = false
   #requests = 0
   #responses = 0
   #isReachable = false
@@ -223,10 +223,13 @@ export class SwarmNetwork implements Network {
     this.#options.onStatus(reachability('dht', isUnreachable ? this.#whyUnreachable : null))
   }
 
+  /** One at a time: the lookup of a name can block one of the few threads that the store uses too. */
   #resolve(): void {
-    this.#resolving ??= whyUnresolved(this.#options.bootstrap.map(parseAddress)).then((why) => {
+    if (this.#isResolving) return
+    this.#isResolving = true
+    void whyUnresolved(this.#options.bootstrap.map(parseAddress)).then((why) => {
       this.#unresolved = why
-      this.#resolving = null
+      this.#isResolving = false
     })
   }
 
