@@ -2,12 +2,15 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { atEnd, deadline, temporary } from '@many-cores/testing'
 import { Output } from './harness/output.ts'
 
-const DEMO = fileURLToPath(new URL('../../../scripts/demo.mjs', import.meta.url))
+const [DEMO, SCREENS] = ['demo', 'screens'].map((name) =>
+  fileURLToPath(new URL(`../../../scripts/${name}.mjs`, import.meta.url))
+) as [string, string]
 /** How long "at once" can take on a busy machine. */
 const AT_ONCE_MS = 2000
 const whyNoTerminal = spawnSync('script', ['--version']).status === 0 ? false : 'script is not installed'
@@ -28,6 +31,7 @@ async function start(
 ): Promise<Demo> {
   const directory = await temporary(t)
   const child = spawn(file, args, {
+    cwd: directory,
     env: { PATH: process.env.PATH, HOME: directory, TMPDIR: directory, ...env },
     // Ctrl-C in a terminal goes to the whole process group
     detached: true
@@ -91,4 +95,21 @@ test('the demo is for 80 columns, in color on a terminal only, and not with NO_C
     [true, false, false]
   )
   for (const line of texts[2]?.split('\n') ?? []) assert.ok(line.length <= 80, line)
+})
+
+test('the screens of the programs can be recorded again: plain text, as wide as the terminal, without keys', {
+  skip: whyNoTerminal
+}, async (t) => {
+  const { stderr, closed, directory } = await start(t, [process.execPath, SCREENS, 'screens', '20000'])
+  const [code] = await deadline('the recording', closed)
+  assert.equal(code, 0, stderr.text)
+  assert.deepEqual(await readdir(directory), ['screens'])
+  for (const columns of [80, 120])
+    for (const name of ['demo', 'live', 'sync']) {
+      const text = await readFile(join(directory, 'screens', `${name}-${columns}.txt`), 'utf8')
+      assert.ok(!text.includes('\x1b'), text)
+      assert.doesNotMatch(text, /\r|[0-9a-f]{16}/)
+      for (const line of text.split('\n')) assert.ok(line.length <= columns, line)
+      assert.ok(text.split('\n').length > 4, text)
+    }
 })
