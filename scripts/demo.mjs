@@ -1,27 +1,31 @@
-// Without a network: a writer spreads lines over two cores, and a reader prints them in order. Uses a temporary directory,
-// and leaves no process behind.
+// Ten seconds, without a network: lines go into a writer and come out of a reader in order, over two cores; the writer is killed and
+// comes back; a second reader gets everything from the first. What goes out is what the programs print. Leaves nothing behind.
 
 import { spawn } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
+import { styleText } from 'node:util'
 
-const TYPING_MS = 200
-const LINES = ['GET /', '200', 'GET /missing', '404', 'POST /login', '302']
-const BULK_LINES = 200_000
+const TYPING_MS = 400
+const READING_MS = 1000
+const COLUMN = 30
+const COLORS = { long: 'cyan', short: 'yellow' }
+const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }
 
 const root = new URL('..', import.meta.url)
-const home = await mkdtemp(join(tmpdir(), 'mc-'))
+const hasColors = process.stdout.hasColors?.() ?? false
 const children = []
 let ending = null
+let position = 0
 
-process.once('SIGINT', () => end(130))
+for (const [signal, code] of Object.entries(SIGNALS)) process.on(signal, () => end(code))
 // stdout was closed: `pnpm -s demo | head`
 process.stdout.on('error', () => end(0))
+const home = mkdtempSync(join(tmpdir(), 'mc-'))
 try {
   await demo()
   await end(0)
@@ -32,66 +36,99 @@ try {
 }
 
 async function demo() {
-  const writer = start('writer')
-  const [keyLine] = await firstLine(writer)
+  say('A writer prints the key of its log:')
+  let writer = start('writer')
+  const keyLine = await nextLine(writer)
   console.log(`${keyLine}\n`)
-  const key = keyLine.split(': ')[1]
-  const reader = start('reader', '--json', '--from', 'start', key)
-  const output = createInterface({ input: reader.stdout })[Symbol.asyncIterator]()
+  const [key] = /\w{64}/.exec(keyLine)
+  await delay(READING_MS)
 
-  console.log(row('into the writer', 'core "short"', 'core "long"', 'out of the reader'))
-  for (const line of LINES) {
-    writer.stdin.write(`${line}\n`)
-    const { value } = await output.next()
-    const { position, core, index, text } = JSON.parse(value)
-    if (text !== line) throw new Error(`line ${position} came out as another`)
-    const block = `block ${index}`
-    console.log(
-      row(line, core === 'short' ? block : '', core === 'long' ? block : '', `${position}  ${line}`)
-    )
-    await delay(TYPING_MS)
-  }
-  reader.kill('SIGTERM')
+  say(`${'into the writer'.padEnd(COLUMN)}out of a reader: position, core, line`)
+  const reader = read('reader', key)
+  const lines = ['GET /', '200', 'GET /missing', '404']
+  for (const line of lines) await show(writer, reader, line)
 
-  const bulk = Array.from({ length: BULK_LINES }, (_, line) => `${line} ${'.'.repeat(line % 97)}\n`).join('')
-  const total = LINES.length + BULK_LINES
-  console.log(`\n${BULK_LINES.toLocaleString('en')} more lines, and a new reader that reads everything:`)
-  writer.stdin.end(bulk)
-  const expected = createHash('sha256')
-    .update(LINES.map((line) => `${line}\n`).join(''))
-    .update(bulk)
-  const began = performance.now()
-  const fresh = start('reader', '--raw', '--from', 'start', '--count', String(total), key)
-  const actual = createHash('sha256')
-  for await (const chunk of fresh.stdout) actual.update(chunk)
-  const seconds = (performance.now() - began) / 1000
-  if (actual.digest('hex') !== expected.digest('hex')) throw new Error('what came out is not what went in')
-  console.log(`${total.toLocaleString('en')} lines in ${seconds.toFixed(1)} s, byte for byte the same`)
+  await kill(writer)
+  say('\nThe writer was killed with -9. It starts again, with the same key:')
+  await delay(READING_MS)
+  writer = start('writer')
+  const again = await nextLine(writer)
+  if (again !== keyLine) throw new Error(`the writer came back as another: ${again}`)
+  console.log(`${again}\n`)
+  for (const line of ['POST /login', '302']) await show(writer, reader, line)
+
+  await kill(writer)
+  say('\nThe writer was killed again. A second reader gets everything from the first:')
+  await delay(READING_MS)
+  const second = read('second', key)
+  for (let from = 0; from < position; from++) print(await nextLine(second))
+
+  say('\nTo do this yourself, type in two terminals:')
+  console.log('  node apps/writer/bin/writer.js --local')
+  console.log('  node apps/reader/bin/reader.js --local KEY')
 }
 
-function row(...cells) {
-  return cells
-    .map((cell, column) => cell.padEnd([20, 16, 16, 0][column]))
-    .join('')
-    .trimEnd()
+/** Types `line` into the writer, and prints what comes out of the reader. */
+async function show(writer, reader, line) {
+  process.stdout.write(line.padEnd(COLUMN))
+  await delay(TYPING_MS)
+  writer.stdin.write(`${line}\n`)
+  const output = await nextLine(reader)
+  console.log(paint(output))
+  if (!output.startsWith(`${position} `) || !output.endsWith(`: ${line}`))
+    throw new Error(`line ${position} came out as another`)
+  position++
 }
 
-function start(name, ...args) {
+function print(output) {
+  console.log(' '.repeat(COLUMN) + paint(output))
+}
+
+/** In the color of the line's core. */
+function paint(output) {
+  const [, core] = output.split(/[ :]/)
+  return hasColors ? styleText(COLORS[core] ?? 'reset', output) : output
+}
+
+function say(text) {
+  console.log(hasColors ? styleText('bold', text) : text)
+}
+
+function read(storage, key) {
+  return start('reader', ['--from', 'start', '--format', '%o %k: %s\\n', key], storage)
+}
+
+function start(name, args = [], storage = name) {
+  if (ending !== null) throw new Error('interrupted')
   const main = new URL(`apps/${name}/dist/main.js`, root).pathname
-  const storage = join(home, `${name}-${children.length}`)
-  const child = spawn(process.execPath, [main, '--local', '--quiet', '--storage', storage, ...args], {
-    env: { ...process.env, XDG_RUNTIME_DIR: home },
-    stdio: ['pipe', 'pipe', 'inherit']
-  })
+  const own = Object.entries(process.env).filter(([variable]) => !variable.startsWith('MANY_CORES_'))
+  const child = spawn(
+    process.execPath,
+    [main, '--local', '--quiet', '--storage', join(home, storage), ...args],
+    {
+      env: { ...Object.fromEntries(own), MANY_CORES_RENDEZVOUS: home },
+      stdio: ['pipe', 'pipe', 'inherit'],
+      // Ctrl-C is for this process alone, which ends them
+      detached: true
+    }
+  )
+  child.stdin.on('error', () => {})
+  child.lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  child.exited = once(child, 'exit')
+  child.exited.catch(() => {})
   children.push(child)
   return child
 }
 
-async function firstLine(child) {
-  const failed = once(child, 'exit').then(() => {
-    throw new Error('the writer did not start')
-  })
-  return await Promise.race([once(createInterface({ input: child.stdout }), 'line'), failed])
+async function nextLine(child) {
+  const { value } = await child.lines.next()
+  if (value === undefined) throw new Error('a program has ended too early')
+  return value
+}
+
+async function kill(child) {
+  child.kill('SIGKILL')
+  await child.exited
 }
 
 /** The first code wins. */
@@ -101,13 +138,7 @@ function end(code) {
 }
 
 async function close(code) {
-  const running = children.filter((child) => child.exitCode === null && child.signalCode === null)
-  await Promise.all(
-    running.map((child) => {
-      child.kill('SIGTERM')
-      return once(child, 'exit')
-    })
-  )
-  await rm(home, { recursive: true, force: true })
+  await Promise.all(children.map(kill))
+  rmSync(home, { recursive: true, force: true, maxRetries: 5 })
   process.exit(code)
 }

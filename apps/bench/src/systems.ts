@@ -92,7 +92,7 @@ export const tutorial: System = pair('tutorial', 'tutorial', 'line')
 export function library(place: Place, { route }: WriteOptions = {}): Command {
   return {
     ...baseline('library-writer', place.directory, route === undefined ? [] : [route]),
-    env: { XDG_RUNTIME_DIR: join(place.directory, 'meet') }
+    env: { MANY_CORES_RENDEZVOUS: join(place.directory, 'meet') }
   }
 }
 
@@ -158,6 +158,6 @@ function app(
   return {
     file: process.execPath,
     args: [bin, ...args],
-    env: { XDG_RUNTIME_DIR: meeting }
+    env: { MANY_CORES_RENDEZVOUS: meeting }
   }
 }

@@ -215,7 +215,7 @@ test('a store of another user: 8 in one sentence', { skip }, async (t) => {
   await chmod(sandbox.path('.'), 0o755)
   await mkdir(sandbox.path('run-other'), { mode: 0o700 })
   await chown(sandbox.path('run-other'), 65534, 65534)
-  const env = { XDG_RUNTIME_DIR: sandbox.path('run-other') }
+  const env = { MANY_CORES_RENDEZVOUS: sandbox.path('run-other') }
   for (const storage of ['writer', 'writer/db', 'new']) {
     for (const program of [
       await sandbox.writer({ storage, uid: 65534, env }),

@@ -86,7 +86,7 @@ class Machine {
       await symlink(join(ROOT, 'packages', name), join(modules, name))
     await symlink(join(ROOT, 'apps'), join(home, 'apps'))
     await mkdir(join(home, 'bin'))
-    await mkdir(join(home, 'run'), { mode: 0o700 })
+
     for (const name of ['writer', 'reader'])
       await script(join(home, 'bin', name), `exec node '${ROOT}apps/${name}/bin/${name}.js'`)
     // `pnpm -s demo` without pnpm, which corepack would download into the new home
@@ -154,7 +154,7 @@ class Terminal {
     const env = {
       PATH: `${join(home, 'bin')}:${dirname(process.execPath)}:${process.env.PATH}`,
       HOME: home,
-      XDG_RUNTIME_DIR: join(home, 'run'),
+      MANY_CORES_RENDEZVOUS: join(home, 'run'),
       MANY_CORES_LOCAL: '1'
     }
     // detached: `^C` goes to the whole process group, as on a terminal

@@ -72,7 +72,7 @@ test('reader --exit exits with 0, without a message, when its output is a socket
     name: 'reader',
     main: builtFile('reader'),
     args: [...args, await keyOf(writer)],
-    env: { XDG_RUNTIME_DIR: sandbox.path('run') },
+    env: { MANY_CORES_RENDEZVOUS: sandbox.path('run/many-cores') },
     stdout: fd
   })
   atEnd(t, () => reader.kill())

@@ -19,7 +19,7 @@ test('cursors are listed with their lag, without peers, and can be moved and rem
     await ended(sandbox.reader(writer.key, { args }))
   const cursors = (args: readonly string[], env: Record<string, string> = {}): Promise<Program> =>
     sandbox.reader(writer.key, { command: 'cursors', args, env })
-  const listed = await ended(cursors([], { XDG_RUNTIME_DIR: '' }))
+  const listed = await ended(cursors([], { MANY_CORES_RENDEZVOUS: sandbox.path('apart') }))
   const rows = listed.stdout.lines.map((line) => line.split(/ +/))
   assert.deepEqual(rows[0], ['NAME', 'POSITION', 'LAG', 'FILE'])
   assert.deepEqual(rows[1], ['all', '100', '0'])

@@ -17,11 +17,12 @@ import { ignore, type NodeError, translate } from './errors.ts'
 import { forkError, readForks } from './integrity/history.ts'
 import { internalsOf } from './internals.ts'
 import { decodeRecord } from './journal/record.ts'
-import { type Address, parseAddress } from './network/address.ts'
+import { type Address, parseAddress, whyUnresolved } from './network/address.ts'
 import { dhtOptions } from './network/dht-options.ts'
 import { type PeerKeyPair, peerKeyPairOf } from './network/identity.ts'
-import { checkRendezvous, checkRootLength, rendezvousRoot } from './network/local.ts'
+import { checkRendezvous, rendezvousRoot } from './network/local.ts'
 import { type Node, type NodeOptions, openNodeAs } from './node.ts'
+import { checkOptions } from './options.ts'
 import type { Via } from './status.ts'
 import { openStore } from './store/store.ts'
 import { waitUntil } from './waiting.ts'
@@ -76,10 +77,11 @@ const PUBLIC_NODE: Address = { host: '88.99.3.86', port: 49_737 }
  * @throws ProtocolError `BAD_KEY`; NodeError `BAD_OPTION`
  */
 export async function* diagnose(options: DiagnosisOptions = {}): AsyncGenerator<Finding, void, undefined> {
-  const { key, bootstrap = [], rendezvous, signal } = options
-  if (rendezvous !== undefined) checkRootLength(rendezvous)
+  checkOptions('DiagnosisOptions', options)
+  const { key, bootstrap = [], signal } = options
+  const rendezvous = rendezvousRoot(options.rendezvous)
   const parsed = key === undefined ? null : parseKey(key)
-  for await (const finding of examine(parsed, bootstrap.map(parseAddress), options)) {
+  for await (const finding of examine(parsed, bootstrap.map(parseAddress), { ...options, rendezvous })) {
     if (signal?.aborted === true) return
     yield finding
   }
@@ -88,7 +90,7 @@ export async function* diagnose(options: DiagnosisOptions = {}): AsyncGenerator<
 async function* examine(
   key: CoreKey | null,
   nodes: readonly Address[],
-  options: DiagnosisOptions
+  options: DiagnosisOptions & { readonly rendezvous: string }
 ): AsyncGenerator<Finding, void, undefined> {
   const { storage, local = false, rendezvous, timeout = DEFAULT_TIMEOUT_MS, signal } = options
   const wait = (condition: () => boolean): Promise<unknown> =>
@@ -96,7 +98,7 @@ async function* examine(
   const identity = key === null || storage === undefined ? ANONYMOUS : await identify(storage, key)
   // searches for the log while the other checks run
   await using search = key === null ? null : await openSearch(key, identity.keyPair, options)
-  yield await checkRuntime(rendezvous ?? rendezvousRoot())
+  yield await checkRuntime(rendezvous)
   if (identity.finding !== null) yield identity.finding
   if (local)
     for (const check of ['udp', 'dht', 'nat', 'announcement'] as const)
@@ -222,10 +224,10 @@ async function openSearch(
 
 async function checkRuntime(root: string): Promise<Finding> {
   const check = 'runtime directory'
-  const remedy = 'set XDG_RUNTIME_DIR to a directory that only you can use (mode 0700), with a short path'
+  const remedy = 'set MANY_CORES_RENDEZVOUS to a directory of yours with mode 0700, the same for each program'
   return await checkRendezvous(root).then(
-    () => ok(check, `programs on this machine can use ${root}`),
-    (error: unknown) => failed(check, `${root}: ${messageOf(error)}`, remedy)
+    () => ok(check, `programs of this user on this machine find each other in ${root}`),
+    (error: unknown) => failed(check, messageOf(error), remedy)
   )
 }
 
@@ -235,7 +237,8 @@ async function* checkInternet(
   { bootstrap, relay }: DiagnosisOptions,
   wait: (condition: () => boolean) => Promise<unknown>
 ): AsyncGenerator<Finding, void, undefined> {
-  yield await checkUdp(nodes[0] ?? PUBLIC_NODE)
+  const unresolved = await whyUnresolved(nodes)
+  yield unresolved === null ? await checkUdp(nodes[0] ?? PUBLIC_NODE) : skipped('udp', unresolved)
   const { default: DHT } = await import('hyperdht')
   const dht = new DHT(dhtOptions(nodes))
   try {
@@ -247,7 +250,9 @@ async function* checkInternet(
         nodes.length === 0
           ? 'allow outgoing UDP to any port, and the answers; or run your own DHT and use --bootstrap'
           : 'check that a node runs there, and that no firewall blocks UDP to it'
-      yield failed('dht', `${name} does not answer`, remedy)
+      yield unresolved === null
+        ? failed('dht', `${name} does not answer`, remedy)
+        : failed('dht', unresolved, 'check the spelling of --bootstrap, and the DNS of this machine')
       yield skipped('nat', 'no DHT node reports our address')
       if (search !== null) yield skipped('announcement', 'no DHT')
       return

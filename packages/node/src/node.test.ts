@@ -4,7 +4,7 @@ import { cp, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { deadline, temporary } from '@many-cores/testing'
-import { openNode, openReader, openWriter } from './index.ts'
+import { diagnose, openNode, openReader, openWriter } from './index.ts'
 import { createMachine } from './testing/support.ts'
 
 test('a store in use is refused, and can be opened after close', async (t) => {
@@ -154,6 +154,46 @@ test('local and bootstrap exclude each other, and a bad address is named', async
 test('an invalid storage path is BAD_OPTION', async () => {
   for (const storage of [undefined, 5, ''])
     await assert.rejects(openNode({ storage: storage as string, local: true }), { code: 'BAD_OPTION' })
+})
+
+test('an unknown option and a value of the wrong type are BAD_OPTION, and name the option', async (t) => {
+  const machine = await createMachine(t)
+  const node = await machine.open('w')
+  const storage = join(machine.directory, 'new')
+  const badOption = (message: RegExp) => ({ name: 'NodeError', code: 'BAD_OPTION', message })
+  const opened: [object, RegExp][] = [
+    [{ storge: storage }, /"storge".*storage/],
+    [{ allow: 'ab'.repeat(32) }, /allow.*array/],
+    [{ bootstrap: '127.0.0.1:9' }, /bootstrap.*array/],
+    [{ local: 'yes' }, /local/],
+    [{ fsync: 0 }, /fsync/],
+    [{ onStatus: console }, /onStatus.*function/]
+  ]
+  for (const [options, message] of opened)
+    await assert.rejects(openNode({ storage, lan: false, ...options }), badOption(message))
+  assert.equal(existsSync(storage), false)
+
+  const rounting = { rounting: { rule: 'hash', cores: 4 } } as object
+  await assert.rejects(openWriter(node, rounting), badOption(/"rounting".*routing/))
+  const writer = await openWriter(node)
+  const checkpint = { checkpint: { name: 'a', value: 'b' } } as object
+  await assert.rejects(writer.publish(['a line\n'], checkpint), badOption(/"checkpint".*checkpoint/))
+  await assert.rejects(writer.publishStream(['a line\n'], checkpint), badOption(/checkpint/))
+  assert.deepEqual(await writer.publish(['a line\n']), { position: 0, count: 1 })
+
+  for (const timeout of ['x', -1, Number.NaN, Number.POSITIVE_INFINITY])
+    await assert.rejects(openReader(node, writer.key, { timeout: timeout as number }), badOption(/timeout/))
+  const reader = await openReader(node, writer.key, { timeout: undefined } as object)
+  for (const [options, message] of [
+    [{ form: 'start' }, /"form".*from/],
+    [{ cores: 'short' }, /cores.*array/],
+    [{ live: 'no' }, /live/]
+  ] as [object, RegExp][]) {
+    await assert.rejects(reader.batches(options).next(), badOption(message))
+    await assert.rejects(reader.follow(options).next(), badOption(message))
+  }
+  await assert.rejects(reader.length({ timeuot: 5 } as object), badOption(/timeuot/))
+  await assert.rejects(diagnose({ timeout: 'x' } as object).next(), badOption(/timeout/))
 })
 
 test('a DHT that does not answer delays neither opening nor closing', async (t) => {

@@ -11,10 +11,11 @@ import { openNodes } from './internals.ts'
 import { parseAddress } from './network/address.ts'
 import { PEER_KEY_NAME, type PeerKeyPair } from './network/identity.ts'
 import { LanNetwork } from './network/lan.ts'
-import { checkRootLength, LocalNetwork, rendezvousRoot } from './network/local.ts'
+import { LocalNetwork, rendezvousRoot } from './network/local.ts'
 import type { Network, NetworkOptions } from './network/network.ts'
 import { createPeers } from './network/peers.ts'
 import { SwarmNetwork } from './network/swarm.ts'
+import { checkOptions } from './options.ts'
 import type { OnStatus } from './status.ts'
 import { CleanShutdown } from './store/clean-shutdown.ts'
 import { StorageFaults } from './store/storage-faults.ts'
@@ -41,7 +42,10 @@ export interface NodeOptions {
   readonly allow?: readonly string[]
   /** The limit of connected peers, at least 1. A reader connects to the log's writer on its machine in any case. Default 128. */
   readonly maxPeers?: number
-  /** The parent of rendezvous directories, at most 63 bytes. Default: `$XDG_RUNTIME_DIR/many-cores`, else one in the temporary directory. */
+  /**
+   * The directory where processes of this user on this machine find each other: an absolute path of at most 63 bytes. Default:
+   * `$MANY_CORES_RENDEZVOUS`, or `/tmp/many-cores-<uid>`.
+   */
   readonly rendezvous?: string
   /** Called with each event of the node. */
   readonly onStatus?: OnStatus
@@ -73,21 +77,22 @@ const DEFAULT_MAX_PEERS = 128
  *
  * @throws NodeError `STORE_IN_USE`, `STORE_REFUSED`, `STORE_FULL` or `BAD_OPTION`; the reason of `signal` if it is aborted.
  */
-export function openNode(options: NodeOptions): Promise<Node> {
-  return openNodeAs(null, options)
+export async function openNode(options: NodeOptions): Promise<Node> {
+  checkOptions('NodeOptions', options)
+  return await openNodeAs(null, options)
 }
 
 /** As `openNode`, with this key pair instead of the store's own, unless it is null. */
 export async function openNodeAs(keyPair: PeerKeyPair | null, options: NodeOptions): Promise<Node> {
   const { bootstrap = [], local = false, fsync = true, onStatus = ignore, signal } = options
-  const { lan = !local, relay, allow, maxPeers = DEFAULT_MAX_PEERS, rendezvous } = options
+  const { lan = !local, relay, allow, maxPeers = DEFAULT_MAX_PEERS } = options
   signal?.throwIfAborted()
-  if (typeof options.storage !== 'string' || options.storage === '')
+  if (!options.storage)
     throw new NodeError('BAD_OPTION', 'storage is empty: expected the path of a directory')
   if (local && (bootstrap.length > 0 || relay !== undefined || lan))
     throw new NodeError('BAD_OPTION', 'local uses no network. Remove bootstrap, relay and lan, or local')
   for (const address of bootstrap) parseAddress(address)
-  if (rendezvous !== undefined) checkRootLength(rendezvous)
+  const rendezvous = rendezvousRoot(options.rendezvous)
   const relayKey = relay === undefined ? null : keyToBytes(parseKey(relay))
   const allowed = allow === undefined ? null : new Set<string>(allow.map(parseKey))
   if (!Number.isSafeInteger(maxPeers) || maxPeers < 1)
@@ -97,7 +102,18 @@ export async function openNodeAs(keyPair: PeerKeyPair | null, options: NodeOptio
   const opened = await openStore(storage, { fsync })
   try {
     signal?.throwIfAborted()
-    const settled = { ...options, storage, bootstrap, local, lan, relayKey, onStatus, allowed, maxPeers }
+    const settled = {
+      ...options,
+      storage,
+      bootstrap,
+      local,
+      lan,
+      rendezvous,
+      relayKey,
+      onStatus,
+      allowed,
+      maxPeers
+    }
     return assemble(opened, settled, keyPair ?? (await opened.store.createKeyPair(PEER_KEY_NAME)))
   } catch (error) {
     await opened.wal.close()
@@ -107,7 +123,7 @@ export async function openNodeAs(keyPair: PeerKeyPair | null, options: NodeOptio
 }
 
 type Settled = NodeOptions &
-  Required<Pick<NodeOptions, 'bootstrap' | 'local' | 'lan' | 'onStatus' | 'maxPeers'>> & {
+  Required<Pick<NodeOptions, 'bootstrap' | 'local' | 'lan' | 'rendezvous' | 'onStatus' | 'maxPeers'>> & {
     readonly relayKey: Uint8Array | null
     readonly allowed: ReadonlySet<string> | null
   }
@@ -212,7 +228,7 @@ function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: P
 
 function createNetworks(
   options: NetworkOptions,
-  { bootstrap, local, lan, rendezvous = rendezvousRoot(), relayKey: relay, maxPeers }: Settled
+  { bootstrap, local, lan, rendezvous, relayKey: relay, maxPeers }: Settled
 ): readonly Network[] {
   const machine = new LocalNetwork({ ...options, root: rendezvous })
   if (local) return [machine]

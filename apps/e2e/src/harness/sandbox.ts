@@ -29,7 +29,7 @@ export interface StartOptions {
   readonly closed?: readonly Stream[]
   /** The user that it runs as. Default: this process's. */
   readonly uid?: number
-  /** In addition to `PATH`, `HOME` and `XDG_RUNTIME_DIR`. */
+  /** In addition to `PATH`, `HOME` and `MANY_CORES_RENDEZVOUS`. */
   readonly env?: Readonly<Record<string, string>>
   /** A file to read, or a descriptor, which is then closed here. Default: a pipe for `write` and `end`. */
   readonly stdin?: string | number
@@ -160,7 +160,11 @@ export class Sandbox {
 
   /** The environment of its programs. */
   get env(): Record<string, string> {
-    return { PATH: process.env.PATH ?? '', HOME: this.path('home'), XDG_RUNTIME_DIR: this.path('run') }
+    return {
+      PATH: process.env.PATH ?? '',
+      HOME: this.path('home'),
+      MANY_CORES_RENDEZVOUS: this.path('run/many-cores')
+    }
   }
 }
 

@@ -83,7 +83,7 @@ test('in a network, too, only allowed peers can connect', { skip: whyNoNamespace
     ...options,
     namespace,
     // separate machines: no local discovery
-    env: { XDG_RUNTIME_DIR: sandbox.path(run) }
+    env: { MANY_CORES_RENDEZVOUS: sandbox.path(run) }
   })
   const writer = await sandbox.writer(on(here, 'run-w', { args: ['--verbose', '--allow', friend] }))
   const key = await keyOf(writer)

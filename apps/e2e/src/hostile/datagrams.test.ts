@@ -85,7 +85,7 @@ class Scene {
 }
 
 function on(sandbox: Sandbox, name: string, bootstrap: string): StartOptions {
-  return { bootstrap, env: { XDG_RUNTIME_DIR: sandbox.path(`run-${name}`) } }
+  return { bootstrap, env: { MANY_CORES_RENDEZVOUS: sandbox.path(`run-${name}`) } }
 }
 
 /** Sends datagrams to every UDP port of a program. */

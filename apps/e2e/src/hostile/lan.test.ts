@@ -112,7 +112,7 @@ function on(
 ): StartOptions {
   return {
     namespace: lan.machines[machine] ?? '',
-    env: { XDG_RUNTIME_DIR: sandbox.path(`run-${name}`) }
+    env: { MANY_CORES_RENDEZVOUS: sandbox.path(`run-${name}`) }
   }
 }
 

@@ -35,7 +35,11 @@ async function examine(
     name: 'doctor',
     main: builtFile('reader'),
     args: ['doctor', '--json', ...args],
-    env: { PATH: process.env.PATH ?? '', HOME: sandbox.path('home'), XDG_RUNTIME_DIR: sandbox.path(run) }
+    env: {
+      PATH: process.env.PATH ?? '',
+      HOME: sandbox.path('home'),
+      MANY_CORES_RENDEZVOUS: sandbox.path(`${run}/many-cores`)
+    }
   })
   await program.ends(code)
   return program.stdout.lines.map((line) => JSON.parse(line) as Finding)

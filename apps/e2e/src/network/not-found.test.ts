@@ -15,7 +15,7 @@ const TIMEOUT_S = 2
 async function reasonOf(sandbox: Sandbox, key: string, code: number, options: StartOptions): Promise<string> {
   const reader = await sandbox.reader(key, {
     args: ['--timeout', String(TIMEOUT_S)],
-    env: { XDG_RUNTIME_DIR: sandbox.path('apart') },
+    env: { MANY_CORES_RENDEZVOUS: sandbox.path('apart') },
     ...options
   })
   await reader.stderr.until('a message', () => reader.stderr.length > 0)
@@ -44,7 +44,7 @@ test('each reason why a log is not found has its own message and exit code, with
   reasons.local = await reasonOf(sandbox, UNKNOWN_KEY, 3, {})
   assert.match(
     reasons.local,
-    /: no process on this machine serves this log \(--local: nothing else was searched\)/
+    /: no process of this user on this machine serves this log \(looked in \S+\) \(--local: nothing else was searched\)/
   )
 
   reasons.unreachable = await reasonOf(sandbox, UNKNOWN_KEY, 3, { bootstrap: '127.0.0.77:9' })

@@ -20,7 +20,7 @@ const TESTNET = new URL('testnet.js', import.meta.url)
 
 /** A separate runtime directory, so that programs do not use local discovery. */
 function apart(sandbox: Sandbox, name: string, options: StartOptions): StartOptions {
-  return { ...options, env: { ...options.env, XDG_RUNTIME_DIR: sandbox.path(`run-${name}`) } }
+  return { ...options, env: { ...options.env, MANY_CORES_RENDEZVOUS: sandbox.path(`run-${name}`) } }
 }
 
 async function firstLine(

@@ -19,7 +19,7 @@ test('two peers behind symmetric NATs connect with --relay on either side, and n
     namespace,
     bootstrap,
     args: ['--verbose', ...args],
-    env: { XDG_RUNTIME_DIR: sandbox.path(`run-${name}`) }
+    env: { MANY_CORES_RENDEZVOUS: sandbox.path(`run-${name}`) }
   })
 
   const alone = await sandbox.writer(apart('w', here, []))

@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns/promises'
 import { isIPv4 } from 'node:net'
 import { NodeError } from '../errors.ts'
 
@@ -27,4 +28,17 @@ export function isLoopback(host: string): boolean {
 export function isPrivate(host: string): boolean {
   if (isLoopback(host)) return true
   return isIPv4(host) && /^(10\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.)/.test(host)
+}
+
+/** Why these hosts cannot be asked: their names cannot be resolved. Null if all can be. */
+export async function whyUnresolved(addresses: readonly Address[]): Promise<string | null> {
+  const hosts = [...new Set(addresses.map(({ host }) => host))]
+  const isResolved = (host: string): Promise<boolean> =>
+    lookup(host, { family: 4 }).then(
+      () => true,
+      () => false
+    )
+  const resolved = await Promise.all(hosts.map(isResolved))
+  const failed = hosts.filter((_, index) => resolved[index] === false)
+  return failed.length === 0 ? null : `the host name ${failed.join(', ')} cannot be resolved`
 }

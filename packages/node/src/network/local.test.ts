@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdir, readdir, rm, stat } from 'node:fs/promises'
+import { chmod, chown, mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { deadline, temporary } from '@many-cores/testing'
+import { deadline } from '@many-cores/testing'
 import { diagnose, openReader, openWriter } from '../index.ts'
 import { createLog, createMachine, take } from '../testing/support.ts'
 import { rendezvousRoot } from './local.ts'
@@ -118,10 +118,36 @@ test('a socket or rendezvous directory that was deleted is made again', async (t
   await deadline('the reader', openReader(await machine.open('r'), writer.key))
 })
 
-test('the rendezvous root falls back to the temporary directory if the runtime directory cannot be used', async (t) => {
-  const short = await temporary(t)
-  assert.equal(rendezvousRoot({ XDG_RUNTIME_DIR: short }), join(short, 'many-cores'))
-  for (const unusable of [undefined, 'relative', `/${'long/'.repeat(30)}`]) {
-    assert.match(rendezvousRoot({ XDG_RUNTIME_DIR: unusable }), /many-cores-\d+$/)
-  }
+test('the rendezvous root is the same in each environment of a user, unless a variable names another', (t) => {
+  const before = { ...process.env }
+  t.after(() => {
+    process.env = before
+  })
+  const roots = ['/run/user/0', '/elsewhere', ''].map((directory) => {
+    process.env = { XDG_RUNTIME_DIR: directory, TMPDIR: directory, HOME: directory }
+    return rendezvousRoot()
+  })
+  assert.equal(new Set(roots).size, 1)
+  assert.equal(roots[0], `/tmp/many-cores-${process.getuid?.()}`)
+  process.env.MANY_CORES_RENDEZVOUS = '/srv/meet'
+  assert.equal(rendezvousRoot(), '/srv/meet')
+  assert.equal(rendezvousRoot('/srv/option'), '/srv/option')
+  for (const unusable of ['relative', `/${'long/'.repeat(30)}`])
+    assert.throws(() => rendezvousRoot(unusable), { code: 'BAD_OPTION' })
+})
+
+test('a rendezvous directory that another user made first is named, with its owner, and not used', {
+  skip: process.getuid?.() === 0 ? false : 'only root can make a directory of another user'
+}, async (t) => {
+  const machine = await createMachine(t)
+  const root = join(machine.directory, 'meet')
+  await mkdir(root, { mode: 0o777 })
+  await chown(root, 65534, 65534)
+  const statuses = createLog()
+  await openWriter(await machine.open('w', { onStatus: statuses.onStatus }))
+  const status = await statuses.until('unreachable')
+  assert.ok(status.state === 'unreachable')
+  assert.ok(status.reason.startsWith(root), status.reason)
+  assert.match(status.reason, /another user \(uid 65534\)/)
+  assert.deepEqual(await readdir(root), [])
 })

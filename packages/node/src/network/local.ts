@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { existsSync, type Stats } from 'node:fs'
 import { lstat, mkdir, readdir, rename, unlink } from 'node:fs/promises'
 import { createServer, connect as dial, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -69,7 +69,8 @@ export class LocalNetwork implements Network {
 
   searchResult(): SearchResult {
     const [fault] = [...this.#rendezvous.values()].flatMap((rendezvous) => rendezvous.fault ?? [])
-    return { found: 0, reason: fault ?? 'no process on this machine serves this log' }
+    const none = `no process of this user on this machine serves this log (looked in ${this.#options.root})`
+    return { found: 0, reason: fault ?? none }
   }
 
   isSearching(discoveryKey: Uint8Array): boolean {
@@ -83,22 +84,18 @@ export class LocalNetwork implements Network {
 }
 
 /**
- * This user's directory for rendezvous directories: `$XDG_RUNTIME_DIR/many-cores`, or one in the temporary
- * directory if that is unset, relative or too long.
+ * The directory of the rendezvous directories: `directory`, or `$MANY_CORES_RENDEZVOUS`, or else one that is the same in all shells,
+ * services and cron jobs of this user. `XDG_RUNTIME_DIR` and `TMPDIR` are not.
+ *
+ * Throws NodeError `BAD_OPTION` if the path is relative, or the sockets in it would have paths that are too long.
  */
-export function rendezvousRoot(env: NodeJS.ProcessEnv = process.env): string {
-  const { XDG_RUNTIME_DIR: runtime = '' } = env
-  const root = join(runtime, 'many-cores')
-  if (isAbsolute(runtime) && b4a.byteLength(root) <= MAX_ROOT_BYTES) return root
-  const user = process.getuid?.() ?? 'user'
-  const temporary = tmpdir()
-  return join(b4a.byteLength(temporary) <= 40 ? temporary : '/tmp', `many-cores-${user}`)
-}
-
-/** Throws NodeError `BAD_OPTION` if the sockets in `root` would have paths that are too long. */
-export function checkRootLength(root: string): void {
+export function rendezvousRoot(directory: string | undefined = process.env.MANY_CORES_RENDEZVOUS): string {
+  const shared = process.platform === 'win32' ? tmpdir() : '/tmp'
+  const root = directory || join(shared, `many-cores-${process.getuid?.() ?? 'user'}`)
+  if (!isAbsolute(root))
+    throw new NodeError('BAD_OPTION', `rendezvous path ${root} is relative: use an absolute path`)
   const bytes = b4a.byteLength(root)
-  if (bytes <= MAX_ROOT_BYTES) return
+  if (bytes <= MAX_ROOT_BYTES) return root
   throw new NodeError(
     'BAD_OPTION',
     `rendezvous path ${root} is too long: ${bytes} bytes, at most ${MAX_ROOT_BYTES} are possible; use a shorter path`
@@ -269,11 +266,18 @@ function shuffled<T>(items: readonly T[]): T[] {
     .map(({ item }) => item)
 }
 
-/** Makes a directory that only this user can enter. Throws if it exists and is not one. */
+/** Makes a directory that only this user can enter. Throws if it exists and is not one: in /tmp, any user can make it. */
 async function makePrivate(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 })
-  const stat = await lstat(directory)
-  const user = process.getuid?.() ?? stat.uid
-  if (!stat.isDirectory() || stat.uid !== user || (stat.mode & 0o077) !== 0)
-    throw new Error(`${directory} must be a directory of this user with mode 0700`)
+  const fault = whyNotPrivate(await lstat(directory))
+  if (fault === null) return
+  throw new Error(
+    `${directory} ${fault}; it must be a directory of this user with mode 0700. Remove it, or set MANY_CORES_RENDEZVOUS to another one`
+  )
+}
+
+function whyNotPrivate(stat: Stats): string | null {
+  if (stat.uid !== (process.getuid?.() ?? stat.uid)) return `belongs to another user (uid ${stat.uid})`
+  if (!stat.isDirectory()) return 'is not a directory'
+  return (stat.mode & 0o077) === 0 ? null : `has mode 0${(stat.mode & 0o777).toString(8)}`
 }

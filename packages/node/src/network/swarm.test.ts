@@ -8,7 +8,15 @@ import { atEnd, DEADLINE_MS, deadline } from '@many-cores/testing'
 import b4a from 'b4a'
 import HyperDHT from 'hyperdht'
 import createTestnet, { type Testnet } from 'hyperdht/testnet.js'
-import { type Node, type NodeOptions, openReader, openWriter, type Status } from '../index.ts'
+import {
+  diagnose,
+  type Finding,
+  type Node,
+  type NodeOptions,
+  openReader,
+  openWriter,
+  type Status
+} from '../index.ts'
 import { internalsOf } from '../internals.ts'
 import { createLog, createMachine, type Machine, take } from '../testing/support.ts'
 
@@ -52,6 +60,20 @@ async function until(what: string, condition: () => boolean): Promise<void> {
     })()
   )
 }
+
+test('a host name that cannot be resolved is the reason, not a DHT that does not answer', async (t) => {
+  const machine = await createMachine(t)
+  const network = { bootstrap: ['no-such-host.invalid:49737'], local: false, lan: false }
+  const node = await openApart(machine, 'r', 0, network)
+  const reading = openReader(node, UNKNOWN_KEY, { timeout: 4000 })
+  await assert.rejects(reading, /the host name no-such-host\.invalid cannot be resolved/)
+  const rendezvous = join(machine.directory, 'meet')
+  const findings = new Map<string, Finding>()
+  for await (const finding of diagnose({ ...network, rendezvous, timeout: 1000 }))
+    findings.set(finding.check, finding)
+  assert.equal(findings.get('udp')?.outcome, 'skipped')
+  assert.match(findings.get('dht')?.text ?? '', /no-such-host\.invalid cannot be resolved/)
+})
 
 test('peers connect over a private DHT; readers announce the log, too, and only its bootstrap core', async (t) => {
   const testnet = await openTestnet(t)

@@ -4,7 +4,7 @@ import type Hyperswarm from 'hyperswarm'
 import { ignore } from '../errors.ts'
 import type { Via } from '../status.ts'
 import { withTimeout } from '../waiting.ts'
-import { parseAddress } from './address.ts'
+import { parseAddress, whyUnresolved } from './address.ts'
 import { dhtOptions } from './dht-options.ts'
 import { filterDht } from './guard/dht-filter.ts'
 import { EAGER_INTERVAL_MS, LookupSchedule } from './lookup-schedule.ts'
@@ -59,6 +59,9 @@ export class SwarmNetwork implements Network {
   #timer: NodeJS.Timeout | undefined
   /** Why the last attempt to connect failed. */
   #fault: string | null = null
+  /** Why the names of the DHT's nodes cannot be resolved. */
+  #unresolved: string | null = null
+  #isResolving = false
   #requests = 0
   #responses = 0
   #isReachable = false
@@ -155,6 +158,7 @@ export class SwarmNetwork implements Network {
       add({ stream, via: this.#viaOf(stream) })
     })
     this.#swarm = swarm
+    this.#resolve()
     this.#answeredAt = Date.now()
     this.#timer = setInterval(() => this.#tick(swarm), EAGER_INTERVAL_MS).unref()
     return swarm
@@ -189,6 +193,7 @@ export class SwarmNetwork implements Network {
   #tick(swarm: Hyperswarm): void {
     const now = Date.now()
     this.#updateReachability(now)
+    if (!this.#isReachable) this.#resolve()
     const state = { now, isReachable: this.#isReachable, isAlone: swarm.connections.size === 0 }
     if (this.#schedule.shouldLookUp(state)) lookUp(swarm).catch(ignore)
     // the public DHT has so many nodes that it does not lose announcements
@@ -218,8 +223,20 @@ export class SwarmNetwork implements Network {
     this.#options.onStatus(reachability('dht', isUnreachable ? this.#whyUnreachable : null))
   }
 
+  /** One at a time: the lookup of a name can block one of the few threads that the store uses too. */
+  #resolve(): void {
+    if (this.#isResolving) return
+    this.#isResolving = true
+    void whyUnresolved(this.#options.bootstrap.map(parseAddress)).then((why) => {
+      this.#unresolved = why
+      this.#isResolving = false
+    })
+  }
+
   get #whyUnreachable(): string {
     const { bootstrap } = this.#options
+    if (this.#unresolved !== null)
+      return `${this.#unresolved}: check --bootstrap, and the DNS of this machine`
     return bootstrap.length === 0
       ? 'the DHT does not answer: check the internet connection, and whether a firewall blocks UDP'
       : `the DHT at ${bootstrap.join(', ')} does not answer`

@@ -2,6 +2,7 @@ import type { BootstrapManifest, CoreKey, LogManifest } from '@many-cores/protoc
 import { NodeError, translate } from '../errors.ts'
 import type { Internals } from '../internals.ts'
 import { watchLog } from '../log-watch.ts'
+import { checkOptions } from '../options.ts'
 import type { Wait } from '../waiting.ts'
 import type { Batch, Entry } from './batch.ts'
 import { Blocks } from './blocks.ts'
@@ -72,6 +73,7 @@ export class LogReader implements Reader {
   }
 
   async *batches(options: FollowOptions = {}): AsyncGenerator<Batch, void, undefined> {
+    checkOptions('FollowOptions', options)
     const stored = { ...options, live: false, timeout: STORED_MS }
     try {
       yield* this.#batches(this.#oldFault === null ? options : stored)
@@ -103,6 +105,7 @@ export class LogReader implements Reader {
   }
 
   async at(position: number, options: AskOptions = {}): Promise<Entry | null> {
+    checkOptions('AskOptions', options)
     const entries = this.range(position, position === -1 ? 'end' : position + 1, options)
     const { value } = await entries.next()
     await entries.return()
@@ -119,6 +122,7 @@ export class LogReader implements Reader {
   }
 
   async verify(options: VerifyOptions = {}): Promise<Verification> {
+    checkOptions('VerifyOptions', options)
     const { timeout = DEFAULT_TIMEOUT_MS, onProgress } = options
     this.#checkOpen()
     const log = this.#log
@@ -201,7 +205,9 @@ export class LogReader implements Reader {
     return reached
   }
 
-  async #locate(bound: Bound, { timeout = DEFAULT_TIMEOUT_MS, signal }: AskOptions): Promise<number> {
+  async #locate(bound: Bound, options: AskOptions): Promise<number> {
+    checkOptions('AskOptions', options)
+    const { timeout = DEFAULT_TIMEOUT_MS, signal } = options
     this.#checkOpen()
     const log = this.#log
     if (!hasJournal(log)) throw new NodeError('BAD_OPTION', 'a tutorial log has no positions and no times')

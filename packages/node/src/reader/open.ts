@@ -4,6 +4,7 @@ import { NodeError, translate } from '../errors.ts'
 import { type Internals, internalsOf } from '../internals.ts'
 import { watchLog } from '../log-watch.ts'
 import type { Node } from '../node.ts'
+import { checkOptions } from '../options.ts'
 import type { Wait } from '../waiting.ts'
 import { LogReader } from './log-reader.ts'
 import { createReadableLog } from './readable-log.ts'
@@ -17,6 +18,7 @@ import { DEFAULT_TIMEOUT_MS, type Reader, type ReaderOptions } from './reader.ts
  * after `timeout`, with the reason.
  */
 export async function openReader(node: Node, key: string, options: ReaderOptions = {}): Promise<Reader> {
+  checkOptions('ReaderOptions', options)
   const { timeout = DEFAULT_TIMEOUT_MS, signal } = options
   const parsed = parseKey(key)
   signal?.throwIfAborted()

@@ -221,7 +221,7 @@ test('a key that no peer serves is NOT_FOUND within the timeout, with the reason
   const opening = openReader(node, 'ab'.repeat(32), { timeout: 200 })
   await assert.rejects(deadline('the rejection', opening, 3000), {
     code: 'NOT_FOUND',
-    message: /^Could not connect to the writer peer: no process on this machine serves this log/
+    message: /^Could not connect to the writer peer: no process of this user on this machine serves this log/
   })
   await assert.rejects(openReader(node, 'abc'), { code: 'BAD_KEY' })
 })

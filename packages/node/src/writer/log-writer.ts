@@ -11,6 +11,7 @@ import b4a from 'b4a'
 import { ignore, NodeError, translate } from '../errors.ts'
 import type { Internals } from '../internals.ts'
 import { watchLog } from '../log-watch.ts'
+import { checkOptions } from '../options.ts'
 import { isBehind, recover } from '../recovery/recover.ts'
 import { resume } from '../recovery/resume.ts'
 import type { Tail } from '../recovery/tail.ts'
@@ -74,10 +75,11 @@ export class LogWriter implements Writer {
     return this.#length
   }
 
-  async publish(lines: Iterable<Line>, { checkpoint }: PublishOptions = {}): Promise<Published> {
+  async publish(lines: Iterable<Line> & object, options: PublishOptions = {}): Promise<Published> {
     this.#checkOpen()
-    if (typeof lines === 'string' || lines instanceof Uint8Array)
-      throw new NodeError('BAD_OPTION', 'publish takes a list of lines. For one line: publish([line])')
+    checkOptions('PublishOptions', options)
+    checkLines('publish', lines)
+    const { checkpoint } = options
     const name = checkpoint?.name ?? null
     const value = checkpoint === undefined ? '' : encodeCheckpoint(checkpoint.name, checkpoint.value)
     const entries: Lines[] = []
@@ -99,17 +101,24 @@ export class LogWriter implements Writer {
     return { position, count }
   }
 
-  publishStream(
-    lines: AsyncIterable<Line> | Iterable<Line>,
-    { signal, checkpoint }: PublishStreamOptions = {}
+  async publishStream(
+    lines: (AsyncIterable<Line> | Iterable<Line>) & object,
+    options: PublishStreamOptions = {}
   ): Promise<Published> {
-    return this.#publishAll(this.#copies(untilAborted(lines, this.#endOr(signal))), checkpoint)
+    checkOptions('PublishStreamOptions', options)
+    checkLines('publishStream', lines)
+    const { signal, checkpoint } = options
+    return await this.#publishAll(this.#copies(untilAborted(lines, this.#endOr(signal))), checkpoint)
   }
 
   async publishBytes(
     source: AsyncIterable<Uint8Array>,
-    { signal, checkpoint }: PublishStreamOptions = {}
+    options: PublishStreamOptions = {}
   ): Promise<Published> {
+    checkOptions('PublishStreamOptions', options)
+    if (typeof source === 'string')
+      throw new NodeError('BAD_OPTION', 'publishBytes takes a stream of Uint8Arrays, not a string')
+    const { signal, checkpoint } = options
     if (this.manifest.framing !== 'newline') {
       throw new NodeError(
         'BAD_OPTION',
@@ -128,8 +137,10 @@ export class LogWriter implements Writer {
     if (!signal.aborted && !(reason instanceof NodeError && reason.code === 'CLOSED')) throw reason
   }
 
-  async acknowledged(peers: number, { signal }: AcknowledgedOptions = {}): Promise<readonly string[]> {
+  async acknowledged(peers: number, options: AcknowledgedOptions = {}): Promise<readonly string[]> {
     this.#checkOpen()
+    checkOptions('AcknowledgedOptions', options)
+    const { signal } = options
     if (!Number.isSafeInteger(peers) || peers < 0)
       throw new NodeError('BAD_OPTION', `invalid number of peers ${peers}: expected 0 or more`)
     const { bootstrap, manifest, openCore } = this.#log
@@ -283,6 +294,12 @@ export class LogWriter implements Writer {
   #checkOpen(): void {
     this.#end.signal.throwIfAborted()
   }
+}
+
+/** A string and a buffer can be iterated: each character or byte would be a line. */
+function checkLines(call: string, lines: object): void {
+  if (typeof lines === 'object' && lines !== null && !(lines instanceof Uint8Array)) return
+  throw new NodeError('BAD_OPTION', `${call} takes lines: ${call}(['hello\\n'])`)
 }
 
 function tooLarge(): ProtocolError {

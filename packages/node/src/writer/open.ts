@@ -1,6 +1,7 @@
 import { translate } from '../errors.ts'
 import { type Internals, internalsOf } from '../internals.ts'
 import type { Node } from '../node.ts'
+import { checkOptions } from '../options.ts'
 import { storedPosition } from '../recovery/tail.ts'
 import { LogWriter } from './log-writer.ts'
 import { openLog } from './own-log.ts'
@@ -14,6 +15,7 @@ import type { Writer, WriterOptions } from './writer.ts'
  * software created the store, or it has lost block 0; `BAD_OPTION` if the node has a writer; `CLOSED`; ProtocolError `BAD_RULE`.
  */
 export async function openWriter(node: Node, options: WriterOptions = {}): Promise<Writer> {
+  checkOptions('WriterOptions', options)
   options.signal?.throwIfAborted()
   const internals = internalsOf(node)
   try {

@@ -89,9 +89,14 @@ test('publish takes a list of lines: anything else is BAD_OPTION, and the writer
     for (const wrong of ['hi\n', Buffer.from('hi\n'), [5], [null], [['a\n']], [{ length: 2 }]]) {
       const lines = wrong as string[]
       await assert.rejects(writer.publish(lines), { code: 'BAD_OPTION' })
-      if (typeof wrong !== 'string' && !Buffer.isBuffer(wrong))
-        await assert.rejects(writer.publishStream(lines), { code: 'BAD_OPTION' })
+      await assert.rejects(writer.publishStream(lines), { code: 'BAD_OPTION' })
     }
+    // @ts-expect-error a string can be iterated, but is not a list of lines
+    await assert.rejects(writer.publish('hi\n'), { message: "publish takes lines: publish(['hello\\n'])" })
+    // @ts-expect-error as above
+    await assert.rejects(writer.publishStream('hi\n'), { code: 'BAD_OPTION' })
+    // @ts-expect-error a stream of bytes is not a string
+    await assert.rejects(writer.publishBytes('hi\n'), { code: 'BAD_OPTION' })
     assert.deepEqual(await writer.publish(['a line\n']), { position: 0, count: 1 })
   }
 })

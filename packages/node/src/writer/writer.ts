@@ -75,7 +75,7 @@ export interface Writer {
   /** The number of durable lines, which is the position of the next one. Recovery from peers can raise it before the first append. */
   readonly length: number
   /**
-   * Publishes `lines` as one atomic batch: resolves when all are durable, or rejects and none is. Calls made during a flush share the
+   * Publishes `lines`, a list and not a string, as one atomic batch: resolves when all are durable, or rejects and none is. Calls made during a flush share the
    * next one, in their order. Without lines, only the checkpoint is stored. The lines are copied at once: you can reuse their buffers.
    *
    * The first append waits until peers were checked for newer lines. If none is found, that takes up to 0.5 s after a clean shutdown
@@ -85,14 +85,14 @@ export interface Writer {
    * NodeError `STORE_FULL`, `REWRITTEN` or the like: the writer accepts nothing more. `STORE_REFUSED`: journal and data cores do not
    * fit together, or peers have newer lines and do not send them. `CLOSED`.
    */
-  publish(lines: Iterable<Line>, options?: PublishOptions): Promise<Published>
+  publish(lines: Iterable<Line> & object, options?: PublishOptions): Promise<Published>
   /**
    * Publishes lines as they come, in batches, and never waits to fill one. Resolves when all are durable. A slow store slows the
    * source down. If the writer closes before the source ends, it returns the source, makes durable what it has read, and the call
    * rejects with NodeError `CLOSED`.
    */
   publishStream(
-    lines: AsyncIterable<Line> | Iterable<Line>,
+    lines: (AsyncIterable<Line> | Iterable<Line>) & object,
     options?: PublishStreamOptions
   ): Promise<Published>
   /**
