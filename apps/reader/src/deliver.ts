@@ -9,7 +9,7 @@ import {
 } from '@many-cores/cli'
 import { type Batch, type Cursor, openReader, type Position, type Reader } from '@many-cores/node'
 import { createPaint, hasColors } from './colors.ts'
-import { selectCores } from './cores.ts'
+import { describeCores, selectCores } from './cores.ts'
 import { openFileSink } from './file-sink.ts'
 import { createTemplateFormat, createTextFormat, type Format, formatJson, formatRaw } from './format.ts'
 import type { ReadValues } from './options.ts'
@@ -66,7 +66,7 @@ class Delivery {
       await this.#restoreCursors(reader)
       const names = reader.manifest.cores.map((core) => core.name)
       const cores = selectCores(names, this.#values)
-      const sink = await this.#openSink(reader, timeout)
+      const sink = await this.#openSink(reader, cores, timeout)
       try {
         const batches = reader.batches({
           from: sink.from,
@@ -102,13 +102,29 @@ class Delivery {
     this.#cursors = []
   }
 
-  async #openSink(reader: Reader, timeout: number): Promise<Sink> {
+  async #openSink(reader: Reader, cores: readonly string[] | undefined, timeout: number): Promise<Sink> {
     const { output, group } = this.#values
-    const { signal, env, print } = this.#context
+    const { signal, env, print, status } = this.#context
     const format = formatOf(reader, this.#values, this.#context)
     const from = fromOf(this.#values)
     if (output !== undefined)
-      return openFileSink(reader, { path: resolvePath(output, env), group, format, from, timeout, signal })
+      return openFileSink(reader, {
+        path: resolvePath(output, env),
+        group,
+        format,
+        content: {
+          format: formatName(this.#values),
+          cores: describeCores(
+            reader.manifest.cores.map((core) => core.name),
+            cores
+          )
+        },
+        from,
+        cores,
+        note: (text) => status.note(text),
+        timeout,
+        signal
+      })
     const cursor = await reader.cursor(group)
     // printing continues only after the position is stored
     if (this.#position !== null) await cursor.commit(this.#position)
@@ -133,11 +149,21 @@ function formatOf({ key, manifest }: Reader, values: ReadValues, { stdout, env }
   const { raw, json, text, format, output } = values
   const names = manifest.cores.map((core) => core.name)
   if (format !== undefined)
-    return createTemplateFormat(format, { key, indexes: new Map(names.map((name, index) => [name, index])) })
+    return createTemplateFormat(format.template, {
+      key,
+      indexes: new Map(names.map((name, index) => [name, index]))
+    })
   if (json) return formatJson
   if (raw || (output !== undefined && !text)) return formatRaw
   const isTerminal = 'isTTY' in stdout && stdout.isTTY === true
   return createTextFormat(output === undefined && hasColors(isTerminal, env) ? createPaint(names) : null)
+}
+
+/** The form of a line in a file, in words. */
+function formatName({ json, text, format }: ReadValues): string {
+  if (format !== undefined) return `--format ${JSON.stringify(format.text)}`
+  if (json) return '--json'
+  return text ? '--text' : '--raw'
 }
 
 /** The first `count` lines. */

@@ -15,6 +15,11 @@ export const KEY = {
 const STARTS = ['from', 'tail', 'since'] as const
 const FORMATS = ['text', 'raw', 'json', 'format'] as const
 
+function parseOutput(text: string): string {
+  if (text !== '-') return text
+  throw new Error("'-' is not a file: leave out --output for standard output")
+}
+
 /** The reader's options. */
 export const options = {
   text: {
@@ -27,7 +32,7 @@ export const options = {
   format: {
     type: 'string',
     value: 'FORMAT',
-    parse: parseTemplate,
+    parse: (text: string) => ({ text, template: parseTemplate(text) }),
     excludes: FORMATS,
     help: 'Print each line in a format like kcat: %s line, %S its length, %o position, %p core number, %k core name, %K its length, %b block, %T time in ms, %t key, %%, \\n, \\t, \\r, \\0, \\xNN'
   },
@@ -73,6 +78,7 @@ export const options = {
   output: {
     type: 'string',
     value: 'FILE',
+    parse: parseOutput,
     help: 'Write to FILE, each line exactly once, even after kill -9; raw by default. --from applies only to a new file'
   },
   timeout: {

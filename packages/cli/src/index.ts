@@ -10,6 +10,7 @@ export { resolvePath } from './paths.ts'
 export { run } from './run.ts'
 export { Status } from './status.ts'
 export { messageOf, oneLine, plural } from './text.ts'
+export { grouped } from './progress.ts'
 
 export type { Command, CommandDefinition, ProgramOptions } from './command.ts'
 export type { CommonOptions } from './common-options.ts'
