@@ -336,6 +336,7 @@ test('a file that was begun with another form or other cores is refused with 2; 
   await writer.publish(['2\n'])
   const { stderr } = await write(0, '--except', 'long', '--raw', '--tail', '1')
   assert.match(stderr.text, /copy was begun before: --from, --tail and --since apply to a new file/)
+  assert.match(stderr.text, /continuing at 2$/m)
   assert.equal(await readFile(path, 'utf8'), '1\n2\n')
 })
 

@@ -7,15 +7,22 @@ import {
   resolvePath,
   storageOf
 } from '@many-cores/cli'
-import { type Batch, type Cursor, openReader, type Position, type Reader } from '@many-cores/node'
+import {
+  type Batch,
+  type Cursor,
+  openCursors,
+  openReader,
+  type Position,
+  type Reader
+} from '@many-cores/node'
 import { createPaint, hasColors } from './colors.ts'
 import { describeCores, selectCores } from './cores.ts'
 import { openFileSink } from './file-sink.ts'
 import { createTemplateFormat, createTextFormat, type Format, formatJson, formatRaw } from './format.ts'
 import type { ReadValues } from './options.ts'
-import type { From } from './position.ts'
 import { freeBytes, moveAside, waitForSpace } from './recover.ts'
 import { createStdoutSink, type Sink } from './sink.ts'
+import { checkCursor, explainNothing, fromOf, movesCursor, reportStart } from './start.ts'
 
 /**
  * Delivers the log of `key` until the options end it or the signal is aborted. Waits while the disk is full. Rebuilds a damaged
@@ -57,7 +64,7 @@ class Delivery {
   }
 
   async run(key: string): Promise<void> {
-    const { signal } = this.#context
+    const { signal, status } = this.#context
     const { until, exit, count } = this.#values
     const timeout = this.#values.timeout * 1000
     const node = await openProgramNode(this.#values, this.#context)
@@ -67,7 +74,9 @@ class Delivery {
       const names = reader.manifest.cores.map((core) => core.name)
       const cores = selectCores(names, this.#values)
       const sink = await this.#openSink(reader, cores, timeout)
+      let isEmpty = true
       try {
+        reportStart(reader, sink, { values: this.#values, status, signal })
         const batches = reader.batches({
           from: sink.from,
           live: !exit,
@@ -76,13 +85,20 @@ class Delivery {
           ...(until !== undefined && { until }),
           ...(cores !== undefined && { cores })
         })
-        for await (const batch of limited(batches, count)) await sink.write(batch)
+        for await (const batch of limited(batches, count)) {
+          isEmpty = false
+          await sink.write(batch)
+        }
       } catch (error) {
         if (codeOf(error) === 'STORE_DAMAGED') this.#cursors = await reader.cursors().catch(() => [])
         await sink.close().catch(ignore)
         throw error
       }
       await sink.close()
+      if (isEmpty && !signal.aborted) {
+        await using cursors = await openCursors(node, key)
+        explainNothing(sink, cursors.length, { values: this.#values, status, signal })
+      }
     } finally {
       // a full or damaged store may fail to close: the user needs the first error
       await node.close().catch(ignore)
@@ -107,30 +123,32 @@ class Delivery {
     const { signal, env, print, status } = this.#context
     const format = formatOf(reader, this.#values, this.#context)
     const from = fromOf(this.#values)
+    const names = reader.manifest.cores.map((core) => core.name)
+    const state = { cores: describeCores(names, cores) }
     if (output !== undefined)
       return openFileSink(reader, {
         path: resolvePath(output, env),
-        group,
+        group: group ?? 'default',
         format,
-        content: {
-          format: formatName(this.#values),
-          cores: describeCores(
-            reader.manifest.cores.map((core) => core.name),
-            cores
-          )
-        },
+        content: { ...state, format: formatName(this.#values) },
         from,
         cores,
         note: (text) => status.note(text),
         timeout,
         signal
       })
-    const cursor = await reader.cursor(group)
+    const moves = movesCursor(this.#values)
+    const cursor = moves || from === 'stored' ? await reader.cursor(group) : null
+    if (cursor !== null && moves) checkCursor(cursor, state.cores)
     // printing continues only after the position is stored
-    if (this.#position !== null) await cursor.commit(this.#position)
+    if (cursor !== null && moves && this.#position !== null) await cursor.commit(this.#position, state)
+    const stored = from === 'stored' ? (cursor?.position ?? null) : null
+    const begin = from === 'stored' ? (stored ?? 'start') : from
     return createStdoutSink(print, format, {
-      cursor,
-      from: this.#position ?? from,
+      cursor: moves ? cursor : null,
+      state,
+      from: this.#position ?? begin,
+      isResumed: stored !== null && this.#position === null,
       space: () => freeBytes(storageOf(this.#values, this.#context)),
       signal,
       onDelivered: (position) => {
@@ -138,11 +156,6 @@ class Delivery {
       }
     })
   }
-}
-
-function fromOf({ from, tail, since }: ReadValues): From {
-  if (tail !== undefined) return tail === 0 ? 'end' : -tail
-  return since ?? from ?? 'stored'
 }
 
 function formatOf({ key, manifest }: Reader, values: ReadValues, { stdout, env }: RunContext): Format {

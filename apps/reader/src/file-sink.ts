@@ -66,6 +66,7 @@ export async function openFileSink(reader: Reader, options: FileSinkOptions): Pr
     await bookmark.move(start)
     return {
       from: start.position,
+      isResumed: begun !== null,
       write: async (batch) => {
         await file.write(format(batch))
         await bookmark.move({ position: batch.next, ...file.written })

@@ -43,7 +43,7 @@ export const options = {
     dashValue: true,
     parse: parseFrom,
     excludes: STARTS,
-    help: 'Where to start: stored (after the last delivered line, or start), start, end, a position, -N for the last N lines, or @TIME'
+    help: 'Where to start: stored (where the cursor is, or start), start, end, a position, -N for the last N lines, or @TIME'
   },
   tail: {
     type: 'number',
@@ -90,9 +90,9 @@ export const options = {
   group: {
     type: 'string',
     value: 'NAME',
-    default: 'default',
+    defaultHelp: 'default',
     parse: parseCursorName,
-    help: 'Cursor that stores the position of the last delivered line'
+    help: 'Cursor that moves with what is delivered. Without --group, it moves only if reading begins at the cursor, without --only and --except'
   },
   ...commonOptions('reader')
 } as const
