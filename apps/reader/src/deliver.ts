@@ -20,6 +20,7 @@ import { describeCores, selectCores } from './cores.ts'
 import { openFileSink } from './file-sink.ts'
 import { createTemplateFormat, createTextFormat, type Format, formatJson, formatRaw } from './format.ts'
 import type { ReadValues } from './options.ts'
+import { isPipeClosed, watchPipe } from './pipe.ts'
 import { freeBytes, moveAside, waitForSpace } from './recover.ts'
 import { createStdoutSink, type Sink } from './sink.ts'
 import { checkCursor, explainNothing, fromOf, movesCursor, reportStart } from './start.ts'
@@ -65,7 +66,7 @@ class Delivery {
 
   async run(key: string): Promise<void> {
     const { signal, status } = this.#context
-    const { until, exit, count } = this.#values
+    const { until, exit, count, output } = this.#values
     const timeout = this.#values.timeout * 1000
     const node = await openProgramNode(this.#values, this.#context)
     try {
@@ -74,6 +75,8 @@ class Delivery {
       const names = reader.manifest.cores.map((core) => core.name)
       const cores = selectCores(names, this.#values)
       const sink = await this.#openSink(reader, cores, timeout)
+      const pipe = watchPipe()
+      const ended = output === undefined ? AbortSignal.any([signal, pipe.signal]) : signal
       let isEmpty = true
       try {
         reportStart(reader, sink, { values: this.#values, status, signal })
@@ -81,7 +84,7 @@ class Delivery {
           from: sink.from,
           live: !exit,
           timeout,
-          signal,
+          signal: ended,
           ...(until !== undefined && { until }),
           ...(cores !== undefined && { cores })
         })
@@ -93,9 +96,11 @@ class Delivery {
         if (codeOf(error) === 'STORE_DAMAGED') this.#cursors = await reader.cursors().catch(() => [])
         await sink.close().catch(ignore)
         throw error
+      } finally {
+        pipe.stop()
       }
       await sink.close()
-      if (isEmpty && !signal.aborted) {
+      if (isEmpty && !ended.aborted) {
         await using cursors = await openCursors(node, key)
         explainNothing(sink, cursors.length, { values: this.#values, status, signal })
       }
@@ -150,6 +155,7 @@ class Delivery {
       from: this.#position ?? begin,
       isResumed: stored !== null && this.#position === null,
       space: () => freeBytes(storageOf(this.#values, this.#context)),
+      isPipeClosed,
       signal,
       onDelivered: (position) => {
         this.#position = position

@@ -42,6 +42,8 @@ interface StdoutSinkOptions {
   readonly isResumed: boolean
   /** The free space for the store, in bytes. */
   readonly space: () => Promise<number>
+  /** Whether the reader of standard output has gone. */
+  readonly isPipeClosed: () => Promise<boolean>
   readonly signal: AbortSignal
   /** Called after each write, before the position is committed. */
   readonly onDelivered: (position: Position) => void
@@ -57,7 +59,7 @@ interface Mark {
 export function createStdoutSink(
   print: (bytes: Uint8Array) => Promise<void>,
   format: Format,
-  { cursor, state, from, isResumed, space, signal, onDelivered }: StdoutSinkOptions
+  { cursor, state, from, isResumed, space, isPipeClosed, signal, onDelivered }: StdoutSinkOptions
 ): Sink {
   let isScarce = cursor !== null
   const bookmark = new Bookmark<Mark>(async ({ position }) => {
@@ -69,6 +71,10 @@ export function createStdoutSink(
   // the last marks: those within PIPE_BYTES, and one before
   const marks: Mark[] = [{ position: cursor?.position ?? null, end: 0 }]
   let end = 0
+  /** What the pipe held when its reader closed it was not read. */
+  const goBack = async (): Promise<void> => {
+    if (end > 0) await bookmark.move(marks[0] as Mark)
+  }
   return {
     from,
     isResumed,
@@ -82,8 +88,7 @@ export function createStdoutSink(
         try {
           await print(bytes)
         } catch (error) {
-          // what the pipe held when its reader closed it was not read
-          if (GONE.has(codeOf(error)) && end > 0) await bookmark.move(marks[0] as Mark)
+          if (GONE.has(codeOf(error))) await goBack()
           throw error
         }
         end += bytes.byteLength
@@ -95,6 +100,9 @@ export function createStdoutSink(
         if (isScarce) await bookmark.flush()
       }
     },
-    close: () => bookmark.flush()
+    close: async () => {
+      if (await isPipeClosed()) await goBack()
+      await bookmark.flush()
+    }
   }
 }
