@@ -54,10 +54,13 @@ test('cursors are listed with their lag, without peers, and can be moved and rem
   assert.equal(stored.stdout.text, linesOf(95, 100).join(''))
   for (const args of [
     ['--remove', 'nobody'],
+    ['--set', 'default=101'],
     ['--set', 'default'],
     ['--set', 'default=soon']
   ])
     await ended(cursors(args), 2)
+  const { stdout } = await ended(cursors(['--json']))
+  assert.equal((JSON.parse(stdout.lines[1] ?? '') as { position: number }).position, 100)
 })
 
 /** Replaces a stored cursor by invalid data. */

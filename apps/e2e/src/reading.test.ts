@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
+import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { setTimeout as elapse } from 'node:timers/promises'
 import type { Writer } from '@many-cores/node'
+import { Output } from './harness/output.ts'
 import type { Program } from './harness/program.ts'
 import { linesOf } from './harness/samples.ts'
 import { ended, keyOf, Sandbox } from './harness/sandbox.ts'
@@ -271,3 +274,156 @@ function z32Of(hex: string): string {
     .map((five) => 'ybndrfg8ejkmcpqxot1uwisza345h769'[Number.parseInt(five.padEnd(5, '0'), 2)])
     .join('')
 }
+
+test('--tail and -N count the lines of the selected cores', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter({ routing: { rule: 'prefix', prefixes: ['error'] } })
+  for (let batch = 0; batch < 10; batch++)
+    await writer.publish([`error ${batch}\n`, 'ok\n', ...linesOf(0, 50)])
+  const runs: [readonly string[], number, number][] = [
+    [['--tail', '5', '--exit'], 5, 10],
+    [['--tail', '50', '--exit'], 0, 10],
+    [['--from', '-3', '--until', '-1'], 7, 9],
+    [['--tail', '2', '--count', '2'], 8, 10]
+  ]
+  for (const [index, [args, from, to]] of runs.entries()) {
+    const reader = sandbox.reader(writer.key, {
+      args: ['--raw', '--only', 'error', ...args],
+      storage: `r${index}`
+    })
+    const expected = Array.from({ length: to - from }, (_, line) => `error ${from + line}\n`)
+    assert.equal((await ended(reader)).stdout.text, expected.join(''), args.join(' '))
+  }
+})
+
+test('a position beyond the end: with --exit 2, without it a wait that is reported', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter()
+  await writer.publish(linesOf(0, 100))
+  const { stderr } = await ended(sandbox.reader(writer.key, { args: ['--from', '999', '--exit'] }), 2)
+  assert.match(stderr.text, /^reader: position 999 is beyond the end of the log, which has 100 lines$/m)
+  await ended(sandbox.reader(writer.key, { args: ['--from', '100', '--exit'] }))
+
+  const live = await sandbox.reader(writer.key, { args: ['--raw', '--from', '102', '--count', '1'] })
+  await live.stderr.says('position 102 is beyond the end of the log, which has 100 lines: waiting for it')
+  await writer.publish(linesOf(100, 103))
+  await live.ends(0)
+  assert.equal(live.stdout.text, linesOf(102, 103).join(''))
+})
+
+/** The cursors of a log in the reader's store. */
+async function cursorsOf(sandbox: Sandbox, key: string): Promise<Record<string, number>> {
+  const { stdout } = await ended(sandbox.reader(key, { command: 'cursors', args: ['--json'] }))
+  const rows = stdout.lines.map((line) => JSON.parse(line) as { name: string; position: number })
+  return Object.fromEntries(rows.map(({ name, position }) => [name, position]))
+}
+
+test('looking at a log moves no cursor; going on does, and so does a named cursor', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter()
+  await writer.publish(linesOf(0, 1000))
+  const read = async (...args: readonly string[]): Promise<void> =>
+    void (await ended(sandbox.reader(writer.key, { args: ['--raw', ...args] })))
+  const looks = [
+    ['--from', 'start', '--count', '3'],
+    ['--tail', '2', '--exit'],
+    ['--since', '1h', '--count', '2'],
+    ['--from', '-5', '--until', 'end'],
+    ['--only', 'short', '--exit'],
+    ['--except', 'short', '--count', '1']
+  ]
+  for (const args of looks) await read(...args)
+  assert.deepEqual(await cursorsOf(sandbox, writer.key), {})
+  await read('--count', '6')
+  assert.deepEqual(await cursorsOf(sandbox, writer.key), { default: 6 })
+  for (const args of looks) await read(...args)
+  assert.deepEqual(await cursorsOf(sandbox, writer.key), { default: 6 })
+  const moves: [readonly string[], string, number][] = [
+    [['--count', '3'], 'default', 9],
+    [['--from', 'stored', '--until', '20'], 'default', 20],
+    [['--group', 'named', '--tail', '2', '--exit'], 'named', 1000],
+    [['--group', 'named', '--from', 'start', '--count', '3'], 'named', 3],
+    [['--group', 'default', '--from', '30', '--count', '5'], 'default', 35],
+    [['--exit'], 'default', 1000]
+  ]
+  for (const [args, name, position] of moves) {
+    await read(...args)
+    assert.equal((await cursorsOf(sandbox, writer.key))[name], position, args.join(' '))
+  }
+})
+
+test('a cursor that was begun with some cores is refused for others, so that no line is skipped', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter()
+  await writer.publish(['1\n', 'long line\n', '2\n'])
+  const read = (code: number, ...args: readonly string[]): Promise<Program> =>
+    ended(sandbox.reader(writer.key, { args: ['--raw', '--exit', ...args] }), code)
+  const first = await read(0, '--group', 'g', '--only', 'short')
+  assert.equal(first.stdout.text, '1\n2\n')
+  for (const args of [[], ['--only', 'long'], ['--from', 'start']]) {
+    const { stderr } = await read(2, '--group', 'g', ...args)
+    assert.match(stderr.text, /cursor g was begun with core short, and now is .*: lines would be skipped/)
+  }
+  await writer.publish(['3\n', 'another\n'])
+  assert.equal((await read(0, '--group', 'g', '--except', 'long')).stdout.text, '3\n')
+  await ended(sandbox.reader(writer.key, { command: 'cursors', args: ['--set', 'g=0'] }))
+  await read(2, '--group', 'g')
+  assert.equal((await read(0, '--group', 'g', '--only', 's*')).stdout.text, '1\n2\n3\n')
+  // a cursor with all cores
+  await read(0)
+  await read(2, '--group', 'default', '--only', 'short')
+})
+
+test('a reader says where it continues, and that everything was delivered', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter()
+  await writer.publish(linesOf(0, 2000))
+  const stderrOf = async (...args: readonly string[]): Promise<string> =>
+    (await ended(sandbox.reader(writer.key, { args: ['--raw', ...args] }))).stderr.text
+  assert.doesNotMatch(await stderrOf('--count', '1234'), /continuing|starting/)
+  assert.match(await stderrOf('--count', '1'), /^reader: continuing at 1,234; --from start for everything$/m)
+  assert.match(await stderrOf('--only', 'long', '--exit'), /continuing at 1,235; the cursor does not move/)
+  assert.doesNotMatch(await stderrOf('--exit'), /nothing new/)
+  const nothing = /^reader: nothing new: everything before 2,000 was delivered earlier$/m
+  assert.match(await stderrOf('--exit'), nothing)
+  assert.equal(await stderrOf('--exit', '--quiet'), '')
+  assert.doesNotMatch(await stderrOf('--tail', '1', '--exit'), /continuing|nothing new/)
+  const live = await sandbox.reader(writer.key, { args: ['--raw'] })
+  await live.stderr.says('nothing new: everything before 2,000 was delivered earlier')
+})
+
+test('after reader | head, the lines that head did not read come again', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter()
+  const lines = linesOf(0, 60_000)
+  await writer.publish(lines)
+  for (const count of [3, 40_000]) {
+    const { readEnd, writeEnd } = await sandbox.pipe()
+    const head = spawn('head', ['-n', String(count)], { stdio: [readEnd, 'pipe', 'inherit'] })
+    const output = new Output('head', head.stdout ?? Readable.from([]))
+    await sandbox.closeDescriptor(readEnd)
+    await ended(sandbox.reader(writer.key, { args: ['--raw'], stdout: writeEnd }))
+    await output.until('its end', () => output.hasEnded)
+    assert.equal(output.text, lines.slice(0, count).join(''))
+    const { default: position = 0 } = await cursorsOf(sandbox, writer.key)
+    assert.ok(position <= count, `${position} of ${count}`)
+    t.diagnostic(`head read ${count} lines, the cursor is at ${position}`)
+  }
+  const { stdout } = await ended(sandbox.reader(writer.key, { args: ['--raw', '--exit'] }))
+  assert.ok(lines.join('').endsWith(stdout.text) && stdout.lineCount >= 20_000, `${stdout.lineCount} lines`)
+})
+
+const whyNoPipe = process.platform === 'linux' ? false : 'only Linux tells that a pipe was closed'
+
+test('reader | head ends a live reader, and the cursor stays', { skip: whyNoPipe }, async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter()
+  await writer.publish(linesOf(0, 100))
+  await ended(sandbox.reader(writer.key, { args: ['--raw', '--count', '10'] }))
+  const { readEnd, writeEnd } = await sandbox.pipe()
+  const head = spawn('head', ['-n', '3'], { stdio: [readEnd, 'ignore', 'inherit'] })
+  await sandbox.closeDescriptor(readEnd)
+  await ended(sandbox.reader(writer.key, { args: ['--raw'], stdout: writeEnd }))
+  assert.equal(head.exitCode, 0)
+  assert.deepEqual(await cursorsOf(sandbox, writer.key), { default: 10 })
+})

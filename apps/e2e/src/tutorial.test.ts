@@ -160,6 +160,21 @@ test('--json has no position and no time for a block of a tutorial-style writer'
   const positioned = await there.reader(key, { bootstrap: dht.address, args: ['--from', '3'] })
   await positioned.ends(2)
   assert.match(positioned.stderr.text, /no positions/)
+
+  const set = (move: string): Promise<Program> =>
+    there.reader(key, { bootstrap: dht.address, command: 'cursors', args: ['--set', move] })
+  const refused = await set('default=3')
+  await refused.ends(2)
+  assert.match(refused.stderr.text, /a tutorial log has no positions/)
+  await append(writer, 'ho\n')
+  const args = ['--raw', '--count', '1']
+  const next = await there.reader(key, { bootstrap: dht.address, args })
+  await next.ends(0)
+  assert.equal(next.stdout.text, 'ho\n')
+  await (await set('default=start')).ends(0)
+  const first = await there.reader(key, { bootstrap: dht.address, args })
+  await first.ends(0)
+  assert.equal(first.stdout.text, 'hi\n')
 })
 
 test('our writer refuses the store of a tutorial-style writer with 8, and does not change it', async (t) => {

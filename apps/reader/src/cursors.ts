@@ -6,9 +6,10 @@ import {
   openProgramNode,
   UsageError
 } from '@many-cores/cli'
-import type { Bound, Cursor, Cursors, Position } from '@many-cores/node'
+import type { Bound, Cursor, Cursors, Position, Reader } from '@many-cores/node'
 import { KEY } from './options.ts'
 import { parseCursorName, parsePosition, resolveBound } from './position.ts'
+import { beyondEnd } from './start.ts'
 
 /** `reader cursors KEY` */
 export const cursors: Command = defineCommand({
@@ -34,7 +35,7 @@ export const cursors: Command = defineCommand({
   help: {
     usage: 'reader cursors [options] KEY',
     about:
-      'Prints the cursors of the log in this store: name, position (or `damaged`), lag (known lines that are not delivered yet; - if unknown), and the file of an --output cursor. Offline, unless --set needs the log to find a position.',
+      'Prints the cursors of the log in this store: name, position (or `damaged`), lag (known lines that are not delivered yet; - if unknown), and the file of an --output cursor. Offline, unless --set needs the log to find or check a position.',
     examples: [
       'reader cursors KEY',
       'reader cursors --set default=-100 KEY',
@@ -48,11 +49,13 @@ export const cursors: Command = defineCommand({
     await using node = await openProgramNode(values, context)
     await using cursors = await openCursors(node, key)
     const locate = async (bound: Bound): Promise<Position> => {
-      if (typeof bound === 'number' && bound >= 0) return bound
-      if (bound === 'start') return 0
+      if (bound === 'start' || bound === 0) return 0
+      if (typeof bound === 'number' && bound > 0 && bound <= (cursors.length ?? -1)) return bound
       const options = { timeout: values.timeout * 1000, signal: context.signal }
       await using reader = await openReader(node, key, options)
-      return await resolveBound(reader, bound, options)
+      return typeof bound === 'number' && bound > 0
+        ? await checkPosition(reader, bound, options)
+        : await resolveBound(reader, bound, options)
     }
     for (const { name, position } of values.set) await move(await cursors.get(name), await locate(position))
     for (const name of values.remove) await remove(name, cursors)
@@ -74,10 +77,26 @@ function parseMove(text: string): Move {
   return { name: parseCursorName(text.slice(0, equals)), position: parsePosition(text.slice(equals + 1)) }
 }
 
+/** Returns `position` if the log has it, or ends there. */
+async function checkPosition(
+  reader: Reader,
+  position: number,
+  options: { readonly timeout: number; readonly signal: AbortSignal }
+): Promise<number> {
+  if (reader.manifest.version === 0)
+    throw new UsageError(
+      `a tutorial log has no positions across its cores, so a cursor cannot be set to ${position}: set it to start, or remove it`
+    )
+  const length = await reader.length(options)
+  if (position <= length) return position
+  throw new UsageError(beyondEnd(position, length))
+}
+
 async function move(cursor: Cursor, position: Position): Promise<void> {
-  if (cursor.state !== null)
-    throw new UsageError(`cursor ${cursor.name} belongs to a file: you can remove it, but not move it`)
-  await cursor.commit(position)
+  const { name, state } = cursor
+  if (state?.file !== undefined)
+    throw new UsageError(`cursor ${name} belongs to a file: you can remove it, but not move it`)
+  await cursor.commit(position, state ?? undefined)
 }
 
 async function remove(name: string, cursors: Cursors): Promise<void> {

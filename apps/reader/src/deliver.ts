@@ -7,9 +7,16 @@ import {
   resolvePath,
   storageOf
 } from '@many-cores/cli'
-import { type Batch, type Cursor, openReader, type Position, type Reader } from '@many-cores/node'
+import {
+  type Batch,
+  type Cursor,
+  openCursors,
+  openReader,
+  type Position,
+  type Reader
+} from '@many-cores/node'
 import { createPaint, hasColors } from './colors.ts'
-import { selectCores } from './cores.ts'
+import { describeCores, selectCores } from './cores.ts'
 import { openFileSink } from './file-sink.ts'
 import {
   createTemplateFormat,
@@ -20,9 +27,10 @@ import {
   formatTutorial
 } from './format.ts'
 import type { ReadValues } from './options.ts'
-import type { From } from './position.ts'
+import { isPipeClosed, watchPipe } from './pipe.ts'
 import { freeBytes, moveAside, waitForSpace } from './recover.ts'
 import { createStdoutSink, type Sink } from './sink.ts'
+import { checkCursor, explainNothing, fromOf, movesCursor, reportStart } from './start.ts'
 import type { Tally } from './tally.ts'
 
 /**
@@ -72,8 +80,8 @@ class Delivery {
   }
 
   async run(key: string): Promise<void> {
-    const { signal } = this.#context
-    const { until, exit, count } = this.#values
+    const { signal, status } = this.#context
+    const { until, exit, count, output } = this.#values
     const timeout = this.#values.timeout * 1000
     const node = await openProgramNode(this.#values, this.#context)
     try {
@@ -81,23 +89,36 @@ class Delivery {
       await this.#restoreCursors(reader)
       const names = reader.manifest.cores.map((core) => core.name)
       const cores = selectCores(names, this.#values)
-      const sink = await this.#openSink(reader, timeout)
+      const sink = await this.#openSink(reader, cores, timeout)
+      const pipe = watchPipe()
+      const ended = output === undefined ? AbortSignal.any([signal, pipe.signal]) : signal
+      let isEmpty = true
       try {
+        reportStart(reader, sink, { values: this.#values, status, signal })
         const batches = reader.batches({
           from: sink.from,
           live: !exit,
           timeout,
-          signal,
+          signal: ended,
           ...(until !== undefined && { until }),
           ...(cores !== undefined && { cores })
         })
-        for await (const batch of limited(batches, count)) await sink.write(batch)
+        for await (const batch of limited(batches, count)) {
+          isEmpty = false
+          await sink.write(batch)
+        }
       } catch (error) {
         if (codeOf(error) === 'STORE_DAMAGED') this.#cursors = await reader.cursors().catch(() => [])
         await sink.close().catch(ignore)
         throw error
+      } finally {
+        pipe.stop()
       }
       await sink.close()
+      if (isEmpty && !ended.aborted) {
+        await using cursors = await openCursors(node, key)
+        explainNothing(sink, cursors.length, { values: this.#values, status, signal })
+      }
     } finally {
       // a full or damaged store may fail to close: the user needs the first error
       await node.close().catch(ignore)
@@ -117,20 +138,39 @@ class Delivery {
     this.#cursors = []
   }
 
-  async #openSink(reader: Reader, timeout: number): Promise<Sink> {
+  async #openSink(reader: Reader, cores: readonly string[] | undefined, timeout: number): Promise<Sink> {
     const { output, group } = this.#values
-    const { signal, env, print } = this.#context
+    const { signal, env, print, status } = this.#context
     const format = this.#tally.counting(formatOf(reader, this.#values, this.#context))
     const from = fromOf(this.#values)
+    const names = reader.manifest.cores.map((core) => core.name)
+    const state = { cores: describeCores(names, cores) }
     if (output !== undefined)
-      return openFileSink(reader, { path: resolvePath(output, env), group, format, from, timeout, signal })
-    const cursor = await reader.cursor(group)
+      return openFileSink(reader, {
+        path: resolvePath(output, env),
+        group: group ?? 'default',
+        format,
+        content: { ...state, format: formatName(this.#values) },
+        from,
+        cores,
+        note: (text) => status.note(text),
+        timeout,
+        signal
+      })
+    const moves = movesCursor(this.#values)
+    const cursor = moves || from === 'stored' ? await reader.cursor(group) : null
+    if (cursor !== null && moves) checkCursor(cursor, state.cores)
     // printing continues only after the position is stored
-    if (this.#position !== null) await cursor.commit(this.#position)
+    if (cursor !== null && moves && this.#position !== null) await cursor.commit(this.#position, state)
+    const stored = from === 'stored' ? (cursor?.position ?? null) : null
+    const begin = from === 'stored' ? (stored ?? 'start') : from
     return createStdoutSink(print, format, {
-      cursor,
-      from: this.#position ?? from,
+      cursor: moves ? cursor : null,
+      state,
+      from: this.#position ?? begin,
+      isResumed: stored !== null && this.#position === null,
       space: () => freeBytes(storageOf(this.#values, this.#context)),
+      isPipeClosed,
       signal,
       onDelivered: (position) => {
         this.#position = position
@@ -139,16 +179,14 @@ class Delivery {
   }
 }
 
-function fromOf({ from, tail, since }: ReadValues): From {
-  if (tail !== undefined) return tail === 0 ? 'end' : -tail
-  return since ?? from ?? 'stored'
-}
-
 function formatOf({ key, manifest }: Reader, values: ReadValues, { stdout, env }: RunContext): Format {
   const { raw, json, text, format, output } = values
   const names = manifest.cores.map((core) => core.name)
   if (format !== undefined)
-    return createTemplateFormat(format, { key, indexes: new Map(names.map((name, index) => [name, index])) })
+    return createTemplateFormat(format.template, {
+      key,
+      indexes: new Map(names.map((name, index) => [name, index]))
+    })
   if (json) return formatJson
   if (raw || (output !== undefined && !text)) return formatRaw
   const isTerminal = output === undefined && 'isTTY' in stdout && stdout.isTTY === true
@@ -157,6 +195,13 @@ function formatOf({ key, manifest }: Reader, values: ReadValues, { stdout, env }
     names,
     output === undefined && hasColors(isTerminal, env) ? createPaint(names) : null
   )
+}
+
+/** The form of a line in a file, in words. */
+function formatName({ json, text, format }: ReadValues): string {
+  if (format !== undefined) return `--format ${JSON.stringify(format.text)}`
+  if (json) return '--json'
+  return text ? '--text' : '--raw'
 }
 
 /** The first `count` lines. */

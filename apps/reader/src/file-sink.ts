@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto'
-import { type FileHandle, open, realpath } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
-import { messageOf } from '@many-cores/cli'
+import { grouped, UsageError } from '@many-cores/cli'
 import type { Cursor, Position, Reader } from '@many-cores/node'
 import { Bookmark } from './bookmark.ts'
 import type { Format } from './format.ts'
+import { canonicalPath, OutputFile, type Stamp, type Written } from './output-file.ts'
 import { type From, resolveBound } from './position.ts'
 import type { Sink } from './sink.ts'
 
@@ -13,72 +12,76 @@ export interface FileSinkOptions {
   readonly path: string
   readonly group: string
   readonly format: Format
+  /** What a later run must have in common: the form of a line, and the cores. */
+  readonly content: Content
   /** Where a new file starts. */
   readonly from: From
+  /** The cores to read. Default: all. */
+  readonly cores: readonly string[] | undefined
+  readonly note: (text: string) => void
   readonly timeout: number
   readonly signal: AbortSignal
 }
 
-/** A file that cannot be written, or that this reader must not overwrite. */
-class OutputError extends Error {
-  override readonly name = 'OutputError'
-  readonly code = 'OUTPUT_REFUSED'
+/** What a file was begun with, in words. */
+export interface Content {
+  readonly format: string
+  readonly cores: string
 }
 
 /** Commit after this many bytes, even within the commit interval. */
 const COMMIT_BYTES = 16 * 1024 * 1024
 
-/** The state of the file, committed atomically. */
-interface Mark {
+/** A point up to which lines were written. */
+interface Mark extends Written {
   readonly position: Position
-  readonly length: number
 }
 
+/** The state of the file at the last commit. */
+interface Begun extends Mark, Stamp, Content {}
+
 /**
- * A file that gets every line exactly once. After its bytes are synced, its length is committed together with the position
- * in the log. At the start, bytes beyond the committed length are cut off.
+ * A file that gets every line exactly once. After its bytes are synced, its length and checksum are committed together with
+ * the position in the log. At the start, bytes beyond the committed length are cut off.
  *
- * @throws OutputError for a file that another program, or a reader of another log or store, has written.
+ * @throws OutputError for a file that another program, or a reader of another log or store, has written, writes or changes.
  */
 export async function openFileSink(reader: Reader, options: FileSinkOptions): Promise<Sink> {
-  const { group, format, from, timeout, signal } = options
+  const { group, format, content, note } = options
   const path = await canonicalPath(options.path)
   const cursor = await reader.cursor(cursorName(group, path))
-  const handle = await orOutputError(path, () => open(path, 'a+'))
+  const begun = begunOf(cursor)
+  if (begun !== null) checkContent(path, begun, content)
+  const file = await OutputFile.open(path, { isBegun: begun !== null, note })
   try {
-    const start = (await restoreFile(handle, path, cursor)) ?? {
-      // committed before the first write, so a position is needed: `end` and `-N` move
-      position: await resolveBound(reader, from === 'stored' ? 'start' : from, { timeout, signal }),
-      length: 0
-    }
-    let { length } = start
-    let committed = length
-    const bookmark = new Bookmark<Mark>(async (mark) => {
-      await orOutputError(path, () => handle.datasync())
-      await cursor.commit(mark.position, { file: path, group, length: mark.length })
-      committed = mark.length
+    const start =
+      begun === null ? await beginFile(reader, file, options) : await restoreFile(file, begun, options)
+    let committed = start.length
+    const bookmark = new Bookmark<Mark>(async ({ position, length, crc }) => {
+      const stamp = await file.sync()
+      await cursor.commit(position, { file: path, group, ...content, length, crc, ...stamp })
+      committed = length
     })
-    await orOutputError(path, () => syncDirectory(path))
+    await file.syncDirectory()
     await bookmark.move(start)
     return {
       from: start.position,
+      isResumed: begun !== null,
       write: async (batch) => {
-        const bytes = format(batch)
-        await orOutputError(path, () => handle.appendFile(bytes))
-        length += bytes.byteLength
-        await bookmark.move({ position: batch.next, length })
-        if (length - committed >= COMMIT_BYTES) await bookmark.flush()
+        await file.write(format(batch))
+        await bookmark.move({ position: batch.next, ...file.written })
+        if (file.written.length - committed >= COMMIT_BYTES) await bookmark.flush()
       },
       close: async () => {
         try {
           await bookmark.flush()
         } finally {
-          await handle.close()
+          await file.close()
         }
       }
     }
   } catch (error) {
-    await handle.close()
+    await file.close()
     throw error
   }
 }
@@ -88,50 +91,40 @@ function cursorName(group: string, path: string): string {
   return `output-${createHash('sha256').update(`${group}\0${path}`).digest('hex').slice(0, 16)}`
 }
 
-/** Restores the file of the last commit; null for a new file, which must be empty. */
+/** The state of a file that was begun before; null for a new one. */
+function begunOf({ position, state }: Cursor): Begun | null {
+  if (position === null || state === null) return null
+  const { length, crc, ino, ctime, format, cores } = state
+  if (typeof length !== 'number' || typeof crc !== 'number') return null
+  return { position, length, crc, ino: `${ino}`, ctime: `${ctime}`, format: `${format}`, cores: `${cores}` }
+}
+
+/** Lines in another form, or of other cores, would be mixed with those in the file, or left out. */
+function checkContent(path: string, begun: Content, now: Content): void {
+  if (begun.format === now.format && begun.cores === now.cores) return
+  throw new UsageError(
+    `${path} was begun with ${begun.format} and ${begun.cores}, and now is ${now.format} and ${now.cores}: use the same options, or another file`
+  )
+}
+
+async function beginFile(
+  reader: Reader,
+  file: OutputFile,
+  { from, cores, timeout, signal }: FileSinkOptions
+): Promise<Mark> {
+  file.begin()
+  // committed before the first write, so a position is needed: `end` and `-N` move
+  const bound = from === 'stored' ? 'start' : from
+  return { position: await resolveBound(reader, bound, { cores, timeout, signal }), ...file.written }
+}
+
 async function restoreFile(
-  handle: FileHandle,
-  path: string,
-  { position, state }: Cursor
-): Promise<Mark | null> {
-  const stat = await handle.stat()
-  if (!stat.isFile()) throw new OutputError(`${path}: not a regular file`)
-  const length = state?.length
-  if (position === null || typeof length !== 'number') {
-    if (stat.size === 0) return null
-    throw new OutputError(
-      `${path}: this reader did not write its ${stat.size} bytes for this log and group; use a new or an empty file`
-    )
-  }
-  if (stat.size < length) {
-    throw new OutputError(
-      `${path}: ${stat.size} bytes, but ${length} were committed; use a new file, or remove the cursor with: reader cursors --remove`
-    )
-  }
-  if (stat.size > length) await orOutputError(path, () => handle.truncate(length))
-  return { position, length }
-}
-
-/** The path of the file with symbolic links resolved. */
-async function canonicalPath(path: string): Promise<string> {
-  try {
-    return await realpath(path)
-  } catch {
-    // a new file: its directory must exist
-    return join(await orOutputError(path, () => realpath(dirname(path))), basename(path))
-  }
-}
-
-/** Makes the name of a new file durable. */
-async function syncDirectory(path: string): Promise<void> {
-  await using directory = await open(dirname(path))
-  await directory.sync()
-}
-
-async function orOutputError<T>(path: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    throw new OutputError(`${path}: cannot write: ${messageOf(error)}`, { cause: error })
-  }
+  file: OutputFile,
+  begun: Begun,
+  { from, note, signal }: FileSinkOptions
+): Promise<Mark> {
+  const rest = await file.restore({ length: begun.length, crc: begun.crc }, begun, signal)
+  if (rest > 0) note(`${file.path}: cut off the last ${grouped(rest)} bytes, which were not complete`)
+  if (from !== 'stored') note(`${file.path} was begun before: --from, --tail and --since apply to a new file`)
+  return { position: begun.position, ...file.written }
 }

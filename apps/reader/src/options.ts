@@ -27,6 +27,11 @@ function spelled<T>(parse: (text: string) => T): (text: string) => T {
   return (text) => parse(SPELLINGS.get(text) ?? text.replace(/^s@/, '@'))
 }
 
+function parseOutput(text: string): string {
+  if (text !== '-') return text
+  throw new Error("'-' is not a file: leave out --output for standard output")
+}
+
 /** The reader's options. */
 export const options = {
   from: {
@@ -37,7 +42,7 @@ export const options = {
     dashValue: true,
     parse: spelled(parseFrom),
     excludes: STARTS,
-    help: 'Where to start: stored (after the last delivered line, or start), start, end, a position, -N for the last N lines, or @TIME'
+    help: 'Where to start: stored (where the cursor is, or start), start, end, a position, -N for the last N lines, or @TIME'
   },
   tail: {
     type: 'number',
@@ -73,9 +78,9 @@ export const options = {
   group: {
     type: 'string',
     value: 'NAME',
-    default: 'default',
+    defaultHelp: 'default',
     parse: parseCursorName,
-    help: 'Cursor that stores the position of the last delivered line'
+    help: 'Cursor that moves with what is delivered. Without --group, it moves only if reading begins at the cursor, without --only and --except'
   },
   text: {
     type: 'boolean',
@@ -91,13 +96,14 @@ export const options = {
   format: {
     type: 'string',
     value: 'FORMAT',
-    parse: parseTemplate,
+    parse: (text: string) => ({ text, template: parseTemplate(text) }),
     excludes: FORMATS,
     help: 'Print each line in a format like kcat: %s line, %S its length, %o position, %p core number, %k core name, %K its length, %b block, %T time in ms, %t key, %%, \\n, \\t, \\r, \\0, \\xNN'
   },
   output: {
     type: 'string',
     value: 'FILE',
+    parse: parseOutput,
     help: 'Write to FILE, each line exactly once, even after kill -9; raw by default. --from applies only to a new file'
   },
   timeout: {

@@ -45,17 +45,22 @@ export function parseTime(text: string): { readonly time: number } {
   )
 }
 
-/** The fixed position of a bound, which may move with the end of the log. */
+/** The fixed position of a bound, which may move with the end of the log. With `cores`, it counts their lines. */
 export async function resolveBound(
   reader: Reader,
   bound: Bound,
-  options: { readonly timeout: number; readonly signal: AbortSignal }
+  { cores, ...wait }: ResolveOptions
 ): Promise<Position> {
   if (bound === 'start') return reader.manifest.version === 1 ? 0 : {}
-  if (typeof bound === 'object') return 'time' in bound ? await reader.find(bound.time, options) : bound
+  if (typeof bound === 'object' && !('time' in bound)) return bound
   if (typeof bound === 'number' && bound >= 0) return bound
-  const length = await reader.length(options)
-  return bound === 'end' ? length : Math.max(0, length + bound)
+  return await reader.locate(bound, { ...wait, ...(cores !== undefined && { cores }) })
+}
+
+interface ResolveOptions {
+  readonly cores?: readonly string[] | undefined
+  readonly timeout: number
+  readonly signal: AbortSignal
 }
 
 function parseBound(text: string, expected: string): Bound {

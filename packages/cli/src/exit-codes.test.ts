@@ -19,8 +19,8 @@ test('every error code has its exit code', () => {
       'REWRITTEN'
     ],
     6: ['GONE'],
-    7: ['STORE_IN_USE'],
-    8: ['STORE_REFUSED', 'STORE_FULL', 'BAD_PLACE'],
+    7: ['STORE_IN_USE', 'OUTPUT_IN_USE'],
+    8: ['STORE_REFUSED', 'STORE_FULL', 'OUTPUT_REFUSED', 'BAD_PLACE'],
     9: ['BAD_LINE', 'LINE_TOO_LONG', 'BATCH_TOO_LARGE', 'UNREADABLE']
   }
   for (const [exit, codes] of Object.entries(expected)) {

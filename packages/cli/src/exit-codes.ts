@@ -46,6 +46,7 @@ const CODES: ReadonlyMap<unknown, number> = new Map([
   ['STORE_DAMAGED', EXIT.storeRefused],
   ['STORE_FULL', EXIT.storeRefused],
   ['OUTPUT_REFUSED', EXIT.storeRefused],
+  ['OUTPUT_IN_USE', EXIT.storeInUse],
   ['RULE_MISMATCH', EXIT.usage],
   ['BAD_OPTION', EXIT.usage]
 ])

@@ -20,6 +20,7 @@ export type { Cursors } from './reader/cursors.ts'
 export type {
   AskOptions,
   FollowOptions,
+  LocateOptions,
   RangeOptions,
   Reader,
   ReaderOptions,

@@ -42,6 +42,7 @@ type OptionsType =
   | 'AcknowledgedOptions'
   | 'FollowOptions'
   | 'AskOptions'
+  | 'LocateOptions'
   | 'VerifyOptions'
   | 'DiagnosisOptions'
 
@@ -62,6 +63,7 @@ const OPTIONS: Readonly<Record<OptionsType, Kinds>> = {
   AcknowledgedOptions: { signal: abort },
   FollowOptions: { from: any, until: any, cores: strings, live: boolean, ...WAIT },
   AskOptions: WAIT,
+  LocateOptions: { cores: strings, ...WAIT },
   VerifyOptions: { ...WAIT, onProgress: callback },
   DiagnosisOptions: { ...NETWORK, key: string, storage: string, ...WAIT }
 }

@@ -1,6 +1,6 @@
 import { MAX_BLOCK_BYTES } from '@many-cores/protocol'
 import type Hypercore from 'hypercore'
-import { ignore, NodeError } from '../errors.ts'
+import { ignore, NodeError, translate } from '../errors.ts'
 import type { OnStatus } from '../status.ts'
 import { withTimeout } from '../waiting.ts'
 
@@ -86,4 +86,24 @@ export async function awaitBlock(
     'GONE',
     `block ${index} of core ${core} did not arrive within ${timeout / 1000} s: no connected peer has sent it`
   )
+}
+
+/** Runs `work` on the blocks of a core, which it then closes. Null if the signal aborts. */
+export async function withBlocks<T>(
+  blocks: Blocks,
+  signal: AbortSignal,
+  work: () => Promise<T>
+): Promise<T | null> {
+  const stop = (): void => void blocks.close()
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    await blocks.ready()
+    return await work()
+  } catch (error) {
+    if (signal.aborted) return null
+    throw translate(error)
+  } finally {
+    signal.removeEventListener('abort', stop)
+    await blocks.close()
+  }
 }

@@ -4,8 +4,8 @@ import type { Position } from './batch.ts'
 
 /**
  * A point of a log: `start`; `end`; a position, also one that a batch or a cursor named; a negative number, counted from the
- * end (-0 is the end itself, as `-n` is if n is 0); or a time. A tutorial log has no times, and its positions are those of
- * its batches and cursors.
+ * end (-0 is the end itself, as `-n` is if n is 0), in lines of the selected `cores`; or a time. A tutorial log has no times,
+ * and its positions are those of its batches and cursors.
  */
 export type Bound = 'start' | 'end' | Position | TimeBound
 

@@ -197,3 +197,57 @@ test('the last line of a batch over many cores costs a record and one block', as
   assert.equal(text((await reader.at(-1))?.line ?? Buffer.of()), LINES[159])
   assert.ok(downloads() <= 2, `${downloads()} blocks besides the manifest: a record and a block are enough`)
 })
+
+test('with cores, a bound that counts from the end counts their lines, and downloads no others', async (t) => {
+  const machine = await createMachine(t)
+  const names = ['rare', 'never', 'rest']
+  const routing = { rule: 'prefix', prefixes: ['rare', 'never'] } as const
+  const writer = await openWriter(await machine.open('w'), { routing })
+  assert.deepEqual(
+    writer.manifest.cores.map(({ name }) => name),
+    names
+  )
+  // a rare line in the middle of every 50th of 2000 batches
+  const rare: number[] = []
+  for (let batch = 0; batch < 2000; batch++) {
+    const lines = [`${batch} a\n`, `${batch} b\n`]
+    if (batch % 50 === 25) {
+      rare.push(writer.length + 1)
+      lines.splice(1, 0, `rare ${batch}\n`)
+    }
+    await writer.publish(lines)
+  }
+  const end = writer.length
+  const cases: [Bound, readonly string[], number][] = [
+    [-1, ['rare'], rare[39] ?? 0],
+    [-3, ['rare'], rare[37] ?? 0],
+    [-40, ['rare'], rare[0] ?? 0],
+    [-41, ['rare'], rare[0] ?? 0],
+    [-5, ['never'], end],
+    [-5, ['rest'], end - 5],
+    [-5, names, end - 5],
+    [-9999, names, 0],
+    [-0, ['rare'], end],
+    [7, ['rare'], 7]
+  ]
+  for (const [index, [bound, cores, position]] of cases.entries()) {
+    const node = await machine.open(`r${index}`)
+    const reader = await openReader(node, writer.key)
+    const downloads = countDownloads(node, reader)
+    const name = JSON.stringify([bound, cores])
+    assert.equal(await deadline(name, reader.locate(bound, { cores })), position, name)
+    t.diagnostic(`${name}: ${downloads()} blocks`)
+    if (cores[0] === 'never') assert.ok(downloads() < 1024, `${downloads()} blocks`)
+    const found: (number | null)[] = []
+    for await (const entry of reader.range(bound, 'end', { cores })) found.push(entry.position)
+    const first = found[0] ?? end
+    if (position !== 7) assert.equal(first, position, name)
+    await node.close()
+  }
+  const reader = await openReader(await machine.open('r'), writer.key)
+  const range = await textsOf(reader.range(-3, -1, { cores: ['rare'] }))
+  assert.equal(range, 'rare 1875\nrare 1925\n')
+  const live = reader.batches({ from: -2, cores: ['rare'] })
+  assert.deepEqual(await take(live, 2), ['rare 1925\n', 'rare 1975\n'])
+  await live.return()
+})

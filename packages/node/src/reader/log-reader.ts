@@ -5,7 +5,7 @@ import { watchLog } from '../log-watch.ts'
 import { checkOptions } from '../options.ts'
 import type { Wait } from '../waiting.ts'
 import type { Batch, Entry } from './batch.ts'
-import { Blocks } from './blocks.ts'
+import { Blocks, withBlocks } from './blocks.ts'
 import {
   type Bound,
   dependsOnEnd,
@@ -14,6 +14,7 @@ import {
   perCoreBound,
   wantedCores
 } from './bound.ts'
+import { type CountContext, countBack } from './count-back.ts'
 import type { Cursor } from './cursor.ts'
 import { DEFAULT_CURSOR, listCursors, openCursor } from './cursor-store.ts'
 import { type FollowContext, followOrdered } from './ordered.ts'
@@ -24,6 +25,7 @@ import {
   type AskOptions,
   DEFAULT_TIMEOUT_MS,
   type FollowOptions,
+  type LocateOptions,
   type RangeOptions,
   type Reader,
   type Verification,
@@ -114,11 +116,41 @@ export class LogReader implements Reader {
   }
 
   find(time: number | Date, options: AskOptions = {}): Promise<number> {
-    return this.#locate({ time }, options)
+    return this.locate({ time }, options)
   }
 
   length(options: AskOptions = {}): Promise<number> {
-    return this.#locate('end', options)
+    return this.locate('end', options)
+  }
+
+  async locate(bound: Bound, options: LocateOptions = {}): Promise<number> {
+    checkOptions('LocateOptions', options)
+    const { timeout = DEFAULT_TIMEOUT_MS, signal, cores } = options
+    this.#checkOpen()
+    const log = this.#log
+    if (!hasJournal(log)) throw new NodeError('BAD_OPTION', 'a tutorial log has no positions and no times')
+    const ordered = orderedBound(bound)
+    const wants = wantedCores(this.manifest, cores)
+    const { onStatus } = this.#internals
+    const wait = { timeout, signal: this.#signal(signal) }
+    const reached = await refresh(log.bootstrap, [], wait)
+    signal?.throwIfAborted()
+    this.#checkOpen()
+    if (!reached) throw this.#noAnswer('no peer answered where the log ends')
+    const fixed = await fixCount(log, ordered, {
+      onStatus,
+      timeout,
+      wait,
+      wants,
+      isSelection: cores !== undefined
+    })
+    const journal = new Blocks('bootstrap', log.bootstrap)
+    const search = new JournalSearch(journal, log.manifest, { timeout, onStatus })
+    const position = await withBlocks(journal, wait.signal, () => search.positionOf(fixed))
+    signal?.throwIfAborted()
+    this.#checkOpen()
+    if (position === null) throw this.#anyFault() ?? new NodeError('CLOSED', 'the reader is closed')
+    return position
   }
 
   async verify(options: VerifyOptions = {}): Promise<Verification> {
@@ -184,8 +216,13 @@ export class LogReader implements Reader {
     const isEndNeeded =
       dependsOnEnd(from) || dependsOnEnd(until) || !(context.live || (await isStored(log, until)))
     const reached = !isEndNeeded || (await refresh(log.bootstrap, [], wait))
+    const counting = { ...context, wait, isSelection: options.cores !== undefined }
+    const range = {
+      from: await fixCount(log, from, counting),
+      until: until === null ? null : await fixCount(log, until, counting)
+    }
     const progress = new Progress(log, context)
-    const isComplete = yield* followOrdered(log, { ...context, from, until, progress })
+    const isComplete = yield* followOrdered(log, { ...context, ...range, progress })
     return reached || isComplete
   }
 
@@ -203,33 +240,6 @@ export class LogReader implements Reader {
     const reached = !isEndNeeded || (await refresh(log.bootstrap, cores, wait))
     yield* followPerCore(log, { ...context, from, until })
     return reached
-  }
-
-  async #locate(bound: Bound, options: AskOptions): Promise<number> {
-    checkOptions('AskOptions', options)
-    const { timeout = DEFAULT_TIMEOUT_MS, signal } = options
-    this.#checkOpen()
-    const log = this.#log
-    if (!hasJournal(log)) throw new NodeError('BAD_OPTION', 'a tutorial log has no positions and no times')
-    const ending = this.#signal(signal)
-    const reached = await refresh(log.bootstrap, [], { timeout, signal: ending })
-    signal?.throwIfAborted()
-    this.#checkOpen()
-    if (!reached) throw this.#noAnswer('no peer answered where the log ends')
-    const journal = new Blocks('bootstrap', log.bootstrap)
-    const stop = (): void => void journal.close()
-    ending.addEventListener('abort', stop, { once: true })
-    try {
-      await journal.ready()
-      const search = new JournalSearch(journal, log.manifest, { timeout, onStatus: this.#internals.onStatus })
-      return await search.positionOf(orderedBound(bound))
-    } catch (error) {
-      signal?.throwIfAborted()
-      throw translate(error)
-    } finally {
-      ending.removeEventListener('abort', stop)
-      await journal.close()
-    }
   }
 
   #signal(signal: AbortSignal | undefined): AbortSignal {
@@ -253,4 +263,17 @@ export class LogReader implements Reader {
 async function isStored(log: ReadableLog<LogManifest>, until: OrderedBound | null): Promise<boolean> {
   if (typeof until !== 'number') return false
   return ((await lastPosition(log.bootstrap, log.manifest, { wait: false })) ?? -1) >= until
+}
+
+/** `bound`, or the position that it counts to: within a selection, a negative number counts the selected lines. */
+async function fixCount(
+  log: ReadableLog<LogManifest>,
+  bound: OrderedBound,
+  context: CountContext & { readonly isSelection: boolean }
+): Promise<OrderedBound> {
+  if (!context.isSelection || typeof bound !== 'number' || bound >= 0) return bound
+  const journal = new Blocks('bootstrap', log.bootstrap)
+  const { signal } = context.wait
+  // after an abort, the position means nothing
+  return (await withBlocks(journal, signal, () => countBack(log, journal, -bound, context))) ?? 0
 }

@@ -18,7 +18,10 @@ export interface FollowOptions {
    * iteration begins. Default: none.
    */
   readonly until?: Bound
-  /** Only the lines of the cores with these names; the blocks of others are not downloaded. Default: all. */
+  /**
+   * Only the lines of the cores with these names; the blocks of others are not downloaded. A bound that counts from the end
+   * counts these lines. Default: all.
+   */
   readonly cores?: readonly string[]
   /** Continue with new lines, or end after those that peers have now. Default true. */
   readonly live?: boolean
@@ -39,6 +42,11 @@ export interface AskOptions {
   readonly timeout?: number
   /** Aborts the call, which rejects with the signal's reason. */
   readonly signal?: AbortSignal
+}
+
+export interface LocateOptions extends AskOptions {
+  /** Count the lines of the cores with these names, if the bound counts from the end. Default: all lines. */
+  readonly cores?: readonly string[]
 }
 
 export interface VerifyOptions extends AskOptions {
@@ -87,6 +95,8 @@ export interface Reader {
    * @throws NodeError `NOT_FOUND` if no peer answered in time; `BAD_OPTION` for a tutorial log, which has no times.
    */
   find(time: number | Date, options?: AskOptions): Promise<number>
+  /** The position of a bound, as far as peers know the log now. Throws as `find`. */
+  locate(bound: Bound, options?: LocateOptions): Promise<number>
   /** The number of lines that peers know of now. Throws as `find`. */
   length(options?: AskOptions): Promise<number>
   /**
