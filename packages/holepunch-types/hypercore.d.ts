@@ -149,6 +149,8 @@ declare module 'hypercore' {
     _resolveBlocksLocally: () => Promise<void>
     /** Requests a block from peers, until it arrives or the session of `requests` closes. */
     addBlock(requests: unknown[], index: number, isForced: boolean): { readonly promise: Promise<Uint8Array> }
+    /** Requests what is wanted from peers. Drops at most one cancelled request of its queue. */
+    updateAll(): void
     /** Announces to peers that blocks are stored, or no longer stored. */
     onhave(start: number, length: number, isDropped: boolean): void
   }

@@ -135,6 +135,7 @@ test('hypercore has the declared members', () => {
     eagerUpgrade: 'property',
     _resolveBlocksLocally: 'method',
     addBlock: 'method',
+    updateAll: 'method',
     onhave: 'method'
   })
   const download = core.download({ start: 0, end: 0 })

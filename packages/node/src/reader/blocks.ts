@@ -19,11 +19,15 @@ export interface WaitOptions {
  */
 export class Blocks {
   readonly name: string
+  readonly #core: Hypercore
   readonly #session: Hypercore
+  /** Requests that are not answered yet. */
+  #pending = 0
   readonly #prefetched = new Map<number, Promise<Uint8Array>>()
 
   constructor(name: string, core: Hypercore) {
     this.name = name
+    this.#core = core
     // raw bytes: sessions do not inherit valueEncoding
     this.#session = core.session()
   }
@@ -45,7 +49,7 @@ export class Blocks {
   /** Requests a block that will be needed. It need not exist yet: peers answer a pending request as soon as it does. */
   prefetch(index: number): void {
     if (this.#prefetched.has(index)) return
-    const block = this.#session.get(index)
+    const block = this.#request(index)
     this.#prefetched.set(index, block)
     // no window counts a prefetched block, so a long one is not held: `get` reads it again, from the store
     block.then((bytes) => bytes.byteLength > MAX_BLOCK_BYTES && this.#prefetched.delete(index), ignore)
@@ -53,13 +57,27 @@ export class Blocks {
 
   /** The block, once it exists. */
   get(index: number): Promise<Uint8Array> {
-    const block = this.#prefetched.get(index) ?? this.#session.get(index)
+    const block = this.#prefetched.get(index) ?? this.#request(index)
     this.#prefetched.delete(index)
     return block
   }
 
   async close(): Promise<void> {
+    const cancelled = this.#pending
     await this.#session.close()
+    if (this.#core.closing !== null) return
+    // hypercore 11.37.1 keeps cancelled requests in its queue, and a later request behind them stalls: docs/upstream.md
+    for (let request = 0; request < cancelled; request++) this.#core.core.replicator.updateAll()
+  }
+
+  #request(index: number): Promise<Uint8Array> {
+    const block = this.#session.get(index)
+    const settle = (): void => {
+      this.#pending--
+    }
+    this.#pending++
+    block.then(settle, settle)
+    return block
   }
 }
 

@@ -1,6 +1,7 @@
 import { createSuccession, endOfRecord, type JournalRecord, type LogManifest } from '@many-cores/protocol'
+import { ignore } from '../errors.ts'
 import { decodeRecord, namingBlock } from '../journal/record.ts'
-import { type Wait, withTimeout } from '../waiting.ts'
+import type { Wait } from '../waiting.ts'
 import { awaitBlock, type Blocks, type WaitOptions } from './blocks.ts'
 import type { ReadableLog } from './readable-log.ts'
 import { refresh } from './refresh.ts'
@@ -8,9 +9,6 @@ import { refresh } from './refresh.ts'
 /** Records requested at once. Doubles up to the maximum, so that few lines cost few records. */
 const FIRST_RECORDS = 8
 const MAX_RECORDS = 512
-
-/** How long to wait for records that were requested and are not needed. */
-const ARRIVAL_MS = 1000
 
 export interface CountContext extends WaitOptions {
   /** For a peer that knows the lengths of the cores. */
@@ -87,18 +85,14 @@ async function* backwards(
   for (let end = journal.length; end > 1; ahead = Math.min(MAX_RECORDS, ahead * 2)) {
     const indexes = Array.from({ length: Math.min(ahead, end - 1) }, () => --end)
     const blocks = indexes.map((index) => journal.get(index))
-    const arrivals = Promise.allSettled(blocks)
-    try {
-      for (const [offset, index] of indexes.entries()) {
-        const block = await awaitBlock(blocks[offset] as Promise<Uint8Array>, journal, index, context)
-        const record = decodeRecord(block, index, manifest)
-        checkSuccession(record, later, index)
-        later = record
-        yield record
-      }
-    } finally {
-      // Hypercore stalls after requests that are cancelled before they are sent: docs/upstream.md
-      await withTimeout(arrivals, { timeout: ARRIVAL_MS, signal: context.wait.signal })
+    // those after the last one that is needed are cancelled
+    for (const block of blocks) block.catch(ignore)
+    for (const [offset, index] of indexes.entries()) {
+      const block = await awaitBlock(blocks[offset] as Promise<Uint8Array>, journal, index, context)
+      const record = decodeRecord(block, index, manifest)
+      checkSuccession(record, later, index)
+      later = record
+      yield record
     }
   }
 }

@@ -108,3 +108,14 @@ async function publishTutorial(node: Node): Promise<string> {
   await openReader(node, key)
   return key
 }
+
+test('after a search stopped early, later reads get their lines', async (t) => {
+  const machine = await createMachine(t)
+  const writer = await openWriter(await machine.open('writer'))
+  for (let line = 0; line < 1000; line++) await writer.publish([`line ${line}\n`])
+  const reader = await openReader(await machine.open('reader'), writer.key)
+  // requests 256 records, and needs 33 of them
+  assert.equal(await reader.locate(-281, { cores: ['long'] }), 719)
+  const entry = await deadline('line 5', reader.at(5))
+  assert.equal(entry?.position, 5)
+})
