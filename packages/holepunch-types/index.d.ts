@@ -2,6 +2,7 @@
 // Private: no published .d.ts may depend on it. upstream.test.ts checks that each member exists.
 
 /// <reference path="./corestore.d.ts" />
+/// <reference path="./fs-native-extensions.d.ts" />
 /// <reference path="./graceful-goodbye.d.ts" />
 /// <reference path="./hypercore.d.ts" />
 /// <reference path="./hyperdht.d.ts" />
@@ -9,4 +10,5 @@
 /// <reference path="./protomux.d.ts" />
 /// <reference path="./rocksdb-native.d.ts" />
 /// <reference path="./secret-stream.d.ts" />
+/// <reference path="./sodium-universal.d.ts" />
 /// <reference path="./z32.d.ts" />

@@ -14,7 +14,7 @@ import { openFileSink } from './file-sink.ts'
 import { createTemplateFormat, createTextFormat, type Format, formatJson, formatRaw } from './format.ts'
 import type { ReadValues } from './options.ts'
 import type { From } from './position.ts'
-import { freeBytes, moveAside, waitForSpace } from './recover.ts'
+import { freeBytes, waitForSpace } from './recover.ts'
 import { createStdoutSink, type Sink } from './sink.ts'
 
 /**
@@ -25,45 +25,43 @@ export async function deliverLog(key: string, values: ReadValues, context: RunCo
   if (values.count === 0) return
   const delivery = new Delivery(values, context)
   const storage = storageOf(values, context)
+  let [rebuild, wasRebuilt] = [false, false]
   while (true) {
     try {
-      return await delivery.run(key)
+      return await delivery.run(key, rebuild)
     } catch (error) {
       // the rest of a count is unknown here
       if (context.signal.aborted || values.count !== undefined) throw error
       const code = codeOf(error)
+      rebuild = false
       if (code === 'STORE_FULL') await waitForSpace(storage, context, messageOf(error))
-      else if (code === 'STORE_DAMAGED' && !delivery.isRebuilt) {
-        delivery.isRebuilt = true
-        if (!(await moveAside(storage, context, messageOf(error)))) throw error
+      else if (code === 'STORE_DAMAGED' && !wasRebuilt) {
+        context.status.note(messageOf(error))
+        rebuild = wasRebuilt = true
       } else throw error
     }
   }
 }
 
-/** A delivery that can continue with a rebuilt store. */
+/** A delivery that can continue with a store that is opened again. */
 class Delivery {
-  isRebuilt = false
   readonly #values: ReadValues
   readonly #context: RunContext
   /** The position after the last printed line. */
   #position: Position | null = null
-  /** The cursors that were readable in the damaged store. */
-  #cursors: readonly Cursor[] = []
 
   constructor(values: ReadValues, context: RunContext) {
     this.#values = values
     this.#context = context
   }
 
-  async run(key: string): Promise<void> {
+  async run(key: string, rebuild: boolean): Promise<void> {
     const { signal } = this.#context
     const { until, exit, count } = this.#values
     const timeout = this.#values.timeout * 1000
-    const node = await openProgramNode(this.#values, this.#context)
+    const node = await openProgramNode(this.#values, this.#context, { key, rebuild })
     try {
       const reader = await openReader(node, key, { timeout, signal })
-      await this.#restoreCursors(reader)
       const names = reader.manifest.cores.map((core) => core.name)
       const cores = selectCores(names, this.#values)
       const sink = await this.#openSink(reader, timeout)
@@ -78,7 +76,6 @@ class Delivery {
         })
         for await (const batch of limited(batches, count)) await sink.write(batch)
       } catch (error) {
-        if (codeOf(error) === 'STORE_DAMAGED') this.#cursors = await reader.cursors().catch(() => [])
         await sink.close().catch(ignore)
         throw error
       }
@@ -89,31 +86,19 @@ class Delivery {
     }
   }
 
-  /** Copies the readable cursors of the damaged store to the rebuilt one. */
-  async #restoreCursors(reader: Reader): Promise<void> {
-    if (!this.isRebuilt) return
-    for (const { name, position, state } of this.#cursors)
-      if (position !== null) await (await reader.cursor(name)).commit(position, state ?? undefined)
-    const isPositionLost = this.#position === null && this.#cursors.length === 0
-    if (isPositionLost && this.#values.output === undefined && fromOf(this.#values) === 'stored')
-      this.#context.status.note(
-        'the position is lost too: starting from the beginning, so lines are delivered again'
-      )
-    this.#cursors = []
-  }
-
   async #openSink(reader: Reader, timeout: number): Promise<Sink> {
-    const { output, group } = this.#values
+    const { output, group = 'default' } = this.#values
     const { signal, env, print } = this.#context
     const format = formatOf(reader, this.#values, this.#context)
     const from = fromOf(this.#values)
     if (output !== undefined)
       return openFileSink(reader, { path: resolvePath(output, env), group, format, from, timeout, signal })
     const cursor = await reader.cursor(group)
+    const isOurs = await this.#claim(cursor)
     // printing continues only after the position is stored
-    if (this.#position !== null) await cursor.commit(this.#position)
+    if (this.#position !== null && isOurs) await cursor.commit(this.#position)
     return createStdoutSink(print, format, {
-      cursor,
+      cursor: isOurs ? cursor : { position: cursor.position, commit: async () => {} },
       from: this.#position ?? from,
       space: () => freeBytes(storageOf(this.#values, this.#context)),
       signal,
@@ -121,6 +106,22 @@ class Delivery {
         this.#position = position
       }
     })
+  }
+
+  /** Whether this process moves the cursor. If another one does, that is an error only if its group was asked for by name. */
+  async #claim(cursor: Cursor): Promise<boolean> {
+    try {
+      await cursor.lock()
+      return true
+    } catch (error) {
+      if (codeOf(error) !== 'STORE_IN_USE' || !(error instanceof Error)) throw error
+      if (this.#values.group !== undefined) {
+        error.message += '. Stop it, or use another --group'
+        throw error
+      }
+      this.#context.status.note(`${error.message}: starting there, without moving it`)
+      return false
+    }
   }
 }
 

@@ -44,6 +44,8 @@ export async function openFileSink(reader: Reader, options: FileSinkOptions): Pr
   const { group, format, from, timeout, signal } = options
   const path = await canonicalPath(options.path)
   const cursor = await reader.cursor(cursorName(group, path))
+  // before the file is cut: another process may write it
+  await cursor.lock()
   const handle = await orOutputError(path, () => open(path, 'a+'))
   try {
     const start = (await restoreFile(handle, path, cursor)) ?? {

@@ -84,9 +84,9 @@ export const options = {
   group: {
     type: 'string',
     value: 'NAME',
-    default: 'default',
+    defaultHelp: 'default',
     parse: parseCursorName,
-    help: 'Cursor that stores the position of the last delivered line'
+    help: 'Cursor that stores the position of the last delivered line. One process at a time can use it'
   },
   ...commonOptions('reader')
 } as const

@@ -25,7 +25,7 @@ const SLICE_BYTES = 1024 * 1024
 const SCARCE_BYTES = 256 * 1024 * 1024
 
 interface StdoutSinkOptions {
-  readonly cursor: Cursor
+  readonly cursor: Pick<Cursor, 'position' | 'commit'>
   readonly from: Bound | 'stored'
   /** The free space for the store, in bytes. */
   readonly space: () => Promise<number>

@@ -1,5 +1,5 @@
 import { defineCommand, idCommand, runProgram } from '@many-cores/cli'
-import { checkConflicts, help, options } from './options.ts'
+import { COMMON, checkConflicts, help, options } from './options.ts'
 
 const publish = defineCommand({
   options,
@@ -17,5 +17,5 @@ await runProgram(publish, {
   name: 'writer',
   url: import.meta.url,
   readsStdin: true,
-  commands: new Map([['id', idCommand('writer')]])
+  commands: new Map([['id', idCommand('writer', COMMON)]])
 })

@@ -1,6 +1,18 @@
 import { commonOptions, type HelpText, type OptionValues, UsageError } from '@many-cores/cli'
 import { parseRule } from '@many-cores/protocol'
 
+/** The options of every command of the writer. */
+export const COMMON = {
+  name: {
+    type: 'string',
+    value: 'NAME',
+    defaultHelp: 'default',
+    parse: parseName,
+    help: 'Which of your writers this is. Each has a log with a key of its own, in a store NAME of the directory. With --storage and without --name, the directory is the store'
+  },
+  ...commonOptions('writer')
+} as const
+
 /** The writer's options. */
 export const options = {
   route: {
@@ -22,8 +34,14 @@ export const options = {
     integer: true,
     help: 'With --exit: exit only after N peers have acknowledged the whole log'
   },
-  ...commonOptions('writer')
+  ...COMMON
 } as const
+
+function parseName(text: string): string {
+  // it becomes a directory
+  if (/^[\w-][\w.-]{0,63}$/.test(text)) return text
+  throw new Error(`invalid name '${text}': expected up to 64 of A-Z a-z 0-9 . _ -, not beginning with a dot`)
+}
 
 /** Throws UsageError if options conflict. */
 export function checkConflicts({ acks, exit }: OptionValues<typeof options>): void {

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import {
   codeOf,
   type OptionValues,
@@ -8,7 +9,7 @@ import {
   resolvePath,
   storageOf
 } from '@many-cores/cli'
-import { openWriter } from '@many-cores/node'
+import { type Node, openWriter } from '@many-cores/node'
 import { checkInput, publishFile } from './file/publish-file.ts'
 import type { options } from './options.ts'
 import { readInput } from './stdin.ts'
@@ -22,7 +23,7 @@ export async function write(values: Values, context: RunContext): Promise<void> 
   const path = input === '-' ? null : resolvePath(input, env)
   // with a store, the file may have been rotated: a new one will appear
   if (path !== null) await checkInput(path, exit && !existsSync(storageOf(values, context)))
-  await using node = await openProgramNode(values, context)
+  await using node = await openStore(values, context)
   await using writer = await openWriter(node, { signal, ...(route !== undefined && { routing: route }) })
   await print(`main core key: ${writer.key}\n`)
   const publishing =
@@ -42,4 +43,20 @@ export async function write(values: Values, context: RunContext): Promise<void> 
     status.state('end of input; serving until Ctrl-C')
     await writer.serve(signal)
   }
+}
+
+async function openStore(values: Values, context: RunContext): Promise<Node> {
+  const before = dirname(storageOf(values, context))
+  if (values.storage === undefined && existsSync(join(before, 'CORESTORE')))
+    throw Object.assign(
+      new Error(
+        `${before} is the store of an earlier version. Continue its log with --storage ${before}, or rename the directory to start a new log`
+      ),
+      { code: 'STORE_REFUSED' }
+    )
+  return await openProgramNode(values, context).catch((error: unknown) => {
+    if (codeOf(error) === 'STORE_IN_USE' && error instanceof Error)
+      error.message += '. Stop it, or give this writer a log of its own with --name NAME'
+    throw error
+  })
 }

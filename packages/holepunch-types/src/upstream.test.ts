@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
-import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { mkdtemp, open, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import SecretStream from '@hyperswarm/secret-stream'
 import Corestore, { type Atom, type CorestoreStorage, type ProtocolStream } from 'corestore'
+import { tryLock } from 'fs-native-extensions'
 import goodbye from 'graceful-goodbye'
 import Hypercore, { type Download, type Peer, type Replicator, type SharedCore } from 'hypercore'
 import HyperDHT, { type Lookup } from 'hyperdht'
@@ -381,3 +382,13 @@ function assertStream(stream: SecretStream): void {
     destroy: 'method'
   })
 }
+
+test('a lock of fs-native-extensions excludes another open file, and ends with its descriptor', async () => {
+  const path = join(directory, 'locked')
+  const [first, second] = [await open(path, 'a+'), await open(path, 'a+')]
+  assert.ok(tryLock(first.fd, 2 ** 48, 1))
+  assert.ok(!tryLock(second.fd, 2 ** 48, 1))
+  await first.close()
+  assert.ok(tryLock(second.fd, 2 ** 48, 1))
+  await second.close()
+})

@@ -2,20 +2,22 @@
 
 export { diagnose } from './doctor.ts'
 export { NodeError } from './errors.ts'
+export { openLogNode, readId } from './log-node.ts'
 export { parseAddress } from './network/address.ts'
 export { openNode } from './node.ts'
-export { openCursors } from './reader/cursors.ts'
+export { knownLength, openCursors } from './reader/cursors.ts'
 export { openReader } from './reader/open.ts'
 export { openWriter } from './writer/open.ts'
 
 export type { Check, DiagnosisOptions, Finding } from './doctor.ts'
 export type { NodeErrorCode } from './errors.ts'
 export type { Address } from './network/address.ts'
+export type { IdOptions, LogNodeOptions } from './log-node.ts'
 export type { Node, NodeOptions } from './node.ts'
 export type { Batch, Entry, Position } from './reader/batch.ts'
 export type { Bound, TimeBound } from './reader/bound.ts'
 export type { Cursor, CursorState } from './reader/cursor.ts'
-export type { Cursors } from './reader/cursors.ts'
+export type { Cursors, KnownLengthOptions } from './reader/cursors.ts'
 export type {
   AskOptions,
   FollowOptions,

@@ -1,17 +1,18 @@
-import { mkdir, readdir, readFile, stat, unlink, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { readdir, readFile, stat, unlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import b4a from 'b4a'
 import Corestore from 'corestore'
 import Hypercore, { type SharedCore } from 'hypercore'
 import { ignore, NodeError, translate } from '../errors.ts'
-import { syncDirectory, syncFile } from './fsync.ts'
+import { isThere, makeDirectory, syncCreated } from './directory.ts'
+import { syncFile } from './fsync.ts'
 import { deferHints } from './hints.ts'
-import { holderOf } from './holder.ts'
+import { nameHolder } from './holder.ts'
 import { WalSync, type WalSyncOptions } from './wal-sync.ts'
 
 /** The file that Corestore 7 creates first in a new store, and locks. */
-const MARK = 'CORESTORE'
+export const MARK = 'CORESTORE'
 
 /**
  * Identifies the database of the store by a public key of its secret. RocksDB silently creates a new database if the old one is gone, and
@@ -54,47 +55,19 @@ export async function openStore(directory: string, options: WalSyncOptions): Pro
     await removeEmptyMark(join(directory, MARK))
     await checkDatabase(directory)
     const opened = { ...(await openCorestore(directory, options)), isNew }
-    if (isNew && options.fsync) await syncNames(directory, made)
+    if (isNew && options.fsync) {
+      await syncFile(join(directory, MARK))
+      await syncCreated(directory, made)
+    }
     return opened
   } catch (error) {
     const { code, message } = translate(error)
-    const holder = code === 'STORE_IN_USE' ? await holderOf(join(directory, MARK)) : null
-    const who =
-      holder === process.pid ? 'this process itself: close its other node first' : `process ${holder}`
-    const text = holder === null ? message : `the store is in use by ${who}`
+    const isInUse = code === 'STORE_IN_USE'
+    const text = isInUse ? `the store is in use by ${await nameHolder(join(directory, MARK))}` : message
     throw new NodeError(isStoreCode(code) ? code : 'STORE_REFUSED', `${directory}: ${text}`, {
       cause: error
     })
   }
-}
-
-/** Returns the outermost directory that it created. Not `recursive`: with that, Node 20 never returns on a file system like /proc. */
-async function makeDirectory(directory: string): Promise<string | undefined> {
-  const parent = dirname(directory)
-  const made = (await isThere(parent)) ? undefined : await makeDirectory(parent)
-  try {
-    await mkdir(directory, { mode: 0o700 })
-    return made ?? directory
-  } catch (error) {
-    const { code } = error as { code?: unknown }
-    if (code === 'ENOENT') throw refused('no directory can be created there. Use another --storage', error)
-    if (code !== 'EEXIST') throw error
-    const found = await stat(directory).catch(() => null)
-    if (found?.isDirectory() === true) return made
-    if (found !== null) throw error
-    throw refused(
-      `${directory} is a link to a directory that does not exist. Create that directory, or use another --storage`,
-      error
-    )
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => null)) !== null
-}
-
-function refused(fault: string, cause: unknown): NodeError {
-  return new NodeError('STORE_REFUSED', `the store cannot be used: ${fault}`, { cause })
 }
 
 // hypercore-storage 3.3.1 moves every file that it finds in a directory without this file into a folder `db`.
@@ -155,16 +128,6 @@ function lostDatabase(): NodeError {
 async function removeOldLogs(directory: string): Promise<void> {
   const logs = (await readdir(directory)).filter((name) => name.startsWith('LOG.old.')).sort()
   await Promise.all(logs.slice(0, -KEPT_LOGS).map((name) => unlink(join(directory, name))))
-}
-
-/** Syncs the lock file, and the names of all directories that were created: `made` is the outermost. */
-async function syncNames(directory: string, made: string | undefined): Promise<void> {
-  await syncFile(join(directory, MARK))
-  const outermost = made === undefined ? directory : dirname(made)
-  for (let inner = directory; ; inner = dirname(inner)) {
-    await syncDirectory(inner)
-    if (inner === outermost || inner === dirname(inner)) return
-  }
 }
 
 async function openCorestore(directory: string, options: WalSyncOptions): Promise<Omit<OpenStore, 'isNew'>> {
