@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import test from 'node:test'
@@ -10,7 +10,7 @@ import { openLoopback } from './harness/loopback.ts'
 import { Output } from './harness/output.ts'
 import { refusePublicNetwork } from './harness/program.ts'
 import { numberedLines, UNKNOWN_KEY } from './harness/samples.ts'
-import { ended, keyOf, Sandbox } from './harness/sandbox.ts'
+import { keyOf, Sandbox } from './harness/sandbox.ts'
 
 test('no test can start a program that uses a public network', () => {
   refusePublicNetwork(['--local'])
@@ -163,22 +163,6 @@ async function contents(directory: string): Promise<Record<string, string>> {
   }
   return found
 }
-
-test('a copied store: 8, and the original continues', async (t) => {
-  const sandbox = await Sandbox.open(t)
-  const key = await sandbox.publish('original\n')
-  await cp(sandbox.path('writer'), sandbox.path('copy'), { recursive: true })
-  // one after the other: otherwise, either may find the store in use
-  for (const start of [
-    () => sandbox.writer({ storage: 'copy' }),
-    () => sandbox.reader(key, { storage: 'copy' })
-  ]) {
-    const program = await ended(start(), 8)
-    assertOneSentence(program)
-    assert.match(program.stderr.text, /copied/)
-  }
-  assert.equal(await sandbox.publish('continued\n'), key)
-})
 
 test('a routing rule that is not the log’s: 2 with both names; the log’s rule is accepted', async (t) => {
   const sandbox = await Sandbox.open(t)

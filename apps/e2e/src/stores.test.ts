@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { cp, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import test from 'node:test'
 import { assertOneSentence } from './harness/assertions.ts'
 import { openLoopback } from './harness/loopback.ts'
@@ -182,4 +182,20 @@ test('damage to one store takes no cursor and no id along', async (t) => {
   assert.equal(reader.stdout.text, linesOf(40, 100).join(''))
   assert.match(reader.stderr.text, /moved the damaged store/)
   assert.equal(await idOf(sandbox, 'reader', 'reader'), id)
+})
+
+test('a copy of a reader’s directory works beside the original, with an id and cursors of its own', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.writer()
+  const key = await keyOf(writer)
+  await writer.write('one\n')
+  await ended(sandbox.reader(key, { args: [...RAW, '--count', '1'] }))
+  await cp(sandbox.path('reader'), sandbox.path('copy'), { recursive: true })
+  assert.notEqual(await idOf(sandbox, 'reader', 'copy'), await idOf(sandbox, 'reader', 'reader'))
+  const readers = await Promise.all(
+    ['reader', 'copy'].map((storage) => sandbox.reader(key, { storage, args: RAW }))
+  )
+  for (const reader of readers) await reader.stderr.says('connected to')
+  await writer.write('two\n')
+  for (const reader of readers) assert.deepEqual(await reader.stdout.firstLines(1), ['two'])
 })

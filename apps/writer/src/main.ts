@@ -1,4 +1,5 @@
 import { defineCommand, idCommand, runProgram } from '@many-cores/cli'
+import { adopt } from './adopt.ts'
 import { COMMON, checkConflicts, help, options } from './options.ts'
 
 const publish = defineCommand({
@@ -17,5 +18,8 @@ await runProgram(publish, {
   name: 'writer',
   url: import.meta.url,
   readsStdin: true,
-  commands: new Map([['id', idCommand('writer', COMMON)]])
+  commands: new Map([
+    ['adopt', adopt],
+    ['id', idCommand('writer', COMMON)]
+  ])
 })

@@ -50,7 +50,7 @@ export function checkConflicts({ acks, exit }: OptionValues<typeof options>): vo
 }
 
 export const help: HelpText = {
-  usage: 'writer [options] < lines\n       writer id [options]',
+  usage: 'writer [options] < lines\n       writer id [options]\n       writer adopt [options]',
   about:
     'Publishes the lines of standard input under one key and serves them until Ctrl-C. Lines are durable before they are served. Standard output gets one line: the key.',
   examples: [

@@ -27,6 +27,7 @@ export type {
   Verification,
   VerifyOptions
 } from './reader/reader.ts'
+export type { AdoptOptions } from './recovery/adopt-options.ts'
 export type { OnStatus, Status, Via } from './status.ts'
 export type {
   AcknowledgedOptions,

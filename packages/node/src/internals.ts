@@ -8,6 +8,7 @@ import type { History } from './integrity/history.ts'
 import type { Peers } from './network/peers.ts'
 import type { OnStatus } from './status.ts'
 import type { CleanShutdown } from './store/clean-shutdown.ts'
+import type { CopyMark } from './store/copy-mark.ts'
 import type { Home } from './store/home.ts'
 import type { StorageFaults } from './store/storage-faults.ts'
 import type { WalSync } from './store/wal-sync.ts'
@@ -31,6 +32,7 @@ export interface Internals {
   readonly history: History
   readonly faults: StorageFaults
   readonly cleanShutdown: CleanShutdown
+  readonly copyMark: CopyMark
   readonly peers: Peers
   /** Why no peer is connected, for people. */
   readonly explainNoPeers: () => string

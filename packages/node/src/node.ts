@@ -17,6 +17,7 @@ import { createPeers } from './network/peers.ts'
 import { SwarmNetwork } from './network/swarm.ts'
 import type { OnStatus } from './status.ts'
 import { CleanShutdown } from './store/clean-shutdown.ts'
+import { CopyMark } from './store/copy-mark.ts'
 import { Home } from './store/home.ts'
 import { StorageFaults } from './store/storage-faults.ts'
 import { closeCorestore, type OpenStore, openStore } from './store/store.ts'
@@ -229,6 +230,7 @@ function assemble({ store, isNew, wal }: OpenStore, settled: Settled, place: Set
       await waitUntil(() => !networks.some(isSearching), milliseconds, stop)
     },
     cleanShutdown,
+    copyMark: new CopyMark(storage),
     heads,
     damage,
     history: new History(store, storage),

@@ -5,10 +5,12 @@ import b4a from 'b4a'
 import Corestore from 'corestore'
 import Hypercore, { type SharedCore } from 'hypercore'
 import { ignore, NodeError, translate } from '../errors.ts'
+import { COPIED, renewDeviceFile } from './copy-mark.ts'
 import { isThere, makeDirectory, syncCreated } from './directory.ts'
-import { syncFile } from './fsync.ts'
+import { syncDirectory, syncFile } from './fsync.ts'
 import { deferHints } from './hints.ts'
 import { nameHolder } from './holder.ts'
+import { Lock } from './lock.ts'
 import { WalSync, type WalSyncOptions } from './wal-sync.ts'
 
 /** The file that Corestore 7 creates first in a new store, and locks. */
@@ -52,9 +54,13 @@ export async function openStore(directory: string, options: WalSyncOptions): Pro
   try {
     const made = await makeDirectory(directory)
     const isNew = await isEmptyOrOurs(directory)
-    await removeEmptyMark(join(directory, MARK))
+    await removeEmptyMark(directory)
     await checkDatabase(directory)
-    const opened = { ...(await openCorestore(directory, options)), isNew }
+    const opening = openCorestore(directory, options).catch(async (error: unknown) => {
+      if (!isCopy(error)) throw error
+      return await openCopy(directory, options)
+    })
+    const opened = { ...(await opening), isNew }
     if (isNew && options.fsync) {
       await syncFile(join(directory, MARK))
       await syncCreated(directory, made)
@@ -83,8 +89,10 @@ async function isEmptyOrOurs(directory: string): Promise<boolean> {
 
 // device-file, which corestore 7.12 uses, creates the file, locks it and then fills it. An empty one, which a process leaves that is
 // killed in between, would be refused as a copied store for ever.
-async function removeEmptyMark(mark: string): Promise<void> {
-  if (!(await isEmpty(mark))) return
+async function removeEmptyMark(directory: string): Promise<void> {
+  const mark = join(directory, MARK)
+  // of a store that is complete, it is an incomplete copy
+  if (!(await isEmpty(mark)) || (await databaseOf(directory)) !== null) return
   await setTimeout(MARK_MS)
   if (await isEmpty(mark)) await unlink(mark)
 }
@@ -150,6 +158,28 @@ async function openCorestore(directory: string, options: WalSyncOptions): Promis
     await closeCorestore(store).catch(ignore)
     throw error
   }
+}
+
+/** Opens a copied store, which is marked as one. Of several processes that do this at once, one succeeds. */
+async function openCopy(directory: string, options: WalSyncOptions): Promise<Omit<OpenStore, 'isNew'>> {
+  const path = join(directory, COPIED)
+  const lock = await Lock.acquire(path)
+  if (lock === null) throw new NodeError('STORE_IN_USE', `the store is in use by ${await nameHolder(path)}`)
+  try {
+    await syncDirectory(directory)
+    return await openCorestore(directory, options).catch(async (error: unknown) => {
+      // otherwise, another process has renewed it
+      if (!isCopy(error)) throw error
+      await renewDeviceFile(join(directory, MARK))
+      return await openCorestore(directory, options)
+    })
+  } finally {
+    await lock.release()
+  }
+}
+
+function isCopy(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'DEVICE_FILE'
 }
 
 /** Closes the store in any case: after a failed open or write, `store.close` stops early, and RocksDB would keep its lock. */
