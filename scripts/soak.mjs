@@ -16,6 +16,7 @@ const SOAKS = {
   'output-kills': { in: 'apps/e2e', test: 'output-file.test.js', env: { KILLS: '200' } },
   closes: { in: 'packages/node', test: 'closing.test.js', env: { CLOSES: '2000' } },
   'reader-kills': { in: 'apps/e2e', test: 'reader-kills.test.js', env: { KILLS: '200' } },
+  'store-kills': { in: 'apps/e2e', test: 'store-kills.test.js', env: { KILLS: '500' } },
   damage: { in: 'apps/e2e', test: 'damage.test.js', env: { DAMAGE: 'all' } },
   cycles: { in: 'packages/node', test: 'cycles.test.js', env: { CYCLES: '10000' } },
   slow: { in: 'apps/e2e', test: 'slow.test.js', env: { SLOW_LINES: '1000000', SLOW_S: '60' } },

@@ -10,4 +10,5 @@
 /// <reference path="./protomux.d.ts" />
 /// <reference path="./rocksdb-native.d.ts" />
 /// <reference path="./secret-stream.d.ts" />
+/// <reference path="./sodium-universal.d.ts" />
 /// <reference path="./z32.d.ts" />

@@ -26,6 +26,9 @@ declare module '@hyperswarm/secret-stream' {
   }
 
   class SecretStream extends EventEmitter<SecretStreamEvents> {
+    /** From a seed of 32 bytes. */
+    static keyPair(seed: Uint8Array): KeyPair
+
     constructor(isInitiator: boolean, rawStream?: RawStream | null, options?: SecretStreamOptions)
 
     readonly isInitiator: boolean

@@ -127,7 +127,7 @@ async function openStores(t: TestContext): Promise<Stores> {
     sandbox,
     key,
     writer: await Snapshot.of(sandbox.path('writer')),
-    reader: await Snapshot.of(sandbox.path('reader'))
+    reader: await Snapshot.of(sandbox.path(`reader/logs/${key}`))
   }
 }
 
@@ -174,9 +174,9 @@ test('a reader with any damaged file in its store prints every line, and rebuild
       await reader.ends(0).catch((error: unknown) => assert.fail(`${what}: ${String(error)}`))
       assert.ok(reader.stdout.text === ALL, `${what}: ${reader.stdout.length} of ${ALL.length} bytes`)
       assertNoStack(reader, what)
-      if (/rebuilding from peers/.test(reader.stderr.text)) {
+      if (/rebuilding it from peers/.test(reader.stderr.text)) {
         rebuilt++
-        await putBack(sandbox)
+        await putBack(sandbox, key)
       }
     }
   }
@@ -184,7 +184,7 @@ test('a reader with any damaged file in its store prints every line, and rebuild
   assert.ok(rebuilt > 0)
 })
 
-test('a reader whose database is missing keeps the rest of its store, and starts from the beginning', async (t) => {
+test('a reader whose database is missing gets its lines again, and continues at its cursor', async (t) => {
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.writer()
   const key = await keyOf(writer)
@@ -193,19 +193,24 @@ test('a reader whose database is missing keeps the rest of its store, and starts
   await first.stdout.firstLines(1)
   first.signal('SIGTERM')
   await first.ends(143)
-  await rm(sandbox.path('reader/db'), { recursive: true })
+  await rm(sandbox.path(`reader/logs/${key}/db`), { recursive: true })
   const verify = await sandbox.reader(key, { command: 'verify' })
   await verify.ends(8)
+  await writer.write('another\n')
   const again = await sandbox.reader(key, { args: ['--raw', '--exit'] })
   await again.ends(0)
-  assert.equal(again.stdout.text, 'a line\n')
-  await putBack(sandbox)
+  assert.equal(again.stdout.text, 'another\n')
+  const all = await sandbox.reader(key, { args: ['--raw', '--exit', '--from', 'start'] })
+  await all.ends(0)
+  assert.equal(all.stdout.text, 'a line\nanother\n')
+  await putBack(sandbox, key)
 })
 
 /** Moves the damaged store that was put aside back, since its `MARK` cannot be copied. */
-async function putBack(sandbox: Sandbox): Promise<void> {
-  const aside = (await readdir(sandbox.path('.'))).filter((name) => name.startsWith('reader.damaged-'))
+async function putBack(sandbox: Sandbox, key: string): Promise<void> {
+  const logs = sandbox.path('reader/logs')
+  const aside = (await readdir(logs)).filter((name) => name.startsWith(`${key}.damaged-`))
   assert.equal(aside.length, 1)
-  await rm(sandbox.path('reader'), { recursive: true })
-  await rename(sandbox.path(aside[0] ?? ''), sandbox.path('reader'))
+  await rm(join(logs, key), { recursive: true })
+  await rename(join(logs, aside[0] ?? ''), join(logs, key))
 }

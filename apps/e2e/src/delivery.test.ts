@@ -32,7 +32,7 @@ test('the writer prints its key and nothing else, the same key at every start', 
 test('without --storage, the stores are in the user’s data directory', async (t) => {
   const sandbox = await Sandbox.open(t)
   const key = await sandbox.publish('mine\n', { storage: null })
-  const writer = await sandbox.writer({ storage: 'home/.local/share/many-cores/writer' })
+  const writer = await sandbox.writer({ storage: 'home/.local/share/many-cores/writer/default' })
   assert.equal(await keyOf(writer), key)
   const reader = await sandbox.reader(key, { args: ['--raw', '--exit'], storage: null })
   await reader.ends(0)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import Corestore from 'corestore'
 import type { Program } from './harness/program.ts'
 import { linesOf, numberedLines } from './harness/samples.ts'
 import { ended, Sandbox } from './harness/sandbox.ts'
@@ -63,15 +63,6 @@ test('cursors are listed with their lag, without peers, and can be moved and rem
   assert.equal((JSON.parse(stdout.lines[1] ?? '') as { position: number }).position, 100)
 })
 
-/** Replaces a stored cursor by invalid data. */
-async function damageCursor(storage: string, key: string, name: string): Promise<void> {
-  const store = new Corestore(storage)
-  const bootstrap = store.get({ key: Buffer.from(key, 'hex') })
-  await bootstrap.ready()
-  await bootstrap.setUserData(`many-cores/cursor/${name}`, Buffer.from('{"place":-1'))
-  await store.close()
-}
-
 test('a damaged cursor: 8 with its name; it is listed with the others, and can be removed', async (t) => {
   const sandbox = await Sandbox.open(t)
   const key = await sandbox.publish(numberedLines(0, 10))
@@ -79,7 +70,7 @@ test('a damaged cursor: 8 with its name; it is listed with the others, and can b
   const read = ['--raw', '--count', '4']
   for (const args of [read, [...read, '--group', 'other']])
     await (await sandbox.reader(key, { args })).ends(0)
-  await damageCursor(sandbox.path('reader'), key, 'default')
+  await writeFile(sandbox.path(`reader/cursors/${key}/default.json`), '{"position":-1')
 
   const refused = await sandbox.reader(key, { args: read })
   await refused.ends(8)

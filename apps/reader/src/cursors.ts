@@ -2,8 +2,11 @@ import {
   type Command,
   commonOptions,
   defineCommand,
+  messageOf,
   oneLine,
   openProgramNode,
+  type RunContext,
+  storageOf,
   UsageError
 } from '@many-cores/cli'
 import type { Bound, Cursor, Cursors, Position, Reader } from '@many-cores/node'
@@ -35,7 +38,7 @@ export const cursors: Command = defineCommand({
   help: {
     usage: 'reader cursors [options] KEY',
     about:
-      'Prints the cursors of the log in this store: name, position (or `damaged`), lag (known lines that are not delivered yet; - if unknown), and the file of an --output cursor. Offline, unless --set needs the log to find or check a position.',
+      'Prints the cursors of the log: name, position (or `damaged`), lag (known lines that are not delivered yet; - if unknown), and the file of an --output cursor, also while readers run. Offline, unless --set needs the log to find or check a position.',
     examples: [
       'reader cursors KEY',
       'reader cursors --set default=-100 KEY',
@@ -43,15 +46,16 @@ export const cursors: Command = defineCommand({
     ]
   },
   positional: KEY,
-  begins: 'opening the store',
   start: async (values, context, key) => {
-    const { openCursors, openReader } = await import('@many-cores/node')
-    await using node = await openProgramNode(values, context)
-    await using cursors = await openCursors(node, key)
+    const { knownLength, openCursors, openReader } = await import('@many-cores/node')
+    const home = storageOf(values, context)
+    await using cursors = openCursors(home, key, { fsync: values.fsync })
     const locate = async (bound: Bound): Promise<Position> => {
       if (bound === 'start' || bound === 0) return 0
-      if (typeof bound === 'number' && bound > 0 && bound <= (cursors.length ?? -1)) return bound
+      const known = await orUnknown(knownLength({ home, key }), context)
+      if (typeof bound === 'number' && bound > 0 && bound <= (known ?? -1)) return bound
       const options = { timeout: values.timeout * 1000, signal: context.signal }
+      await using node = await openProgramNode(values, context, { key })
       await using reader = await openReader(node, key, options)
       return typeof bound === 'number' && bound > 0
         ? await checkPosition(reader, bound, options)
@@ -60,10 +64,22 @@ export const cursors: Command = defineCommand({
     for (const { name, position } of values.set) await move(await cursors.get(name), await locate(position))
     for (const name of values.remove) await remove(name, cursors)
     if (values.set.length + values.remove.length > 0) return
-    const rows = (await cursors.list()).map((cursor) => rowOf(cursor, cursors))
+    const found = await cursors.list()
+    const length = found.length === 0 ? null : await orUnknown(knownLength({ home, key }), context)
+    const rows = found.map((cursor) => rowOf(cursor, length))
     await context.print(values.json ? rows.map((row) => `${JSON.stringify(row)}\n`).join('') : table(rows))
   }
 })
+
+/** Without the length, the cursors are still listed. */
+async function orUnknown(length: Promise<number | null>, { status }: RunContext): Promise<number | null> {
+  try {
+    return await length
+  } catch (error) {
+    status.note(`the lag is unknown: ${messageOf(error)}`)
+    return null
+  }
+}
 
 /** A cursor and its new position. */
 interface Move {
@@ -115,7 +131,7 @@ interface Row {
   readonly file: string | null
 }
 
-function rowOf({ name, position, state }: Cursor, { length }: Cursors): Row {
+function rowOf({ name, position, state }: Cursor, length: number | null): Row {
   const lag = length === null || typeof position !== 'number' ? null : Math.max(0, length - position)
   const file = state?.file
   return { name, position, lag, file: typeof file === 'string' ? file : null }

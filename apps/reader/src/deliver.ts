@@ -10,10 +10,10 @@ import {
 import {
   type Batch,
   type Cursor,
-  openCursors,
   openReader,
   type Position,
-  type Reader
+  type Reader,
+  storedLength
 } from '@many-cores/node'
 import { createPaint, hasColors } from './colors.ts'
 import { describeCores, selectCores } from './cores.ts'
@@ -28,7 +28,7 @@ import {
 } from './format.ts'
 import type { ReadValues } from './options.ts'
 import { isPipeClosed, watchPipe } from './pipe.ts'
-import { freeBytes, moveAside, waitForSpace } from './recover.ts'
+import { freeBytes, waitForSpace } from './recover.ts'
 import { createStdoutSink, type Sink } from './sink.ts'
 import { checkCursor, explainNothing, fromOf, movesCursor, reportStart } from './start.ts'
 import type { Tally } from './tally.ts'
@@ -46,32 +46,31 @@ export async function deliverLog(
   if (values.count === 0) return
   const delivery = new Delivery(values, context, tally)
   const storage = storageOf(values, context)
+  let [rebuild, wasRebuilt] = [false, false]
   while (true) {
     try {
-      return await delivery.run(key)
+      return await delivery.run(key, rebuild)
     } catch (error) {
       // the rest of a count is unknown here
       if (context.signal.aborted || values.count !== undefined) throw error
       const code = codeOf(error)
+      rebuild = false
       if (code === 'STORE_FULL') await waitForSpace(storage, context, messageOf(error))
-      else if (code === 'STORE_DAMAGED' && !delivery.isRebuilt) {
-        delivery.isRebuilt = true
-        if (!(await moveAside(storage, context, messageOf(error)))) throw error
+      else if (code === 'STORE_DAMAGED' && !wasRebuilt) {
+        context.status.note(messageOf(error))
+        rebuild = wasRebuilt = true
       } else throw error
     }
   }
 }
 
-/** A delivery that can continue with a rebuilt store. */
+/** A delivery that can continue with a store that is opened again. */
 class Delivery {
-  isRebuilt = false
   readonly #values: ReadValues
   readonly #context: RunContext
   readonly #tally: Tally
   /** The position after the last printed line. */
   #position: Position | null = null
-  /** The cursors that were readable in the damaged store. */
-  #cursors: readonly Cursor[] = []
 
   constructor(values: ReadValues, context: RunContext, tally: Tally) {
     this.#values = values
@@ -79,14 +78,13 @@ class Delivery {
     this.#tally = tally
   }
 
-  async run(key: string): Promise<void> {
+  async run(key: string, rebuild: boolean): Promise<void> {
     const { signal, status } = this.#context
     const { until, exit, count, output } = this.#values
     const timeout = this.#values.timeout * 1000
-    const node = await openProgramNode(this.#values, this.#context)
+    const node = await openProgramNode(this.#values, this.#context, { key, rebuild })
     try {
       const reader = await openReader(node, key, { timeout, signal })
-      await this.#restoreCursors(reader)
       const names = reader.manifest.cores.map((core) => core.name)
       const cores = selectCores(names, this.#values)
       const sink = await this.#openSink(reader, cores, timeout)
@@ -108,7 +106,6 @@ class Delivery {
           await sink.write(batch)
         }
       } catch (error) {
-        if (codeOf(error) === 'STORE_DAMAGED') this.#cursors = await reader.cursors().catch(() => [])
         await sink.close().catch(ignore)
         throw error
       } finally {
@@ -116,26 +113,13 @@ class Delivery {
       }
       await sink.close()
       if (isEmpty && !ended.aborted) {
-        await using cursors = await openCursors(node, key)
-        explainNothing(sink, cursors.length, { values: this.#values, status, signal })
+        const length = await storedLength(node, key)
+        explainNothing(sink, length, { values: this.#values, status, signal })
       }
     } finally {
       // a full or damaged store may fail to close: the user needs the first error
       await node.close().catch(ignore)
     }
-  }
-
-  /** Copies the readable cursors of the damaged store to the rebuilt one. */
-  async #restoreCursors(reader: Reader): Promise<void> {
-    if (!this.isRebuilt) return
-    for (const { name, position, state } of this.#cursors)
-      if (position !== null) await (await reader.cursor(name)).commit(position, state ?? undefined)
-    const isPositionLost = this.#position === null && this.#cursors.length === 0
-    if (isPositionLost && this.#values.output === undefined && fromOf(this.#values) === 'stored')
-      this.#context.status.note(
-        'the position is lost too: starting from the beginning, so lines are delivered again'
-      )
-    this.#cursors = []
   }
 
   async #openSink(reader: Reader, cores: readonly string[] | undefined, timeout: number): Promise<Sink> {
@@ -157,8 +141,8 @@ class Delivery {
         timeout,
         signal
       })
-    const moves = movesCursor(this.#values)
-    const cursor = moves || from === 'stored' ? await reader.cursor(group) : null
+    const cursor = movesCursor(this.#values) || from === 'stored' ? await reader.cursor(group) : null
+    const moves = cursor !== null && movesCursor(this.#values) && (await this.#claim(cursor))
     if (cursor !== null && moves) checkCursor(cursor, state.cores)
     // printing continues only after the position is stored
     if (cursor !== null && moves && this.#position !== null) await cursor.commit(this.#position, state)
@@ -176,6 +160,22 @@ class Delivery {
         this.#position = position
       }
     })
+  }
+
+  /** Whether this process moves the cursor. If another one does, that is an error only if its group was asked for by name. */
+  async #claim(cursor: Cursor): Promise<boolean> {
+    try {
+      await cursor.lock()
+      return true
+    } catch (error) {
+      if (codeOf(error) !== 'STORE_IN_USE' || !(error instanceof Error)) throw error
+      if (this.#values.group !== undefined) {
+        error.message += '. Stop it, or use another --group'
+        throw error
+      }
+      this.#context.status.note(`${error.message}: starting there, without moving it`)
+      return false
+    }
   }
 }
 

@@ -20,7 +20,7 @@ export const doctor: Command = defineCommand({
   help: {
     usage: 'reader doctor [options] [KEY]',
     about:
-      'Checks each requirement for a connection, in order, and prints what to do about it: runtime directory, UDP, DHT, NAT and, with KEY, store, announcement, peer, bootstrap core, manifest, data cores. Exits with 0, or with the code of the first failed check. Uses the identity of the store unless the store is in use; writes nothing to it.',
+      'Checks each requirement for a connection, in order, and prints what to do about it: runtime directory, UDP, DHT, NAT and, with KEY, store, announcement, peer, bootstrap core, manifest, data cores. Exits with 0, or with the code of the first failed check. Uses the id of this reader, unless the reader is running.',
     hidden: ['fsync', 'max-peers']
   },
   positional: { ...KEY, required: false },
@@ -29,8 +29,8 @@ export const doctor: Command = defineCommand({
     const { print, signal, env } = context
     const { diagnose } = await import('@many-cores/node')
     const { maxPeers: _, ...network } = await networkOf(values, env)
-    const storage = storageOf(values, context)
-    const options = { ...network, storage, timeout: values.timeout * 1000, signal }
+    const home = storageOf(values, context)
+    const options = { ...network, home, timeout: values.timeout * 1000, signal }
     let code: number = EXIT.done
     for await (const finding of diagnose({ ...options, ...(key !== undefined && { key }) })) {
       if (finding.outcome === 'failed' && code === EXIT.done) code = exitCodeOf(finding)

@@ -1,4 +1,4 @@
-import { rename, statfs } from 'node:fs/promises'
+import { statfs } from 'node:fs/promises'
 import { setTimeout } from 'node:timers/promises'
 import type { RunContext } from '@many-cores/cli'
 
@@ -23,18 +23,6 @@ export async function waitForSpace(
     await setTimeout(POLL_MS, undefined, { signal })
     if ((await freeBytes(storage)) >= before + MIN_GAIN_BYTES) return
   }
-}
-
-/** Renames a damaged store and reports it; false if it cannot be renamed. */
-export async function moveAside(storage: string, { status }: RunContext, reason: string): Promise<boolean> {
-  const aside = `${storage}.damaged-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')}`
-  try {
-    await rename(storage, aside)
-  } catch {
-    return false
-  }
-  status.note(`${reason}; moved to ${aside}, rebuilding from peers`)
-  return true
 }
 
 /** The free space for the store; 0 if unknown. */

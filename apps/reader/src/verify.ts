@@ -25,7 +25,9 @@ export const verify: Command = defineCommand({
     const { signal, status, print } = context
     const timeout = values.timeout * 1000
     const { openReader } = await import('@many-cores/node')
-    await using node = await openProgramNode(values, context)
+    await using node = await openProgramNode(values, context, { key })
+    if (node.isTemporary)
+      status.note('another process uses the store: verifying what it and other peers send, not its files')
     await using reader = await openReader(node, key, { timeout, signal })
     status.state('verifying')
     const found = await reader.verify({

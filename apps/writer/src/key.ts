@@ -1,16 +1,10 @@
 import { existsSync } from 'node:fs'
-import {
-  type Command,
-  commonOptions,
-  defineCommand,
-  NETWORK_OPTIONS,
-  openProgramNode,
-  storageOf
-} from '@many-cores/cli'
+import { type Command, defineCommand, NETWORK_OPTIONS, openProgramNode, storageOf } from '@many-cores/cli'
+import { COMMON } from './options.ts'
 
 /** `writer key` */
 export const key: Command = defineCommand({
-  options: commonOptions('writer'),
+  options: COMMON,
   help: {
     usage: 'writer key [options]',
     about:

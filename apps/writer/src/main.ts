@@ -1,6 +1,7 @@
 import { defineCommand, idCommand, runProgram } from '@many-cores/cli'
+import { adopt } from './adopt.ts'
 import { key } from './key.ts'
-import { checkConflicts, help, hints, options } from './options.ts'
+import { COMMON, checkConflicts, help, hints, options } from './options.ts'
 
 const publish = defineCommand({
   options,
@@ -20,7 +21,8 @@ await runProgram(publish, {
   url: import.meta.url,
   readsStdin: true,
   commands: new Map([
-    ['id', idCommand('writer')],
+    ['adopt', adopt],
+    ['id', idCommand('writer', COMMON)],
     ['key', key]
   ])
 })

@@ -1,6 +1,18 @@
 import { commonOptions, type HelpText, type OptionValues, UsageError } from '@many-cores/cli'
 import { parseRule } from '@many-cores/protocol'
 
+/** The options of every command of the writer. */
+export const COMMON = {
+  name: {
+    type: 'string',
+    value: 'NAME',
+    defaultHelp: 'default',
+    parse: parseName,
+    help: 'Which of your writers this is. Each has a log with a key of its own, in a store NAME of the directory. With --storage and without --name, the directory is the store'
+  },
+  ...commonOptions('writer')
+} as const
+
 /** The writer's options. */
 export const options = {
   route: {
@@ -42,8 +54,14 @@ export const options = {
     env: false,
     help: 'With --acks: exit with 3 if too few peers have acknowledged after this long; without it, wait'
   },
-  ...commonOptions('writer')
+  ...COMMON
 } as const
+
+function parseName(text: string): string {
+  // it becomes a directory
+  if (/^[\w-][\w.-]{0,63}$/.test(text)) return text
+  throw new Error(`invalid name '${text}': expected up to 64 of A-Z a-z 0-9 . _ -, not beginning with a dot`)
+}
 
 /** Throws UsageError if options conflict. */
 export function checkConflicts({ acks, exit, timeout }: OptionValues<typeof options>): void {
@@ -66,11 +84,12 @@ export const help: HelpText = {
     'Publishes the lines of standard input under one key and serves them until Ctrl-C. Lines are durable before they are served. Standard output gets one line: the key.',
   commands: {
     key: 'print the key of the log in this store',
+    adopt: 'continue the log of a copied, moved or restored store',
     id: 'print the public key of this store, for --allow of others',
     'help COMMAND': 'show the options of a command'
   },
   groups: {
-    'What to publish': ['input', 'route', 'exit', 'acks', 'timeout']
+    'What to publish': ['input', 'rotated', 'grace', 'route', 'exit', 'acks', 'timeout']
   },
   examples: [
     'app | writer',

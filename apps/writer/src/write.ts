@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import {
   codeOf,
   type OptionValues,
@@ -8,7 +9,7 @@ import {
   resolvePath,
   storageOf
 } from '@many-cores/cli'
-import { NodeError, openWriter, type Writer } from '@many-cores/node'
+import { type Node, NodeError, openWriter, type Writer } from '@many-cores/node'
 import { checkDistinct, missing, publishFile } from './file.ts'
 import type { options } from './options.ts'
 import { readInput } from './stdin.ts'
@@ -26,7 +27,7 @@ export async function write(values: Values, context: RunContext): Promise<void> 
   const mustExist = exit && !existsSync(storageOf(values, context))
   for (const path of paths) if (mustExist && path !== null && !existsSync(path)) throw missing(path)
   await checkDistinct(paths.map((path) => path ?? '-'))
-  await using node = await openProgramNode(values, context)
+  await using node = await openStore(values, context)
   await using writer = await openWriter(node, { signal, ...(route !== undefined && { routing: route }) })
   await print(`main core key: ${writer.key}\n`)
   const publish = async (path: string | null): Promise<number> => {
@@ -66,4 +67,20 @@ async function acknowledged(
       `${fault}. Its lines are safe in this store; start the writer to serve them`
     )
   }
+}
+
+async function openStore(values: Values, context: RunContext): Promise<Node> {
+  const before = dirname(storageOf(values, context))
+  if (values.storage === undefined && existsSync(join(before, 'CORESTORE')))
+    throw Object.assign(
+      new Error(
+        `${before} is the store of an earlier version. Continue its log with --storage ${before}, or rename the directory to start a new log`
+      ),
+      { code: 'STORE_REFUSED' }
+    )
+  return await openProgramNode(values, context).catch((error: unknown) => {
+    if (codeOf(error) === 'STORE_IN_USE' && error instanceof Error)
+      error.message += '. Stop it, or give this writer a log of its own with --name NAME'
+    throw error
+  })
 }

@@ -3,7 +3,7 @@ import { type CommonOptions, commonOptions, levelOf } from './common-options.ts'
 import { UsageError } from './errors.ts'
 import { formatHelp, type HelpText, NETWORK_OPTIONS } from './help.ts'
 import { nearest } from './nearest.ts'
-import { openProgramNode } from './node.ts'
+import { storageOf } from './node.ts'
 import { type OptionTable, type OptionValues, variableOf } from './option-table.ts'
 import { type Positional, type PositionalValue, parseOptions, positionalsOf } from './options.ts'
 import { type RunContext, type RunOptions, run } from './run.ts'
@@ -57,19 +57,23 @@ export function defineCommand<
   return { options, run }
 }
 
-/** `<program> id`: prints the public key of the program's store. */
-export function idCommand(program: string): Command {
+/** `<program> id`: prints the public key of the program's store, or of its home, also while it is in use. */
+export function idCommand(
+  program: 'reader' | 'writer',
+  options: CommonOptions & OptionTable = commonOptions(program)
+): Command {
   return defineCommand({
-    options: commonOptions(program),
+    options,
     help: {
       usage: `${program} id [options]`,
-      about:
-        "Prints the public key that identifies this store to peers, for their --allow. It never changes, and it is not a log's key. Offline.",
+      about: `Prints the public key that identifies this ${program} to peers, for their --allow. It stays the same, and it is not a log's key. A copy of the directory has another one. Offline.`,
       hidden: NETWORK_OPTIONS
     },
     start: async (values, context) => {
-      await using node = await openProgramNode(values, context)
-      await context.print(`${node.id}\n`)
+      const { readId } = await import('@many-cores/node')
+      const storage = storageOf(values, context)
+      const id = await readId(storage, { isStore: program === 'writer', fsync: values.fsync })
+      await context.print(`${id}\n`)
     }
   })
 }

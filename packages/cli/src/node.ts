@@ -1,4 +1,5 @@
-import type { Node } from '@many-cores/node'
+import { join } from 'node:path'
+import type { LogNodeOptions, Node } from '@many-cores/node'
 import type { CommonOptions } from './common-options.ts'
 import { networkOf } from './network-options.ts'
 import type { OptionValues } from './option-table.ts'
@@ -7,26 +8,41 @@ import { reportTo } from './report.ts'
 import type { RunContext } from './run.ts'
 
 /** The values of the common options that configure a node. */
-export type NodeValues = Omit<OptionValues<CommonOptions>, 'quiet' | 'verbose' | 'help' | 'version'>
+export interface NodeValues
+  extends Omit<OptionValues<CommonOptions>, 'quiet' | 'verbose' | 'help' | 'version'> {
+  /** Which of several stores. Default: none. */
+  readonly name?: string | undefined
+}
 
-/** Opens a node that is configured by the common options. */
-export async function openProgramNode(values: NodeValues, context: RunContext): Promise<Node> {
+/** Opens a node that is configured by the common options: with a key, that of a reader of this log. */
+export async function openProgramNode(
+  values: NodeValues,
+  context: RunContext,
+  log: Pick<LogNodeOptions, 'key' | 'rebuild'> | null = null
+): Promise<Node> {
   const { env, signal, status } = context
   const network = await networkOf(values, env)
   // loaded here: --help does not need it
-  const { openNode } = await import('@many-cores/node')
-  const node = await openNode({
-    storage: storageOf(values, context),
-    fsync: values.fsync,
-    ...network,
-    onStatus: reportTo(status),
-    signal
-  })
+  const { openLogNode, openNode } = await import('@many-cores/node')
+  const storage = storageOf(values, context)
+  const options = { fsync: values.fsync, ...network, onStatus: reportTo(status), signal }
+  const node =
+    log === null
+      ? await openNode({ storage, ...options })
+      : await openLogNode({ home: storage, ...log, ...options })
   status.detail(`public key of this peer: ${node.id}`)
   return node
 }
 
-/** The directory of a program's store. */
-export function storageOf({ storage }: Pick<NodeValues, 'storage'>, { env, status }: RunContext): string {
-  return storage === undefined ? defaultStorage(status.name, env) : resolvePath(storage, env)
+/**
+ * The directory of a writer's store, or of a reader's stores. In the default directory, a writer without a name has the store `default`;
+ * the directory that `--storage` names is the store itself.
+ */
+export function storageOf(
+  { storage, name }: Pick<NodeValues, 'storage' | 'name'>,
+  { env, status }: Pick<RunContext, 'env' | 'status'>
+): string {
+  if (storage !== undefined) return join(resolvePath(storage, env), name ?? '')
+  const directory = defaultStorage(status.name, env)
+  return status.name === 'writer' ? join(directory, name ?? 'default') : directory
 }

@@ -99,6 +99,9 @@ class Report {
           `recovered ${grouped(event.lines)} ${plural(event.lines, 'line')} from peers that this store did not have`
         )
         break
+      case 'rebuilding':
+        status.note(`moved the damaged store to ${event.aside}, rebuilding it from peers`)
+        break
       case 'damaged':
         status.note(`block ${event.index} of core ${event.core} is damaged: fetching it from a peer`)
         break

@@ -36,11 +36,11 @@ test('peers see the id of the given store, and if one refuses it, the finding na
   await writer.publish(['for some\n'])
   const { key } = writer
 
-  const fine = await examine(machine, { key, storage: allowed.storage })
+  const fine = await examine(machine, { key, home: allowed.storage })
   assert.deepEqual(failures(fine), [])
   assert.equal(fine.get('store')?.outcome, 'ok')
 
-  const refused = await examine(machine, { key, storage: stranger.storage })
+  const refused = await examine(machine, { key, home: stranger.storage })
   assert.deepEqual(failures(refused), ['peer NOT_FOUND'])
   assert.ok(refused.get('peer')?.text.includes(stranger.id))
   assert.ok(refused.get('peer')?.remedy?.includes(stranger.id))
@@ -74,16 +74,16 @@ test('two histories that were found before fail the check of the store, for thei
   await copy.close()
   for (const core of [key, manifest.cores[0]?.key]) {
     await writeFile(join(copy.storage, 'REWRITTEN'), `${JSON.stringify({ key: core, length: 1 })}\n`)
-    const found = await examine(machine, { key, storage: copy.storage })
+    const found = await examine(machine, { key, home: copy.storage })
     assert.deepEqual(failures(found), ['store REWRITTEN'])
-    assert.deepEqual(failures(await examine(machine, { key: other, storage: copy.storage })), [])
+    assert.deepEqual(failures(await examine(machine, { key: other, home: copy.storage })), [])
   }
 })
 
 test('a missing store is not created', async (t) => {
   const machine = await createMachine(t)
   const writer = await openWriter(await machine.open('w'))
-  const findings = await examine(machine, { key: writer.key, storage: join(machine.directory, 'none') })
+  const findings = await examine(machine, { key: writer.key, home: join(machine.directory, 'none') })
   assert.deepEqual(failures(findings), [])
   assert.equal(findings.get('store')?.outcome, 'skipped')
   assert.ok(!(await readdir(machine.directory)).includes('none'))
@@ -96,7 +96,7 @@ test('a store that is in use keeps its lock and its connections', async (t) => {
   const heard: Status[] = []
   const node = await machine.open('r', { onStatus: (status) => void heard.push(status) })
   const reader = await deadline('the reader', openReader(node, writer.key))
-  const findings = await examine(machine, { key: writer.key, storage: node.storage })
+  const findings = await examine(machine, { key: writer.key, home: node.storage })
   assert.deepEqual(failures(findings), [])
   assert.equal(findings.get('store')?.outcome, 'skipped')
   await writer.publish(['still here\n'])

@@ -17,14 +17,15 @@ import { ignore, type NodeError, translate } from './errors.ts'
 import { forkError, readForks } from './integrity/history.ts'
 import { internalsOf } from './internals.ts'
 import { decodeRecord } from './journal/record.ts'
+import { hasStore, logIdentity, lookAtLog } from './log-node.ts'
 import { type Address, parseAddress, whyUnresolved } from './network/address.ts'
 import { dhtOptions } from './network/dht-options.ts'
-import { type PeerKeyPair, peerKeyPairOf } from './network/identity.ts'
+import { type PeerKeyPair, peerIdOf } from './network/identity.ts'
 import { checkRendezvous, rendezvousRoot } from './network/local.ts'
-import { type Node, type NodeOptions, openNodeAs } from './node.ts'
+import { type Node, type NodeOptions, openNodeIn } from './node.ts'
 import { checkOptions } from './options.ts'
 import type { Via } from './status.ts'
-import { openStore } from './store/store.ts'
+import { isThere } from './store/directory.ts'
 import { waitUntil } from './waiting.ts'
 
 /** What a connection needs, in the order in which it is checked. */
@@ -58,10 +59,10 @@ export interface DiagnosisOptions
   /** The log to find. Without one, only this machine and its network are checked. */
   readonly key?: string
   /**
-   * The store of the reader that should find it. Peers see the id of this store, which they may have to allow, unless the store is
-   * in use. It is not changed. Default: none, and a new id.
+   * The home of the reader that should find it, as for `openLogNode`. Peers see the id of its store, which they may have to allow, unless
+   * the store is in use. Default: none, and a new id.
    */
-  readonly storage?: string
+  readonly home?: string
   /** The limit of each check, in ms. Default 10,000. */
   readonly timeout?: number
 }
@@ -92,12 +93,12 @@ async function* examine(
   nodes: readonly Address[],
   options: DiagnosisOptions & { readonly rendezvous: string }
 ): AsyncGenerator<Finding, void, undefined> {
-  const { storage, local = false, rendezvous, timeout = DEFAULT_TIMEOUT_MS, signal } = options
+  const { home, local = false, rendezvous, timeout = DEFAULT_TIMEOUT_MS, signal } = options
   const wait = (condition: () => boolean): Promise<unknown> =>
     waitUntil(condition, timeout, signal).catch(ignore)
-  const identity = key === null || storage === undefined ? ANONYMOUS : await identify(storage, key)
+  const identity = key === null || home === undefined ? ANONYMOUS : await identify(home, key)
   // searches for the log while the other checks run
-  await using search = key === null ? null : await openSearch(key, identity.keyPair, options)
+  await using search = key === null ? null : await openSearch(key, identity, options)
   yield await checkRuntime(rendezvous)
   if (identity.finding !== null) yield identity.finding
   if (local)
@@ -126,6 +127,8 @@ async function* examine(
 /** The id that peers see. */
 interface Identity {
   readonly keyPair: PeerKeyPair | null
+  /** The id that peers have to allow. */
+  readonly id?: string
   /** What to do if a peer does not allow it. */
   readonly allowRemedy: string
   readonly finding: Finding | null
@@ -137,56 +140,71 @@ const ANONYMOUS: Identity = {
   finding: null
 }
 
-/** The identity of the store. A new one if there is no store, or it cannot be opened. */
-async function identify(storage: string, key: CoreKey): Promise<Identity> {
+/** The identity of the log's store in a home. A new one if there is none, or the store cannot be opened. */
+async function identify(home: string, key: CoreKey): Promise<Identity> {
   const check = 'store'
+  const unused = (finding: Finding, allowRemedy: string): Identity => ({
+    keyPair: null,
+    allowRemedy,
+    finding
+  })
+  const stop = 'stop the program that uses the store, and try again'
   try {
-    const keyPair = await peerKeyPairOf(storage)
-    if (keyPair === null) {
-      const allowRemedy = 'run `reader id`, and add the id that it prints to the --allow of the peer'
-      return {
-        keyPair,
-        allowRemedy,
-        finding: skipped(check, `${storage} does not exist yet; using a new id`)
-      }
-    }
-    const id = b4a.toString(keyPair.publicKey, 'hex')
-    const fault = await findFork(storage, key)
+    if (!(await isThere(home)))
+      return unused(
+        skipped(check, `${home} does not exist yet; using a new id`),
+        'run `reader id`, and add the id that it prints to the --allow of the peer'
+      )
+    const { id, keyPair } = await logIdentity(home, key)
+    const seen = (await hasStore(home, key))
+      ? await lookAtLog({ home, key }, async (node) => ({
+          isInUse: node.isTemporary,
+          fault: await findFork(node, key)
+        }))
+      : { isInUse: false, fault: null }
+    // the reader that has the store open would lose its connections to a second node with its id
+    if (seen.isInUse)
+      return unused(skipped(check, `${home}: the store of this log is in use; using a new id`), stop)
     const finding =
-      fault === null
-        ? ok(check, `${storage} has the id ${id}`)
-        : failed(check, fault.message, 'ask the owner of the log for the key of a new one', fault.code)
-    return { keyPair, allowRemedy: `start the peer with --allow ${id}`, finding }
+      seen.fault === null
+        ? ok(check, `${home} has the id ${id}`)
+        : failed(
+            check,
+            seen.fault.message,
+            'ask the owner of the log for the key of a new one',
+            seen.fault.code
+          )
+    return { keyPair, id, allowRemedy: `start the peer with --allow ${id}`, finding }
   } catch (error) {
     const { code, message } = translate(error)
-    // the reader that has the store open would lose its connections to a second node with its id
-    const finding =
-      code === 'STORE_IN_USE'
+    const isInUse = code === 'STORE_IN_USE'
+    return unused(
+      isInUse
         ? skipped(check, `${message}; using a new id`)
-        : failed(check, message, 'use another --storage', code)
-    return { keyPair: null, allowRemedy: 'stop the program that uses the store, and try again', finding }
+        : failed(check, message, 'use another --storage', code),
+      stop
+    )
   }
 }
 
 /** The error for a fork of this log that the store has recorded. */
-async function findFork(storage: string, key: CoreKey): Promise<NodeError | null> {
-  const forks = readForks(storage)
+async function findFork(node: Node, key: CoreKey): Promise<NodeError | null> {
+  const forks = readForks(node.storage)
   if (forks.length === 0) return null
-  const { store } = await openStore(storage, { fsync: false })
-  try {
-    const block = await store.get({ key: keyToBytes(key) }).get(0, { wait: false })
-    const cores = block === null ? [] : decodeManifest(block, key).cores
-    const names = new Map([[key, 'bootstrap'], ...cores.map((core) => [core.key, core.name] as const)])
-    const own = forks.find((fork) => names.has(fork.key))
-    return own === undefined ? null : forkError(names.get(own.key) ?? own.key, own)
-  } finally {
-    await store.close()
-  }
+  const block = await internalsOf(node)
+    .store.get({ key: keyToBytes(key) })
+    .get(0, { wait: false })
+  const cores = block === null ? [] : decodeManifest(block, key).cores
+  const names = new Map([[key, 'bootstrap'], ...cores.map((core) => [core.key, core.name] as const)])
+  const own = forks.find((fork) => names.has(fork.key))
+  return own === undefined ? null : forkError(names.get(own.key) ?? own.key, own)
 }
 
 /** A node that searches for the log. */
 interface Search extends AsyncDisposable {
   readonly node: Node
+  /** Under which it is announced. */
+  readonly publicKey: string
   /** The bootstrap core. */
   readonly core: Hypercore
   /** How peers are connected. */
@@ -195,7 +213,7 @@ interface Search extends AsyncDisposable {
 
 async function openSearch(
   key: CoreKey,
-  keyPair: PeerKeyPair | null,
+  { keyPair, id }: Identity,
   options: DiagnosisOptions
 ): Promise<Search> {
   const vias = new Set<Via>()
@@ -206,7 +224,8 @@ async function openSearch(
     await rm(directory, { recursive: true, force: true })
   }
   try {
-    node = await openNodeAs(keyPair, {
+    const place = keyPair === null ? {} : { keyPair, ...(id !== undefined && { id }) }
+    node = await openNodeIn(place, {
       ...options,
       storage: join(directory, 'store'),
       onStatus: (status) => status.state === 'connected' && vias.add(status.via)
@@ -215,7 +234,8 @@ async function openSearch(
     const core = store.get({ key: keyToBytes(key) })
     await core.ready()
     await find(core)
-    return { node, core, vias, [Symbol.asyncDispose]: close }
+    const publicKey = keyPair === null ? node.id : peerIdOf(keyPair)
+    return { node, publicKey, core, vias, [Symbol.asyncDispose]: close }
   } catch (error) {
     await close()
     throw error
@@ -283,13 +303,13 @@ function checkNat({ host, port, firewalled, randomized }: HyperDHT, hasRelay: bo
   return { check, outcome: hasRelay ? 'ok' : 'warning', text, remedy }
 }
 
-async function checkAnnouncement(dht: HyperDHT, { node, core }: Search): Promise<Finding> {
+async function checkAnnouncement(dht: HyperDHT, { publicKey: own, core }: Search): Promise<Finding> {
   const check = 'announcement'
   const peers = new Set<string>()
   for await (const { peers: found } of dht.lookup(core.discoveryKey as Uint8Array)) {
     for (const { publicKey } of found) peers.add(b4a.toString(publicKey, 'hex'))
   }
-  peers.delete(node.id)
+  peers.delete(own)
   if (peers.size > 0) return ok(check, `peers that announce this key: ${peers.size}`)
   const remedy = 'check the key, and that the writer runs and its DHT answers'
   return failed(check, 'no peer announces this key on the DHT', remedy)

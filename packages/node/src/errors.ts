@@ -6,7 +6,7 @@ import { ProtocolError } from '@many-cores/protocol'
  * - `REWRITTEN`: the log has forked: the owner of its key has signed two histories of one of its cores
  * - `GONE`: no peer sent a block that the journal names in time
  * - `STORE_IN_USE`: another process, or another node of this one, has the store open
- * - `STORE_REFUSED`: the directory cannot be used as a store: not writable, copied, other software's, or not to be appended to
+ * - `STORE_REFUSED`: the directory cannot be used as a store: not writable, a writer's copy, other software's, or not to be appended to
  * - `STORE_DAMAGED`: files of the store are missing or damaged
  * - `STORE_FULL`: no space is left for the store
  * - `RULE_MISMATCH`: the log exists already, with another routing rule, names or framing
@@ -67,12 +67,6 @@ const TRANSLATIONS: readonly Translation[] = [
     code: 'STORE_IN_USE',
     test: ({ message }) => message.includes('could not be locked'),
     message: () => 'the store is in use by another process'
-  },
-  {
-    code: 'STORE_REFUSED',
-    test: ({ code }) => code === 'DEVICE_FILE',
-    message: () =>
-      'the store was copied or restored from a backup. Two copies of a store would fork the log. Use the original, or a new --storage'
   },
   {
     code: 'STORE_FULL',

@@ -2,9 +2,10 @@
 
 export { diagnose } from './doctor.ts'
 export { NodeError } from './errors.ts'
+export { openLogNode, readId } from './log-node.ts'
 export { parseAddress } from './network/address.ts'
 export { openNode } from './node.ts'
-export { openCursors } from './reader/cursors.ts'
+export { knownLength, openCursors, storedLength } from './reader/cursors.ts'
 export { openReader } from './reader/open.ts'
 export { openWriter } from './writer/open.ts'
 export { storedKey } from './writer/stored-key.ts'
@@ -12,11 +13,12 @@ export { storedKey } from './writer/stored-key.ts'
 export type { Check, DiagnosisOptions, Finding } from './doctor.ts'
 export type { NodeErrorCode } from './errors.ts'
 export type { Address } from './network/address.ts'
+export type { IdOptions, LogNodeOptions } from './log-node.ts'
 export type { Node, NodeOptions } from './node.ts'
 export type { Batch, Entry, Position } from './reader/batch.ts'
 export type { Bound, TimeBound } from './reader/bound.ts'
 export type { Cursor, CursorState } from './reader/cursor.ts'
-export type { Cursors } from './reader/cursors.ts'
+export type { Cursors, KnownLengthOptions } from './reader/cursors.ts'
 export type {
   AskOptions,
   FollowOptions,
@@ -27,6 +29,7 @@ export type {
   Verification,
   VerifyOptions
 } from './reader/reader.ts'
+export type { AdoptOptions } from './recovery/adopt-options.ts'
 export type { OnStatus, Status, Via } from './status.ts'
 export type {
   AcknowledgedOptions,

@@ -8,12 +8,16 @@ import type { History } from './integrity/history.ts'
 import type { Peers } from './network/peers.ts'
 import type { OnStatus } from './status.ts'
 import type { CleanShutdown } from './store/clean-shutdown.ts'
+import type { CopyMark } from './store/copy-mark.ts'
+import type { Home } from './store/home.ts'
 import type { StorageFaults } from './store/storage-faults.ts'
 import type { WalSync } from './store/wal-sync.ts'
 
 /** What writers and readers share of a node. It is not public: it has upstream types. */
 export interface Internals {
   readonly store: Corestore
+  /** Where cursors are. */
+  readonly home: Home
   /** Whether the store was just created. */
   readonly isNew: boolean
   /** Waits until writes are on disk. */
@@ -28,6 +32,7 @@ export interface Internals {
   readonly history: History
   readonly faults: StorageFaults
   readonly cleanShutdown: CleanShutdown
+  readonly copyMark: CopyMark
   readonly peers: Peers
   /** Why no peer is connected, for people. */
   readonly explainNoPeers: () => string

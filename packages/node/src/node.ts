@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { keyToBytes, parseKey } from '@many-cores/protocol'
+import { keyFromBytes, keyToBytes, parseKey } from '@many-cores/protocol'
 import b4a from 'b4a'
 import type Hypercore from 'hypercore'
 import { Children } from './children.ts'
@@ -9,7 +9,7 @@ import { Heads } from './integrity/heads.ts'
 import { History } from './integrity/history.ts'
 import { openNodes } from './internals.ts'
 import { parseAddress } from './network/address.ts'
-import { PEER_KEY_NAME, type PeerKeyPair } from './network/identity.ts'
+import { deriveId, type PeerKeyPair, peerIdOf, peerKeyPair } from './network/identity.ts'
 import { LanNetwork } from './network/lan.ts'
 import { LocalNetwork, rendezvousRoot } from './network/local.ts'
 import type { Network, NetworkOptions } from './network/network.ts'
@@ -18,6 +18,8 @@ import { SwarmNetwork } from './network/swarm.ts'
 import { checkOptions } from './options.ts'
 import type { OnStatus } from './status.ts'
 import { CleanShutdown } from './store/clean-shutdown.ts'
+import { CopyMark } from './store/copy-mark.ts'
+import { Home } from './store/home.ts'
 import { StorageFaults } from './store/storage-faults.ts'
 import { closeCorestore, type OpenStore, openStore } from './store/store.ts'
 import { waitUntil } from './waiting.ts'
@@ -53,11 +55,16 @@ export interface NodeOptions {
   readonly signal?: AbortSignal
 }
 
-/** A store and its networks, opened by `openNode`. Writers and readers are opened on it. */
+/** A store and its networks, opened by `openNode` or `openLogNode`. Writers and readers are opened on it. */
 export interface Node {
   /** The directory of the store. */
   readonly storage: string
-  /** The public key of this store, 64 hex digits. It identifies the store to peers, and never changes. */
+  /** Whether another process has the store of the log: this node has a temporary one, which is deleted when it closes. */
+  readonly isTemporary: boolean
+  /**
+   * What peers have to allow, 64 hex digits: the public key of the store, or of the home, from which that of each log is derived. A copy
+   * has another one.
+   */
   readonly id: string
   /** How many peers are connected now. */
   readonly peers: number
@@ -79,11 +86,27 @@ const DEFAULT_MAX_PEERS = 128
  */
 export async function openNode(options: NodeOptions): Promise<Node> {
   checkOptions('NodeOptions', options)
-  return await openNodeAs(null, options)
+  return await openNodeIn({}, options)
 }
 
-/** As `openNode`, with this key pair instead of the store's own, unless it is null. */
-export async function openNodeAs(keyPair: PeerKeyPair | null, options: NodeOptions): Promise<Node> {
+/** Where a node has what is not in its store, if not beside it. */
+export interface Place {
+  /** Where the cursors are. Default: beside the store. */
+  readonly home?: Home
+  /** What identifies the node to peers. Default: the key pair of the store. */
+  readonly keyPair?: PeerKeyPair
+  /** The id that peers have to allow. Default: that of the key pair. */
+  readonly id?: string
+  /** The ids of peers that are always allowed. Default: none. */
+  readonly siblings?: readonly string[]
+  /** Whether the store is temporary. Default: it is not. */
+  readonly isTemporary?: boolean
+  /** Called once the node is closed. */
+  readonly onClosed?: () => Promise<void>
+}
+
+/** As `openNode`. */
+export async function openNodeIn(place: Place, options: NodeOptions): Promise<Node> {
   const { bootstrap = [], local = false, fsync = true, onStatus = ignore, signal } = options
   const { lan = !local, relay, allow, maxPeers = DEFAULT_MAX_PEERS } = options
   signal?.throwIfAborted()
@@ -94,7 +117,8 @@ export async function openNodeAs(keyPair: PeerKeyPair | null, options: NodeOptio
   for (const address of bootstrap) parseAddress(address)
   const rendezvous = rendezvousRoot(options.rendezvous)
   const relayKey = relay === undefined ? null : keyToBytes(parseKey(relay))
-  const allowed = allow === undefined ? null : new Set<string>(allow.map(parseKey))
+  const allowed =
+    allow === undefined ? null : new Set<string>([...allow.map(parseKey), ...(place.siblings ?? [])])
   if (!Number.isSafeInteger(maxPeers) || maxPeers < 1)
     throw new NodeError('BAD_OPTION', `invalid maxPeers ${maxPeers}: expected a whole number of 1 or more`)
   // the process may change its working directory
@@ -102,6 +126,8 @@ export async function openNodeAs(keyPair: PeerKeyPair | null, options: NodeOptio
   const opened = await openStore(storage, { fsync })
   try {
     signal?.throwIfAborted()
+    const keyPair = place.keyPair ?? (await peerKeyPair(storage, { fsync }))
+    const home = place.home ?? new Home(storage, fsync)
     const settled = {
       ...options,
       storage,
@@ -114,7 +140,7 @@ export async function openNodeAs(keyPair: PeerKeyPair | null, options: NodeOptio
       allowed,
       maxPeers
     }
-    return assemble(opened, settled, keyPair ?? (await opened.store.createKeyPair(PEER_KEY_NAME)))
+    return assemble(opened, settled, { ...place, home, keyPair })
   } catch (error) {
     await opened.wal.close()
     await closeCorestore(opened.store)
@@ -125,15 +151,22 @@ export async function openNodeAs(keyPair: PeerKeyPair | null, options: NodeOptio
 type Settled = NodeOptions &
   Required<Pick<NodeOptions, 'bootstrap' | 'local' | 'lan' | 'rendezvous' | 'onStatus' | 'maxPeers'>> & {
     readonly relayKey: Uint8Array | null
-    readonly allowed: ReadonlySet<string> | null
+    /** With the ids that are derived from those in `allow`. */
+    readonly allowed: Set<string> | null
   }
 
-function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: PeerKeyPair): Node {
-  const { storage, onStatus, allowed, maxPeers } = settled
+interface SettledPlace extends Omit<Place, 'home'> {
+  readonly home: Home
+  readonly keyPair: PeerKeyPair
+}
+
+function assemble({ store, isNew, wal }: OpenStore, settled: Settled, place: SettledPlace): Node {
+  const { home, keyPair, isTemporary = false, onClosed } = place
+  const { storage, onStatus, allow, allowed, maxPeers } = settled
   const cleanShutdown = new CleanShutdown(storage)
   const heads = new Heads(store)
   const damage = new Damage(store)
-  const id = b4a.toString(keyPair.publicKey, 'hex')
+  const { id = peerIdOf(keyPair) } = place
   let closing: Promise<void> | null = null
   const report: OnStatus = (status) => closing === null && onStatus(status)
   const peers = createPeers(store, {
@@ -151,6 +184,7 @@ function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: P
 
   const node: Node = {
     storage,
+    isTemporary,
     id,
     get peers() {
       return peers.count()
@@ -173,17 +207,20 @@ function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: P
       () => wal.close(),
       // RocksDB reports damage to its tables, but drops the end of a damaged log silently. If this fails, the log keeps the data.
       () => store.storage.db.flush().catch(ignore),
-      () => closeCorestore(store)
+      () => closeCorestore(store),
+      () => home.close()
     ]
     const errors: unknown[] = []
     for (const step of steps) await step().catch((error: unknown) => errors.push(error))
+    if (errors.length === 0) await cleanShutdown.writeMark().catch((error: unknown) => errors.push(error))
+    await onClosed?.()
     if (errors.length > 0) throw translate(errors[0])
-    await cleanShutdown.writeMark()
   }
 
   // a writer and a reader of one log share a search
   const joined = new Map<string, Promise<void>>()
-  const join = async ({ discoveryKey, writable }: Hypercore): Promise<void> => {
+  const join = async ({ key, discoveryKey, writable }: Hypercore): Promise<void> => {
+    for (const peer of allow ?? []) allowed?.add(deriveId(parseKey(peer), keyFromBytes(key as Uint8Array)))
     report({ state: 'finding' })
     const [machine, ...others] = networks
     // first and alone: loading the others would delay peers on this machine
@@ -194,6 +231,7 @@ function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: P
   let hasWriter = false
   openNodes.set(node, {
     store,
+    home,
     isNew,
     wal,
     onStatus: report,
@@ -208,6 +246,7 @@ function assemble({ store, isNew, wal }: OpenStore, settled: Settled, keyPair: P
       await waitUntil(() => !networks.some(isSearching), milliseconds, stop)
     },
     cleanShutdown,
+    copyMark: new CopyMark(storage),
     heads,
     damage,
     history: new History(store, storage),

@@ -56,7 +56,7 @@ const OPTIONS: Readonly<Record<OptionsType, Kinds>> = {
     onStatus: callback,
     signal: abort
   },
-  WriterOptions: { routing: object, names: strings, framing: any, signal: abort },
+  WriterOptions: { routing: object, names: strings, framing: any, adopt: object, signal: abort },
   ReaderOptions: WAIT,
   PublishOptions: { checkpoint: object },
   PublishStreamOptions: { checkpoint: object, signal: abort },
@@ -65,7 +65,7 @@ const OPTIONS: Readonly<Record<OptionsType, Kinds>> = {
   AskOptions: WAIT,
   LocateOptions: { cores: strings, ...WAIT },
   VerifyOptions: { ...WAIT, onProgress: callback },
-  DiagnosisOptions: { ...NETWORK, key: string, storage: string, ...WAIT }
+  DiagnosisOptions: { ...NETWORK, key: string, home: string, ...WAIT }
 }
 
 /**

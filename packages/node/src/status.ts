@@ -47,6 +47,8 @@ export type Status =
     }
   /** A reader has delivered every line that its peers are known to have, `lines` in total, and waits for more. */
   | { readonly state: 'live'; readonly lines: number }
+  /** A damaged store was renamed to `aside`, and is rebuilt from peers. */
+  | { readonly state: 'rebuilding'; readonly aside: string }
   /** A stored block cannot be read. It is fetched from the first peer that has it. */
   | { readonly state: 'damaged'; readonly core: string; readonly index: number }
   /** A peer has sent a damaged block again. */

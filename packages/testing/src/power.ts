@@ -13,8 +13,9 @@ export function recordSyncs(record: string, failsAt?: number): Readonly<Record<s
   }
 }
 
-/** A store whose program was killed, and other files that the program has written. */
+/** A directory of stores whose program was killed, and other files that the program has written. */
 export interface PowerCut {
+  /** The directory of a store, or of a reader's stores and cursors. */
   readonly storage: string
   readonly record: string
   readonly files?: readonly string[]
@@ -27,13 +28,20 @@ export interface PowerCut {
  */
 export async function cutPower({ storage, record, files = [] }: PowerCut): Promise<void> {
   const synced = await readSynced(record)
-  const db = join(storage, 'db')
   await cutNames(dirname(storage), synced, (name) => name === basename(storage))
-  await cutNames(storage, synced, () => true)
-  await cutNames(db, synced, (name) => name.endsWith('.log'))
-  const logs = (await readdir(db).catch(() => [])).filter((name) => name.endsWith('.log'))
-  for (const path of [...logs.map((name) => join(db, name)), ...files])
+  for (const path of [...(await cutDirectory(storage, synced)), ...files])
     await cutEnd(path, Number(synced.get(path) ?? 0))
+}
+
+/** Resolves to the write-ahead logs that are left. */
+async function cutDirectory(directory: string, synced: Synced): Promise<string[]> {
+  const isDatabase = basename(directory) === 'db'
+  await cutNames(directory, synced, (name) => !isDatabase || name.endsWith('.log'))
+  const entries = await readdir(directory, { withFileTypes: true }).catch(() => [])
+  if (isDatabase)
+    return entries.filter(({ name }) => name.endsWith('.log')).map(({ name }) => join(directory, name))
+  const inner = entries.filter((entry) => entry.isDirectory())
+  return (await Promise.all(inner.map(({ name }) => cutDirectory(join(directory, name), synced)))).flat()
 }
 
 type Synced = ReadonlyMap<string, number | readonly string[]>

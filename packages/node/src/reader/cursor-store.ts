@@ -1,7 +1,10 @@
-import b4a from 'b4a'
-import type Hypercore from 'hypercore'
-import { NodeError, translate } from '../errors.ts'
-import type { WalSync } from '../store/wal-sync.ts'
+import { createHash } from 'node:crypto'
+import { readdir, readFile, rename, unlink, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { CoreKey } from '@many-cores/protocol'
+import { isMissing, NodeError, translate } from '../errors.ts'
+import { syncDirectory } from '../store/fsync.ts'
+import type { Home } from '../store/home.ts'
 import type { Position } from './batch.ts'
 import { isObject, isPosition } from './bound.ts'
 import type { Cursor, CursorState } from './cursor.ts'
@@ -10,38 +13,43 @@ import type { Cursor, CursorState } from './cursor.ts'
 export const DEFAULT_CURSOR = 'default'
 
 const NAME = /^[\w.-]{1,64}$/
-const PREFIX = 'many-cores/cursor/'
-/** After all keys with the prefix: 0 follows / in ASCII. */
-const PREFIX_END = 'many-cores/cursor0'
+
+/** The directory with a directory for each log: in it, a cursor is a file, with a lock beside it. */
+const CURSORS = 'cursors'
+const SUFFIX = '.json'
+const LOCK_SUFFIX = '.lock'
 
 /** A stored mark. The position in a tutorial log with 16,384 cores takes about 500,000 bytes. */
 const MAX_MARK_BYTES = 1024 * 1024
 
 /**
- * The cursor `name` of the log with this bootstrap core.
+ * The cursor `name` of the log `key`.
  *
  * @throws NodeError `BAD_OPTION` for an invalid name; `STORE_REFUSED` if the stored cursor cannot be read.
  */
-export async function openCursor(bootstrap: Hypercore, name: string, wal: WalSync): Promise<Cursor> {
+export async function openCursor(home: Home, key: CoreKey, name: string): Promise<Cursor> {
   if (!NAME.test(name))
     throw new NodeError(
       'BAD_OPTION',
       `invalid cursor name ${JSON.stringify(name)}: expected 1 to 64 of A-Z a-z 0-9 . _ -`
     )
-  const stored = await bootstrap.getUserData(PREFIX + name)
-  const mark = stored === null ? NOTHING : decodeMark(stored)
-  if (mark !== DAMAGED) return new StoredCursor(bootstrap, name, wal, mark)
+  const cursor = await FileCursor.read(home, key, name)
+  if (!cursor.isDamaged) return cursor
   throw new NodeError('STORE_REFUSED', `the cursor ${name} in the store is damaged; remove it to start again`)
 }
 
-/** The cursors of the log with this bootstrap core, by name, damaged ones included. */
-export async function listCursors(bootstrap: Hypercore, wal: WalSync): Promise<Cursor[]> {
-  const cursors: Cursor[] = []
-  for await (const { key, value } of bootstrap.core.createUserDataStream({ gte: PREFIX, lt: PREFIX_END })) {
-    const mark = decodeMark(value)
-    if (mark !== NOTHING) cursors.push(new StoredCursor(bootstrap, key.slice(PREFIX.length), wal, mark))
-  }
-  return cursors
+/** The cursors of the log `key`, by name, damaged ones included. */
+export async function listCursors(home: Home, key: CoreKey): Promise<Cursor[]> {
+  const files = await readdir(home.path(CURSORS, key)).catch((error: unknown): string[] => {
+    if (isMissing(error)) return []
+    throw translate(error)
+  })
+  const names = files
+    .filter((file) => file.endsWith(SUFFIX))
+    .map((file) => file.slice(0, -SUFFIX.length))
+    .sort()
+  const cursors = await Promise.all(names.map((name) => FileCursor.read(home, key, name)))
+  return cursors.filter((cursor) => cursor.isDamaged || cursor.position !== null)
 }
 
 /** The stored value of a cursor. */
@@ -53,18 +61,24 @@ interface Mark {
 const NOTHING: Mark = { position: null, state: null }
 const DAMAGED: Mark = { position: null, state: null }
 
-class StoredCursor implements Cursor {
+class FileCursor implements Cursor {
   readonly name: string
-  readonly #bootstrap: Hypercore
-  readonly #wal: WalSync
+  readonly #home: Home
+  readonly #file: string
   #mark: Mark
   #stored: Mark
+  #locking: Promise<void> | null = null
   #storing: Promise<void> | null = null
 
-  constructor(bootstrap: Hypercore, name: string, wal: WalSync, mark: Mark) {
+  static async read(home: Home, key: CoreKey, name: string): Promise<FileCursor> {
+    const file = home.path(CURSORS, key, `${name}${SUFFIX}`)
+    return new FileCursor(home, name, file, await readMark(file))
+  }
+
+  private constructor(home: Home, name: string, file: string, mark: Mark) {
     this.name = name
-    this.#bootstrap = bootstrap
-    this.#wal = wal
+    this.#home = home
+    this.#file = file
     this.#mark = mark
     this.#stored = mark
   }
@@ -81,6 +95,14 @@ class StoredCursor implements Cursor {
     return this.#mark === DAMAGED
   }
 
+  lock(): Promise<void> {
+    this.#locking ??= this.#lock().catch((error: unknown) => {
+      this.#locking = null
+      throw translate(error)
+    })
+    return this.#locking
+  }
+
   async commit(position: Position, state: CursorState | null = null): Promise<void> {
     await this.#save(checkMark({ position, state }))
   }
@@ -89,20 +111,37 @@ class StoredCursor implements Cursor {
     await this.#save(NOTHING)
   }
 
+  async #lock(): Promise<void> {
+    const path = `${this.#file.slice(0, -SUFFIX.length)}${LOCK_SUFFIX}`
+    await this.#home.lock(path, `the cursor ${this.name} of this log`)
+    // another process may have moved it
+    this.#mark = this.#stored = await readMark(this.#file)
+  }
+
   async #save(mark: Mark): Promise<void> {
+    await this.lock()
     this.#mark = mark
     while (this.#mark !== this.#stored) {
-      this.#storing ??= this.#store(this.#mark).finally(() => {
-        this.#storing = null
-      })
+      this.#storing ??= this.#home
+        .work(() => this.#store(this.#mark))
+        .finally(() => {
+          this.#storing = null
+        })
       await this.#storing
     }
   }
 
+  /** Replaces the file: after a crash, it is the old one or the new one. */
   async #store(mark: Mark): Promise<void> {
+    const { fsync } = this.#home
     try {
-      await this.#bootstrap.setUserData(PREFIX + this.name, encodeMark(mark))
-      await this.#wal.sync()
+      if (mark === NOTHING) await unlink(this.#file).catch(ignoreMissing)
+      else {
+        const next = `${this.#file}.next`
+        await writeFile(next, encodeMark(mark), { mode: 0o600, flush: fsync })
+        await rename(next, this.#file)
+      }
+      if (fsync) await syncDirectory(dirname(this.#file))
       this.#stored = mark
     } catch (error) {
       throw translate(error)
@@ -110,11 +149,24 @@ class StoredCursor implements Cursor {
   }
 }
 
+async function readMark(file: string): Promise<Mark> {
+  try {
+    return decodeMark(await readFile(file, 'utf8'))
+  } catch (error) {
+    if (isMissing(error)) return NOTHING
+    throw translate(error)
+  }
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!isMissing(error)) throw error
+}
+
 /** A copy of `mark`, as it will be read back. Throws NodeError `BAD_OPTION`. */
 function checkMark({ position, state }: Mark): Mark {
   if (isPosition(position) && (state === null || isState(state))) {
-    const bytes = encodeMark({ position, state })
-    const mark = bytes.byteLength > MAX_MARK_BYTES ? DAMAGED : decodeMark(bytes)
+    const text = encodeMark({ position, state })
+    const mark = Buffer.byteLength(text) > MAX_MARK_BYTES ? DAMAGED : decodeMark(text)
     if (mark !== DAMAGED) return mark
   }
   throw new NodeError(
@@ -123,18 +175,24 @@ function checkMark({ position, state }: Mark): Mark {
   )
 }
 
-/** The position alone or, with a state, both. No mark is `null`: Hypercore replaces user data, but never deletes it. */
-function encodeMark({ position, state }: Mark): Uint8Array {
-  return b4a.from(JSON.stringify(state === null ? position : { place: position, state }))
+/** A line of JSON, and its checksum: a flipped bit must not become another position. */
+function encodeMark({ position, state }: Mark): string {
+  const line = JSON.stringify({ position, state })
+  return `${line}\n${checksum(line)}\n`
 }
 
-function decodeMark(bytes: Uint8Array): Mark {
-  const value = parse(b4a.toString(bytes))
-  if (value === null) return NOTHING
-  if (isPosition(value)) return { position: value, state: null }
-  if (isObject(value) && isPosition(value.place) && isState(value.state))
-    return { position: value.place, state: value.state }
-  return DAMAGED
+function decodeMark(text: string): Mark {
+  const [line = '', sum] = text.split('\n')
+  const value = parse(line)
+  const isWhole = sum === checksum(line) && isObject(value) && isPosition(value.position)
+  if (!isWhole) return DAMAGED
+  const { position, state } = value as { readonly position: Position; readonly state: unknown }
+  if (state === null) return { position, state }
+  return isState(state) ? { position, state } : DAMAGED
+}
+
+function checksum(line: string): string {
+  return createHash('sha256').update(line).digest('hex').slice(0, 16)
 }
 
 function parse(text: string): unknown {

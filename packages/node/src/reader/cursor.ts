@@ -1,6 +1,6 @@
 import type { Position } from './batch.ts'
 
-/** How far a named reader has delivered a log. Kept in the reader's own store. */
+/** How far a named reader has delivered a log. Kept in a file beside the store. */
 export interface Cursor {
   readonly name: string
   /** The position to resume from; null if none was committed. */
@@ -10,11 +10,17 @@ export interface Cursor {
   /** Whether its stored bytes cannot be read. A damaged cursor has no position; commit one, or remove it. */
   readonly isDamaged: boolean
   /**
+   * Locks the cursor until the node closes: only one process at a time can move it. `commit` and `remove` do this, too.
+   *
+   * @throws NodeError `STORE_IN_USE`, naming the process that has it.
+   */
+  lock(): Promise<void>
+  /**
    * Makes `position` and `state` durable, both or neither; they survive `kill -9`. `state` is what a sink needs to resume
    * exactly there, such as the length of its file. Calls made while another is running are merged into one.
    *
    * @throws NodeError `BAD_OPTION` for an invalid position or state, or more than 1 MiB: the cursor does not change;
-   * `STORE_FULL` and other faults of the store.
+   * `STORE_IN_USE` as `lock`; `STORE_FULL` and other faults of the disk.
    */
   commit(position: Position, state?: CursorState): Promise<void>
   /** Removes the position and the state. */

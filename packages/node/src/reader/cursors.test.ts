@@ -1,13 +1,19 @@
 import assert from 'node:assert/strict'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
-import { keyToBytes } from '@many-cores/protocol'
-import { deadline } from '@many-cores/testing'
-import { type CursorState, openCursors, openReader, openWriter, type Position } from '../index.ts'
-import { internalsOf } from '../internals.ts'
+import {
+  type CursorState,
+  knownLength,
+  openCursors,
+  openReader,
+  openWriter,
+  type Position
+} from '../index.ts'
 import { collect, createMachine } from '../testing/support.ts'
 
-test('cursors are listed from the store alone, with the length of the log, and can be moved and removed', async (t) => {
+test('cursors are listed from their files alone, and can be moved and removed', async (t) => {
   const machine = await createMachine(t)
   const writing = await machine.open('w')
   const writer = await openWriter(writing)
@@ -17,12 +23,8 @@ test('cursors are listed from the store alone, with the length of the log, and c
   await collect(reader.batches({ live: false }))
   await (await reader.cursor()).commit(2)
   await (await reader.cursor('file')).commit(1, { length: 10, path: '/tmp/x' })
-  await node.close()
-  await writing.close()
 
-  const alone = await machine.open('r')
-  const cursors = await deadline('the cursors', openCursors(alone, writer.key))
-  assert.equal(cursors.length, 3)
+  await using cursors = openCursors(node.storage, writer.key)
   const found = await cursors.list()
   assert.deepEqual(
     found.map(({ name, position, state }) => [name, position, state]),
@@ -31,6 +33,11 @@ test('cursors are listed from the store alone, with the length of the log, and c
       ['file', 1, { length: 10, path: '/tmp/x' }]
     ]
   )
+  for (const name of ['default', 'file'])
+    await assert.rejects((await cursors.get(name)).commit(0), { code: 'STORE_IN_USE' })
+  const moved = await reader.cursor()
+  await node.close()
+  await assert.rejects(moved.commit(3), { code: 'CLOSED' })
   await (await cursors.get('default')).commit(0)
   await (await cursors.get('file')).remove()
   assert.deepEqual(
@@ -41,10 +48,29 @@ test('cursors are listed from the store alone, with the length of the log, and c
   await assert.rejects(cursors.get('no such name!'), { code: 'BAD_OPTION' })
 })
 
-test('a key that is not in the store has no cursors', async (t) => {
+test('a log that was never read has no cursors, and no length', async (t) => {
   const machine = await createMachine(t)
-  const cursors = await openCursors(await machine.open('r'), 'ab'.repeat(32))
-  assert.deepEqual([cursors.length, await cursors.list()], [null, []])
+  const key = 'ab'.repeat(32)
+  const home = join(machine.directory, 'none')
+  assert.deepEqual(await openCursors(home, key).list(), [])
+  assert.equal(await knownLength({ home, key }), null)
+  assert.deepEqual(await readdir(machine.directory), [])
+})
+
+test('a cursor that another node has moved since is read again when it is locked', async (t) => {
+  const machine = await createMachine(t)
+  const directory = join(machine.directory, 'home')
+  const key = 'ab'.repeat(32)
+  await using second = openCursors(directory, key)
+  const waiting = await second.get('default')
+  {
+    await using first = openCursors(directory, key)
+    await (await first.get('default')).commit(10)
+    await assert.rejects(waiting.lock(), { code: 'STORE_IN_USE' })
+  }
+  assert.equal(waiting.position, null)
+  await waiting.lock()
+  assert.equal(waiting.position, 10)
 })
 
 test('concurrent commits end with the last one', async (t) => {
@@ -136,14 +162,22 @@ test('a damaged cursor is listed, can be removed, and does not affect the others
   const node = await machine.open('w')
   const writer = await openWriter(node)
   const reader = await openReader(node, writer.key)
-  const damages = ['-1', '1.5', '{"place":1,"state":{"nested":{}}}', '{"place":', '']
-  const bootstrap = internalsOf(node).store.get({ key: keyToBytes(writer.key) })
-  for (const [index, damage] of damages.entries())
-    await bootstrap.setUserData(`many-cores/cursor/bad-${index}`, Buffer.from(damage))
+  const directory = join(node.storage, 'cursors', writer.key)
   await (await reader.cursor('a')).commit(1)
   await (await reader.cursor('z')).commit(2)
+  const whole = await readFile(join(directory, 'a.json'), 'utf8')
+  const damages = [
+    whole.replace('1', '3'),
+    whole.slice(0, -10),
+    '{"position":1,"state":null}',
+    'x',
+    '',
+    '\0'.repeat(40)
+  ]
+  for (const [index, damage] of damages.entries())
+    await writeFile(join(directory, `bad-${index}.json`), damage)
 
-  const cursors = await openCursors(node, writer.key)
+  const cursors = openCursors(node.storage, writer.key)
   const bad = damages.map((_, index) => `bad-${index}`)
   for (const found of [await cursors.list(), await reader.cursors()])
     assert.deepEqual(
@@ -154,7 +188,7 @@ test('a damaged cursor is listed, can be removed, and does not affect the others
     await assert.rejects(cursors.get(name), { code: 'STORE_REFUSED' })
     await assert.rejects(reader.cursor(name), { code: 'STORE_REFUSED' })
   }
-  for (const cursor of await cursors.list()) if (cursor.isDamaged) await cursor.remove()
+  for (const cursor of await reader.cursors()) if (cursor.isDamaged) await cursor.remove()
   assert.deepEqual(
     (await cursors.list()).map(({ name }) => name),
     ['a', 'z']

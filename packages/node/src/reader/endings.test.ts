@@ -4,7 +4,7 @@ import { getEventListeners } from 'node:events'
 import { test } from 'node:test'
 import { setTimeout as elapse } from 'node:timers/promises'
 import { deadline } from '@many-cores/testing'
-import { type Node, NodeError, openCursors, openReader, openWriter, type Reader } from '../index.ts'
+import { type Node, NodeError, openReader, openWriter, type Reader } from '../index.ts'
 import { internalsOf } from '../internals.ts'
 import { createMachine } from '../testing/support.ts'
 import { createTutorialLog } from '../testing/tutorial.ts'
@@ -89,7 +89,6 @@ for (const kind of ['log', 'tutorial log']) {
       key,
       uses.map(([, use]) => use)
     )
-    for (let round = 0; round < ENDINGS; round++) await (await openCursors(node, key)).close()
     assert.equal(sessionCount(node), before, 'all at once')
   })
 }

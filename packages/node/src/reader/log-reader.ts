@@ -179,12 +179,12 @@ export class LogReader implements Reader {
 
   async cursor(name: string = DEFAULT_CURSOR): Promise<Cursor> {
     this.#checkOpen()
-    return await openCursor(this.#log.bootstrap, name, this.#internals.wal)
+    return await openCursor(this.#internals.home, this.key, name)
   }
 
   async cursors(): Promise<readonly Cursor[]> {
     this.#checkOpen()
-    return await listCursors(this.#log.bootstrap, this.#internals.wal)
+    return await listCursors(this.#internals.home, this.key)
   }
 
   close(): Promise<void> {

@@ -7,8 +7,15 @@ const run = promisify(execFile)
 
 const LSOF_TIMEOUT_MS = 1000
 
-/** The id of the process that has `file` open, possibly this one. Null if it cannot be found, for example because it belongs to another user. */
-export async function holderOf(file: string): Promise<number | null> {
+/** Names the process that has `file` open, for a message. */
+export async function nameHolder(file: string): Promise<string> {
+  const holder = await holderOf(file)
+  if (holder === null) return 'another process'
+  return holder === process.pid ? 'this process itself: close its other node first' : `process ${holder}`
+}
+
+/** The id of that process, possibly this one. Null if it cannot be found, for example because it belongs to another user. */
+async function holderOf(file: string): Promise<number | null> {
   try {
     const path = await realpath(file)
     return process.platform === 'linux' ? await fromProc(path) : await fromLsof(path)

@@ -1,17 +1,20 @@
-import { mkdir, readdir, readFile, stat, unlink, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { readdir, readFile, stat, unlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import b4a from 'b4a'
 import Corestore from 'corestore'
 import Hypercore, { type SharedCore } from 'hypercore'
 import { ignore, NodeError, translate } from '../errors.ts'
+import { COPIED, renewDeviceFile } from './copy-mark.ts'
+import { isThere, makeDirectory, syncCreated } from './directory.ts'
 import { syncDirectory, syncFile } from './fsync.ts'
 import { deferHints } from './hints.ts'
-import { holderOf } from './holder.ts'
+import { nameHolder } from './holder.ts'
+import { Lock } from './lock.ts'
 import { WalSync, type WalSyncOptions } from './wal-sync.ts'
 
 /** The file that Corestore 7 creates first in a new store, and locks. */
-const MARK = 'CORESTORE'
+export const MARK = 'CORESTORE'
 
 /**
  * Identifies the database of the store by a public key of its secret. RocksDB silently creates a new database if the old one is gone, and
@@ -51,50 +54,26 @@ export async function openStore(directory: string, options: WalSyncOptions): Pro
   try {
     const made = await makeDirectory(directory)
     const isNew = await isEmptyOrOurs(directory)
-    await removeEmptyMark(join(directory, MARK))
+    await removeEmptyMark(directory)
     await checkDatabase(directory)
-    const opened = { ...(await openCorestore(directory, options)), isNew }
-    if (isNew && options.fsync) await syncNames(directory, made)
+    const opening = openCorestore(directory, options).catch(async (error: unknown) => {
+      if (!isCopy(error)) throw error
+      return await openCopy(directory, options)
+    })
+    const opened = { ...(await opening), isNew }
+    if (isNew && options.fsync) {
+      await syncFile(join(directory, MARK))
+      await syncCreated(directory, made)
+    }
     return opened
   } catch (error) {
     const { code, message } = translate(error)
-    const holder = code === 'STORE_IN_USE' ? await holderOf(join(directory, MARK)) : null
-    const who =
-      holder === process.pid ? 'this process itself: close its other node first' : `process ${holder}`
-    const text = holder === null ? message : `the store is in use by ${who}`
+    const isInUse = code === 'STORE_IN_USE'
+    const text = isInUse ? `the store is in use by ${await nameHolder(join(directory, MARK))}` : message
     throw new NodeError(isStoreCode(code) ? code : 'STORE_REFUSED', `${directory}: ${text}`, {
       cause: error
     })
   }
-}
-
-/** Returns the outermost directory that it created. Not `recursive`: with that, Node 20 never returns on a file system like /proc. */
-async function makeDirectory(directory: string): Promise<string | undefined> {
-  const parent = dirname(directory)
-  const made = (await isThere(parent)) ? undefined : await makeDirectory(parent)
-  try {
-    await mkdir(directory, { mode: 0o700 })
-    return made ?? directory
-  } catch (error) {
-    const { code } = error as { code?: unknown }
-    if (code === 'ENOENT') throw refused('no directory can be created there. Use another --storage', error)
-    if (code !== 'EEXIST') throw error
-    const found = await stat(directory).catch(() => null)
-    if (found?.isDirectory() === true) return made
-    if (found !== null) throw error
-    throw refused(
-      `${directory} is a link to a directory that does not exist. Create that directory, or use another --storage`,
-      error
-    )
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => null)) !== null
-}
-
-function refused(fault: string, cause: unknown): NodeError {
-  return new NodeError('STORE_REFUSED', `the store cannot be used: ${fault}`, { cause })
 }
 
 // hypercore-storage 3.3.1 moves every file that it finds in a directory without this file into a folder `db`.
@@ -110,8 +89,10 @@ async function isEmptyOrOurs(directory: string): Promise<boolean> {
 
 // device-file, which corestore 7.12 uses, creates the file, locks it and then fills it. An empty one, which a process leaves that is
 // killed in between, would be refused as a copied store for ever.
-async function removeEmptyMark(mark: string): Promise<void> {
-  if (!(await isEmpty(mark))) return
+async function removeEmptyMark(directory: string): Promise<void> {
+  const mark = join(directory, MARK)
+  // of a store that is complete, it is an incomplete copy
+  if (!(await isEmpty(mark)) || (await databaseOf(directory)) !== null) return
   await setTimeout(MARK_MS)
   if (await isEmpty(mark)) await unlink(mark)
 }
@@ -157,16 +138,6 @@ async function removeOldLogs(directory: string): Promise<void> {
   await Promise.all(logs.slice(0, -KEPT_LOGS).map((name) => unlink(join(directory, name))))
 }
 
-/** Syncs the lock file, and the names of all directories that were created: `made` is the outermost. */
-async function syncNames(directory: string, made: string | undefined): Promise<void> {
-  await syncFile(join(directory, MARK))
-  const outermost = made === undefined ? directory : dirname(made)
-  for (let inner = directory; ; inner = dirname(inner)) {
-    await syncDirectory(inner)
-    if (inner === outermost || inner === dirname(inner)) return
-  }
-}
-
 async function openCorestore(directory: string, options: WalSyncOptions): Promise<Omit<OpenStore, 'isNew'>> {
   // corestore 7.12 passes only some options on
   const storage = Hypercore.defaultStorage(directory, { writeBufferSize: WRITE_BUFFER_BYTES })
@@ -187,6 +158,28 @@ async function openCorestore(directory: string, options: WalSyncOptions): Promis
     await closeCorestore(store).catch(ignore)
     throw error
   }
+}
+
+/** Opens a copied store, which is marked as one. Of several processes that do this at once, one succeeds. */
+async function openCopy(directory: string, options: WalSyncOptions): Promise<Omit<OpenStore, 'isNew'>> {
+  const path = join(directory, COPIED)
+  const lock = await Lock.acquire(path)
+  if (lock === null) throw new NodeError('STORE_IN_USE', `the store is in use by ${await nameHolder(path)}`)
+  try {
+    await syncDirectory(directory)
+    return await openCorestore(directory, options).catch(async (error: unknown) => {
+      // otherwise, another process has renewed it
+      if (!isCopy(error)) throw error
+      await renewDeviceFile(join(directory, MARK))
+      return await openCorestore(directory, options)
+    })
+  } finally {
+    await lock.release()
+  }
+}
+
+function isCopy(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'DEVICE_FILE'
 }
 
 /** Closes the store in any case: after a failed open or write, `store.close` stops early, and RocksDB would keep its lock. */

@@ -2,6 +2,7 @@ import { translate } from '../errors.ts'
 import { type Internals, internalsOf } from '../internals.ts'
 import type { Node } from '../node.ts'
 import { checkOptions } from '../options.ts'
+import { adopt } from '../recovery/adopt.ts'
 import { storedPosition } from '../recovery/tail.ts'
 import { LogWriter } from './log-writer.ts'
 import { openLog } from './own-log.ts'
@@ -12,7 +13,7 @@ import type { Writer, WriterOptions } from './writer.ts'
  * writer at a time.
  *
  * @throws NodeError `RULE_MISMATCH` if the log has another rule, names or framing than the options; `STORE_REFUSED` if other
- * software created the store, or it has lost block 0; `BAD_OPTION` if the node has a writer; `CLOSED`; ProtocolError `BAD_RULE`.
+ * software created the store, it is a copy, or it has lost block 0; `NOT_FOUND` if `adopt` finds no peer; `BAD_OPTION` if the node has a writer; `CLOSED`; ProtocolError `BAD_RULE`.
  */
 export async function openWriter(node: Node, options: WriterOptions = {}): Promise<Writer> {
   checkOptions('WriterOptions', options)
@@ -37,6 +38,7 @@ async function openLogWriter(
   try {
     options.signal.throwIfAborted()
     await internals.join(log.bootstrap)
+    if (options.adopt !== undefined) await adopt(log, internals, { ...options.adopt, signal: options.signal })
     return new LogWriter(log, internals, await storedPosition(log))
   } catch (error) {
     await log.close()

@@ -28,6 +28,11 @@ export async function openLog(
   options: WriterOptions & { readonly signal: AbortSignal }
 ): Promise<WritableLog> {
   const { store, heads, damage } = internals
+  const isCopy = await internals.copyMark.exists()
+  if (isCopy && options.adopt === undefined)
+    throw refused(
+      'it is a copy, or was moved or restored from a backup. If the original also continues the log, the log forks. Use the original or, if it is gone, see `writer adopt --help`'
+    )
   const release = internals.claimLog()
   stopUpgrades(store)
   const bootstrap = store.get({ name: 'core-1' })
@@ -42,6 +47,7 @@ export async function openLog(
     if (!internals.isNew && (await damage.read(bootstrap, 0)) === null)
       await recoverManifest(bootstrap, internals, options.signal)
     const isNew = bootstrap.length === 0
+    if (isNew && isCopy) throw refused('it is a copy without a log. Use a new --storage')
     if (isNew) await bootstrap.append(encodeManifest(await newManifest(store, options), key))
     const block = await damage.read(bootstrap, 0)
     if (block === null) throw cannotAppend('block 0 of the journal is missing')

@@ -1,4 +1,5 @@
 import type { CoreKey, Framing, LogManifest, RoutingRule } from '@many-cores/protocol'
+import type { AdoptOptions } from '../recovery/adopt-options.ts'
 
 /** Bytes, terminator included. A string stands for its UTF-8. */
 export type Line = Uint8Array | string
@@ -11,6 +12,11 @@ export interface WriterOptions {
   readonly names?: readonly string[]
   /** `newline` packs lines into blocks; `none` is for arbitrary bytes, one entry a block. Default: `newline`. */
   readonly framing?: Framing
+  /**
+   * Adopts a store that was copied, moved to another file system or restored from a backup: gets newer lines from peers, then
+   * continues the log here. The original must not continue it. Default: a copy is refused.
+   */
+  readonly adopt?: AdoptOptions
   /** Aborts opening. */
   readonly signal?: AbortSignal
 }
