@@ -100,5 +100,5 @@ test('writer key prints the key of the stored log, and exits with 3 if there is 
   const source = await sandbox.writer()
   await ended(sandbox.reader(key, { args: ['--raw', '--count', '1'] }))
   await source.kill()
-  await ended(sandbox.run('writer', { command: 'key', storage: 'reader' }), 3)
+  await ended(sandbox.run('writer', { command: 'key', storage: 'reader' }), 8)
 })

@@ -59,17 +59,20 @@ test('a second plain reader of a log starts where the cursor stands, says so, an
   const key = await keyOf(writer)
   await writer.write(numberedLines(0, 10))
   await ended(sandbox.reader(key, { args: ['--raw', '--count', '6'] }))
-  const first = await sandbox.reader(key, { args: [...RAW, '--only', 'short'] })
-  await first.stderr.says('connected to')
+  const first = await sandbox.reader(key, { args: RAW })
+  await first.stdout.firstLines(4)
+  // it holds the cursor, and delivers nothing
+  first.signal('SIGSTOP')
+  await writer.write(numberedLines(10, 3))
   const second = await ended(sandbox.reader(key, { args: [...RAW, '--count', '3'] }))
-  assert.equal(second.stdout.text, numberedLines(6, 3))
+  assert.ok(numberedLines(6, 7).includes(second.stdout.text), second.stdout.text)
   assert.match(
     second.stderr.text,
     new RegExp(`in use by process ${first.pid}: starting there, without moving it`)
   )
   await first.kill()
   const third = await ended(sandbox.reader(key, { args: [...RAW, '--exit'] }))
-  assert.equal(third.stdout.text, numberedLines(6, 4))
+  assert.ok(third.stdout.text.startsWith(second.stdout.text))
 })
 
 test('a group has one process: a second one gets 7 and what to do; another group reads beside it', async (t) => {
