@@ -171,12 +171,12 @@ class Follower {
     }
   }
 
-  /** What is after the mark. NUL bytes at the start of a file that was cut off are a hole: a program writes on where it had been. */
+  /** What is after the mark. NUL bytes at the start are a hole: the file was cut off, and a program writes on where it had been. */
   async #peek(source: Source): Promise<Uint8Array | null> {
     let skipped = 0
     while (true) {
       const bytes = await source.peek()
-      const isHole = source.isAfterCut && source.mark.offset === skipped && bytes?.[0] === 0
+      const isHole = source.mark.offset === skipped && bytes?.[0] === 0
       const hole = isHole ? bytes.findIndex((byte) => byte !== 0) : 0
       if (bytes === null || hole === 0) {
         if (skipped > 0) this.#onStatus({ state: 'skipped', path: source.file.path, bytes: skipped })
@@ -280,10 +280,16 @@ class Follower {
   }
 
   async #wait(): Promise<void> {
-    const { sources } = this.#files
-    const ends = sources.map(({ quietSince }) => quietSince + this.#graceMs - performance.now())
-    const next = Math.min(...ends.filter((ms) => ms > 0), Number.POSITIVE_INFINITY)
-    this.#change = await this.#watch.next(this.#signal, next)
+    // for the end of the grace time, or for a change
+    const held = this.#files.sources.find((source) => !source.isReleased)
+    const isTimed = held !== undefined && held.fault === null && !held.isCut && this.#holds(held)
+    const ms = isTimed ? Math.max(0, held.quietSince + this.#graceMs - performance.now()) : undefined
+    this.#change = await this.#watch.next(this.#signal, ms)
+  }
+
+  /** Whether something waits for a source to be quiet. */
+  #holds(source: Source): boolean {
+    return this.#once || source !== this.#files.sources.at(-1)
   }
 
   /** The next `bytes` of a source, which moves on. */

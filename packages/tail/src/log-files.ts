@@ -4,7 +4,7 @@ import { type StoredMark, storeMark } from './mark.ts'
 import { hasOnly, isCopyOf, type Opened, openAfter, openContent, Unreadable } from './match.ts'
 import { type Names, packingOf } from './names.ts'
 import { canUnpack } from './packed.ts'
-import type { Place, StoredFile } from './place.ts'
+import { MAX_OTHERS, type Place, type StoredFile } from './place.ts'
 import { PlainFile } from './plain.ts'
 import { Source } from './source.ts'
 import type { OnStatus } from './status.ts'
@@ -33,10 +33,15 @@ export class LogFiles {
   readonly #options: LogFilesOptions
   /** The files of an earlier run that have not been found again yet. */
   #stored: readonly StoredFile[]
+  /** Those of which nothing was read, and that have gone: if they were packed, a later file has their content. */
+  #unread: StoredFile[] = []
   /** What was read of files that will not grow any more. */
   #past: readonly StoredMark[]
   /** The tags of files that are none of the log's as it is followed. */
   #others: ReadonlySet<number>
+  /** Whether the tags are those of all others. */
+  #knowsOthers: boolean
+  /** When the log had been written last, when the tags were taken. */
   #since: bigint
   #isFirstLook = true
   /** A file was cut off, and a look has not succeeded since. */
@@ -48,6 +53,7 @@ export class LogFiles {
     this.#options = options
     this.#stored = options.place?.files ?? []
     this.#others = new Set(options.place?.others)
+    this.#knowsOthers = this.#others.size < MAX_OTHERS
     this.#since = options.place?.since ?? 0n
     this.#past = options.place?.past ?? []
   }
@@ -86,6 +92,7 @@ export class LogFiles {
       if (!isStart) await this.#addLater(listing, isCut)
       await this.#addCurrent(current)
     }
+    for (const stored of this.#unread.splice(0)) this.#lose('gone', stored)
     if (current === null ? isStart : this.sources.at(-1)?.file.id === current.id) this.#remember(listing)
     this.#isFirstLook = false
     this.#wasCut = false
@@ -160,9 +167,11 @@ export class LogFiles {
       if (opened !== null)
         return new Source(file, opened.content, { mark: opened.mark, isSettled: true, joins: stored.joins })
     }
-    // whatever became the log after an empty file is read from its start
-    if (stored.offset === 0 && stored.size === 0) return null
-    const found = stored.offset > 0 ? await this.#findCopy(stored, listing, isNewest) : null
+    if (stored.offset === 0) {
+      if (stored.size > 0) this.#unread.push(stored)
+      return null
+    }
+    const found = await this.#findCopy(stored, listing, isNewest)
     if (found !== null) {
       const isCurrent = found.file.id === listing.current?.id
       return new Source(found.file, found.content, {
@@ -186,8 +195,7 @@ export class LogFiles {
 
   #rename({ current, others }: Listing): void {
     for (const found of [current, ...others]) {
-      const source = this.sources.find(({ file }) => file.id === found?.id)
-      if (found && source) source.see(found)
+      if (found) this.sources.find((source) => source.has(found))?.see(found)
     }
   }
 
@@ -239,7 +247,7 @@ export class LogFiles {
       this.sources.splice(at === -1 ? this.sources.length : at, 0, source)
       this.#options.onStatus({ state: 'reading', path: copy.file.path, offset: copy.mark.offset })
     }
-    return new Source({ ...file, size: 0 }, content, { isAfterCut: true })
+    return new Source({ ...file, size: 0 }, content)
   }
 
   /** A file that begins with everything before `stored`: new ones first, then the newest. */
@@ -261,16 +269,24 @@ export class LogFiles {
 
   /** Adds the files that have been the log between the newest source and the file that is the log now. */
   async #addLater(listing: Listing, isCut: boolean): Promise<void> {
-    const later = listing.others
-      .filter((file) => !this.#isSource(file) && !this.#isOther(file) && file.written >= this.#since)
-      .sort(compareTimes)
+    const later = this.#later(listing)
     for (const file of later) {
       const source = await this.#openLater(file, listing, isCut)
       if (source === null) continue
+      this.#unread.shift()
       const last = this.sources.length - (isCut ? 1 : 0)
       this.sources.splice(Math.max(0, last), 0, source)
       this.#options.onStatus({ state: 'reading', path: file.path, offset: 0 })
     }
+  }
+
+  #later({ current, others }: Listing): FoundFile[] {
+    const isBefore = (file: FoundFile | null | undefined): boolean => !!file && file.written < this.#since
+    // the clock was ahead at the last look: then only the tags tell which files are new
+    const isClockBack = this.#knowsOthers && (isBefore(current) || isBefore(this.sources.at(-1)?.file))
+    return others
+      .filter((file) => !this.#isSource(file) && !this.#isOther(file) && (isClockBack || !isBefore(file)))
+      .sort(compareTimes)
   }
 
   async #openLater(file: FoundFile, { others }: Listing, isCut: boolean): Promise<Source | null> {
@@ -298,7 +314,7 @@ export class LogFiles {
       if (source.fault !== null) continue
       if (!isPacked && (await source.content.stat())?.isGone !== true) continue
       if (!(await isCopyOf(file, source))) continue
-      source.isCopied = true
+      source.copy = file
       return true
     }
     return false
@@ -315,7 +331,7 @@ export class LogFiles {
     }
     const newest = this.sources.at(-1)
     const mayBeReplaced =
-      newest !== undefined && newest.mark.offset > 0 && newest.fault === null && !newest.isCopied
+      newest !== undefined && newest.mark.offset > 0 && newest.fault === null && newest.copy === null
     const isReplaced = mayBeReplaced && (await newest.content.stat())?.isGone === true
     const opened = isReplaced ? await openAfter(current, newest.store()) : null
     const content = opened?.content ?? (await openContent(current))
@@ -329,6 +345,7 @@ export class LogFiles {
   #remember({ current, others }: Listing): void {
     const newestFirst = others.filter((file) => !this.#isSource(file)).sort((a, b) => compareTimes(b, a))
     this.#others = new Set(newestFirst.map(tagOf))
+    this.#knowsOthers = true
     this.#since = current?.written ?? 0n
   }
 
@@ -355,8 +372,8 @@ export class LogFiles {
     return seen !== undefined && seen.size !== size
   }
 
-  #isSource({ id }: FoundFile): boolean {
-    return this.sources.some(({ file }) => file.id === id)
+  #isSource(file: FoundFile): boolean {
+    return this.sources.some((source) => source.has(file))
   }
 
   #isOther(file: FoundFile): boolean {
