@@ -104,6 +104,8 @@ class Follower {
   async *pieces(): AsyncGenerator<Piece, void, undefined> {
     await this.#watch.open()
     await this.#lookUntilSeen()
+    // nothing was seen: the place is the one before
+    if (this.#signal.aborted) return
     yield this.#note()
     while (!this.#signal.aborted) {
       const piece = (await this.#read()) ?? (await this.#look())

@@ -151,16 +151,7 @@ export class LogFiles {
     const packing = file && packingOf(file.path)
     if (file !== null && packing === null) {
       const content = await openContent(file)
-      if (content instanceof PlainFile) {
-        const mark = await content.resume(stored)
-        const source = new Source(file, content, {
-          joins: stored.joins,
-          isSettled: stored.joins,
-          ...(mark && { mark })
-        })
-        if (mark !== null) return source
-        return await this.#cut(source, stored, listing)
-      }
+      if (content instanceof PlainFile) return await this.#resume(file, content, stored, listing)
     }
     if (file !== null) {
       const opened = await openAfter(file, stored)
@@ -183,6 +174,19 @@ export class LogFiles {
     if (isNewest || stored.size > stored.offset) this.#lose('gone', stored)
     else this.#addPast(stored)
     return null
+  }
+
+  /** A file with the id of `stored`, which may have been cut off or be another one. */
+  async #resume(file: FoundFile, content: PlainFile, stored: StoredFile, listing: Listing): Promise<Source> {
+    try {
+      const { joins } = stored
+      const mark = await content.resume(stored)
+      const source = new Source(file, content, { joins, isSettled: joins, ...(mark && { mark }) })
+      return mark === null ? await this.#cut(source, stored, listing) : source
+    } catch (error) {
+      await content.close()
+      throw error
+    }
   }
 
   /** The file with the id of `stored`, also where a link has led to another file since. */

@@ -50,7 +50,8 @@ export class Source {
 
   /** What follows the mark, up to a chunk; null if there is nothing, or the file was cut. */
   async peek(): Promise<Uint8Array | null> {
-    const bytes = await this.content.peek(this.mark)
+    // it stays so until a look has replaced it
+    const bytes = this.isCut ? 'cut' : await this.content.peek(this.mark)
     this.isCut = bytes === 'cut'
     const found = bytes === 'cut' ? null : bytes
     if (found !== null && !this.content.isPacked) this.#grow(this.mark.offset + found.byteLength)
