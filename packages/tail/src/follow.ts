@@ -251,7 +251,8 @@ class Follower {
       if (!isSystem || error instanceof TailError) throw error
       const { path, reason } =
         error instanceof Unreadable ? error : { path: this.#path, reason: reasonOf(error) }
-      if (this.#once) throw new TailError('UNREADABLE', `${path}: ${reason}`, { cause: error })
+      const mayHeal = error instanceof Unreadable && error.isPacking
+      if (this.#once && !mayHeal) throw new TailError('UNREADABLE', `${path}: ${reason}`, { cause: error })
       this.#waitFor(path, reason)
       return null
     }

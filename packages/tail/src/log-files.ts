@@ -159,7 +159,7 @@ export class LogFiles {
         return new Source(file, opened.content, { mark: opened.mark, isSettled: true, joins: stored.joins })
     }
     if (stored.offset === 0) {
-      if (stored.size > 0) this.#unread.push(stored)
+      this.#unread.push(stored)
       return null
     }
     const found = await this.#findCopy(stored, listing, isNewest)
@@ -277,7 +277,8 @@ export class LogFiles {
     for (const file of later) {
       const source = await this.#openLater(file, listing, isCut)
       if (source === null) continue
-      this.#unread.shift()
+      // a plain one would have its id
+      if (packingOf(file.path) !== null) this.#unread.shift()
       const last = this.sources.length - (isCut ? 1 : 0)
       this.sources.splice(Math.max(0, last), 0, source)
       this.#options.onStatus({ state: 'reading', path: file.path, offset: 0 })

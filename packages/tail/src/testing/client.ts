@@ -70,10 +70,16 @@ export class Client {
     await deadline('the end of the iteration', this.#running)
   }
 
+  /** Resolves at the end of an iteration that ends by itself. */
+  async ended(): Promise<void> {
+    await deadline('the end of the files', this.#running)
+  }
+
   /** Continues up to the end of what is there. */
   async finish(options: FollowOptions = {}): Promise<void> {
     await this.stop()
-    await deadline('the end of the files', this.#run({ from: this.place, ...options, once: true }))
+    this.#running = this.#run({ ...(this.place !== '' && { from: this.place }), ...options, once: true })
+    await this.ended()
   }
 
   /** Waits until it has `text`. */
@@ -103,7 +109,7 @@ export class Client {
       if (!condition()) throw new Error(`ended before ${what}`)
     })
     try {
-      await deadline(what, Promise.race([wait(), failed]), 10_000)
+      await deadline(what, Promise.race([wait(), failed]), 30_000)
     } catch (error) {
       const seen = `has ${JSON.stringify(this.text)}\n${this.statuses.map((status) => JSON.stringify(status)).join('\n')}`
       throw new Error(`${error instanceof Error ? error.message : error}\n${seen}`, { cause: error })
