@@ -230,11 +230,14 @@ class Follower {
 
   /** Looks at the names if they may have changed. Returns an empty piece if the place has. */
   async #look(): Promise<Piece | null> {
-    const isDue =
-      this.#change === 'names' || this.#files.sources.some(({ isCut, fault }) => isCut || fault !== null)
-    if (!isDue) return null
+    const isBroken = this.#files.sources.some(({ isCut, fault }) => isCut || fault !== null)
+    // for something else than a name
+    const isPending = isBroken || !['', this.#keyOf(this.#path, '')].includes(this.#waitsFor)
+    if (this.#change === 'content' && !isBroken) return null
+    const isDue = this.#change === 'names' || isPending || (await this.#files.isStale())
     this.#change = 'content'
     await this.#files.prune(this.#graceMs)
+    if (!isDue) return null
     return (await this.#tryLook()) === true ? this.#note() : null
   }
 
@@ -271,9 +274,13 @@ class Follower {
   }
 
   #waitFor(path: string, reason: string): void {
-    const key = `${path} ${reason}`
+    const key = this.#keyOf(path, reason)
     if (key !== this.#waitsFor) this.#onStatus({ state: 'waiting', path, reason })
     this.#waitsFor = key
+  }
+
+  #keyOf(path: string, reason: string): string {
+    return `${path} ${reason}`
   }
 
   #missing(): TailError {

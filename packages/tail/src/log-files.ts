@@ -1,5 +1,5 @@
 import { ignore } from './errors.ts'
-import { type FoundFile, type Listing, listTwice, statFile, tagOf } from './listing.ts'
+import { type FoundFile, type Listing, listTwice, signatureOf, statFile, tagOf } from './listing.ts'
 import { type StoredMark, storeMark } from './mark.ts'
 import { hasOnly, isCopyOf, type Opened, openAfter, openContent, Unreadable } from './match.ts'
 import { type Names, packingOf } from './names.ts'
@@ -26,6 +26,9 @@ const MAX_PAST = 4
 /** A packed file that is incomplete for this long will not be completed. */
 const BROKEN_MS = 10_000
 
+/** A directory that was changed twice within this time may have the same time of change. */
+const DIRECTORY_TIME_MS = 3000
+
 /** The files that are or were the log: which, in which order, and how far each is read. */
 export class LogFiles {
   /** Oldest first. The last one is the log, unless it was renamed and there is no new one yet. */
@@ -43,6 +46,8 @@ export class LogFiles {
   #knowsOthers: boolean
   /** When the log had been written last, when the tags were taken. */
   #since: bigint
+  #signature = ''
+  #signedAt = 0
   #isFirstLook = true
   /** A file was cut off, and a look has not succeeded since. */
   #wasCut = false
@@ -99,6 +104,15 @@ export class LogFiles {
     return (
       before.length !== this.sources.length || before.some((source, index) => source !== this.sources[index])
     )
+  }
+
+  /** Whether the names may have changed. Directories have times of up to 2 s: it has to be the same for longer than that. */
+  async isStale(): Promise<boolean> {
+    const { path, names } = this.#options
+    const signature = await signatureOf(path, names)
+    if (signature !== this.#signature) this.#signedAt = performance.now()
+    this.#signature = signature
+    return performance.now() - this.#signedAt < DIRECTORY_TIME_MS
   }
 
   /** Forgets sources that will not grow any more. */

@@ -109,11 +109,9 @@ class Follower {
 
 async function run(t: TestContext, seed: number): Promise<void> {
   const random = new Random(seed)
-  const options = {
-    appenders: 1 + random.below(3),
-    keep: random.pick([Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 4, 2, 1]),
-    isMixed: random.once(2)
-  }
+  const keep = random.pick([Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 4, 2, 1])
+  // where the oldest is not deleted first, the last one that was read tells nothing about those after it
+  const options = { appenders: 1 + random.below(3), keep, isMixed: keep > 100 && random.once(2) }
   const events: string[] = [JSON.stringify(options)]
   const log = (text: string): void => void events.push(text)
   const world = new World(await temporary(t), random, options)
@@ -149,7 +147,7 @@ async function run(t: TestContext, seed: number): Promise<void> {
       await follower.kill()
       isRunning = false
       mayMiss ||= decodePlace(follower.place ?? '').files.at(-1)?.offset === 0
-    } else if (options.keep > 100 && random.once(9)) {
+    } else if (keep > 100 && random.once(9)) {
       log('stall')
       follower.stall()
       isStalled = true
@@ -181,7 +179,9 @@ function compare(
   const unknown = found.filter((line) => !known.has(line))
   const some = (lines: readonly string[]): string => `${lines.length}: ${lines.slice(0, 5).join(' ')}`
   assert.equal(twice.length, 0, `lines twice, ${some(twice)}\n${story}`)
-  assert.equal(unknown.length, 0, `lines that nobody wrote, ${some(unknown)}\n${story}`)
+  // the rest of a line of which the beginning is lost
+  if (follower.lost.length === 0)
+    assert.equal(unknown.length, 0, `lines that were not written, ${some(unknown)}\n${story}`)
   if (keep > 100) assert.deepEqual(follower.lost, [], `losses reported without need\n${story}`)
   if (follower.lost.length === 0 && !mayMiss)
     assert.equal(missing.length, 0, `lines missing, ${some(missing)}\n${story}`)
