@@ -139,6 +139,19 @@ test('a line of 3 MiB comes in pieces, of which only the last ends a line', asyn
   }
 })
 
+test('a file that ends with a line of whole chunks without a newline ends that line', async (t) => {
+  const log = new Log(await temporary(t))
+  const line = 'x'.repeat(2 * 1024 * 1024)
+  log.append('1\n')
+  const client = await Client.start(t, log.path)
+  await client.has('1\n')
+  log.append(line)
+  log.rotate('app.log.1')
+  log.append(line)
+  await client.finish()
+  assert.equal(client.text, `1\n${line}\n${line}\n`)
+})
+
 test('the place after any byte of a piece continues there', async (t) => {
   const log = new Log(await temporary(t))
   log.append('one\ntwo\nthree\n')

@@ -110,9 +110,10 @@ class Follower {
     while (!this.#signal.aborted) {
       const piece = (await this.#read()) ?? (await this.#look())
       if (piece !== null) yield piece
-      else if (this.#isOver()) return
+      else if (this.#isOver()) break
       else await this.#wait()
     }
+    if (this.#isLineOpen && !this.#signal.aborted) yield this.#note(true)
   }
 
   async close(): Promise<void> {
@@ -145,9 +146,16 @@ class Follower {
     for (const source of sources.slice(first)) {
       const piece = await this.#readOne(source)
       if (piece !== null || !this.#maySkip(source)) return piece
-      if (source.isSettled && source !== this.#openLine) await this.#files.forget(source)
+      if (source === this.#openLine) return this.#endLine(source)
+      if (source.isSettled) await this.#files.forget(source)
     }
     return null
+  }
+
+  /** The last line of a source that has nothing more. */
+  #endLine(source: Source): Piece {
+    this.#openLine = null
+    return this.#note(!source.joins)
   }
 
   async #readOne(source: Source): Promise<Piece | null> {
@@ -211,9 +219,10 @@ class Follower {
     return source.isSettled || performance.now() - source.quietSince >= this.#graceMs
   }
 
-  #isAtLimit({ file, mark }: Source): boolean {
+  #isAtLimit(source: Source): boolean {
+    const { file, mark } = source
     const limit = this.#limits?.get(file.id)
-    return limit !== undefined && mark.offset >= limit && this.#openLine === null
+    return limit !== undefined && mark.offset >= limit && this.#openLine !== source
   }
 
   /** With `once`, whether everything has been read. */
@@ -224,7 +233,10 @@ class Follower {
     )
   }
 
-  #isRead({ mark, file, isSettled }: Source): boolean {
+  #isRead(source: Source): boolean {
+    const { mark, file, isSettled } = source
+    // its last line may be continued
+    if (source === this.#openLine && !this.#isQuiet(source)) return false
     return isSettled || mark.offset >= file.size
   }
 

@@ -173,7 +173,7 @@ export class LogFiles {
         return new Source(file, opened.content, { mark: opened.mark, isSettled: true, joins: stored.joins })
     }
     if (stored.offset === 0) {
-      this.#unread.push(stored)
+      if (isNewest || stored.size > 0) this.#unread.push(stored)
       return null
     }
     const found = await this.#findCopy(stored, listing, isNewest)
