@@ -23,6 +23,7 @@ const SOAKS = {
   crowd: { in: 'apps/e2e', test: 'hostile/crowd.test.js', env: { READERS: '64' } },
   datagrams: { in: 'apps/e2e', test: 'hostile/datagrams.test.js', env: { DATAGRAMS: '1000000' } },
   network: { in: 'apps/e2e', test: 'network/reach.test.js', env: { NETWORK_RUNS: '20' } },
+  tail: { in: 'packages/tail', test: 'model.test.js', env: { TAIL_SECONDS: '3600' } },
   fuzz: { in: 'packages/protocol', test: 'properties.test.js', env: { FUZZ_RUNS: '50000' } }
 }
 

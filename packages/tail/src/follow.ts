@@ -104,13 +104,16 @@ class Follower {
   async *pieces(): AsyncGenerator<Piece, void, undefined> {
     await this.#watch.open()
     await this.#lookUntilSeen()
+    // nothing was seen: the place is the one before
+    if (this.#signal.aborted) return
     yield this.#note()
     while (!this.#signal.aborted) {
       const piece = (await this.#read()) ?? (await this.#look())
       if (piece !== null) yield piece
-      else if (this.#isOver()) return
+      else if (this.#isOver()) break
       else await this.#wait()
     }
+    if (this.#isLineOpen && !this.#signal.aborted) yield this.#note(true)
   }
 
   async close(): Promise<void> {
@@ -143,9 +146,16 @@ class Follower {
     for (const source of sources.slice(first)) {
       const piece = await this.#readOne(source)
       if (piece !== null || !this.#maySkip(source)) return piece
-      if (source.isSettled && source !== this.#openLine) await this.#files.forget(source)
+      if (source === this.#openLine) return this.#endLine(source)
+      if (source.isSettled) await this.#files.forget(source)
     }
     return null
+  }
+
+  /** The last line of a source that has nothing more. */
+  #endLine(source: Source): Piece {
+    this.#openLine = null
+    return this.#note(!source.joins)
   }
 
   async #readOne(source: Source): Promise<Piece | null> {
@@ -171,12 +181,12 @@ class Follower {
     }
   }
 
-  /** What is after the mark. NUL bytes at the start of a file that was cut off are a hole: a program writes on where it had been. */
+  /** What is after the mark. NUL bytes at the start are a hole: the file was cut off, and a program writes on where it had been. */
   async #peek(source: Source): Promise<Uint8Array | null> {
     let skipped = 0
     while (true) {
       const bytes = await source.peek()
-      const isHole = source.isAfterCut && source.mark.offset === skipped && bytes?.[0] === 0
+      const isHole = source.mark.offset === skipped && bytes?.[0] === 0
       const hole = isHole ? bytes.findIndex((byte) => byte !== 0) : 0
       if (bytes === null || hole === 0) {
         if (skipped > 0) this.#onStatus({ state: 'skipped', path: source.file.path, bytes: skipped })
@@ -209,9 +219,10 @@ class Follower {
     return source.isSettled || performance.now() - source.quietSince >= this.#graceMs
   }
 
-  #isAtLimit({ file, mark }: Source): boolean {
+  #isAtLimit(source: Source): boolean {
+    const { file, mark } = source
     const limit = this.#limits?.get(file.id)
-    return limit !== undefined && mark.offset >= limit && this.#openLine === null
+    return limit !== undefined && mark.offset >= limit && this.#openLine !== source
   }
 
   /** With `once`, whether everything has been read. */
@@ -222,17 +233,23 @@ class Follower {
     )
   }
 
-  #isRead({ mark, file, isSettled }: Source): boolean {
+  #isRead(source: Source): boolean {
+    const { mark, file, isSettled } = source
+    // its last line may be continued
+    if (source === this.#openLine && !this.#isQuiet(source)) return false
     return isSettled || mark.offset >= file.size
   }
 
   /** Looks at the names if they may have changed. Returns an empty piece if the place has. */
   async #look(): Promise<Piece | null> {
-    const isDue =
-      this.#change === 'names' || this.#files.sources.some(({ isCut, fault }) => isCut || fault !== null)
-    if (!isDue) return null
+    const isBroken = this.#files.sources.some(({ isCut, fault }) => isCut || fault !== null)
+    // for something else than a name
+    const isPending = isBroken || !['', this.#keyOf(this.#path, '')].includes(this.#waitsFor)
+    if (this.#change === 'content' && !isBroken) return null
+    const isDue = this.#change === 'names' || isPending || (await this.#files.isStale())
     this.#change = 'content'
     await this.#files.prune(this.#graceMs)
+    if (!isDue) return null
     return (await this.#tryLook()) === true ? this.#note() : null
   }
 
@@ -249,7 +266,8 @@ class Follower {
       if (!isSystem || error instanceof TailError) throw error
       const { path, reason } =
         error instanceof Unreadable ? error : { path: this.#path, reason: reasonOf(error) }
-      if (this.#once) throw new TailError('UNREADABLE', `${path}: ${reason}`, { cause: error })
+      const mayHeal = error instanceof Unreadable && error.isPacking
+      if (this.#once && !mayHeal) throw new TailError('UNREADABLE', `${path}: ${reason}`, { cause: error })
       this.#waitFor(path, reason)
       return null
     }
@@ -268,9 +286,13 @@ class Follower {
   }
 
   #waitFor(path: string, reason: string): void {
-    const key = `${path} ${reason}`
+    const key = this.#keyOf(path, reason)
     if (key !== this.#waitsFor) this.#onStatus({ state: 'waiting', path, reason })
     this.#waitsFor = key
+  }
+
+  #keyOf(path: string, reason: string): string {
+    return `${path} ${reason}`
   }
 
   #missing(): TailError {
@@ -280,10 +302,16 @@ class Follower {
   }
 
   async #wait(): Promise<void> {
-    const { sources } = this.#files
-    const ends = sources.map(({ quietSince }) => quietSince + this.#graceMs - performance.now())
-    const next = Math.min(...ends.filter((ms) => ms > 0), Number.POSITIVE_INFINITY)
-    this.#change = await this.#watch.next(this.#signal, next)
+    // for the end of the grace time, or for a change
+    const held = this.#files.sources.find((source) => !source.isReleased)
+    const isTimed = held !== undefined && held.fault === null && !held.isCut && this.#holds(held)
+    const ms = isTimed ? Math.max(0, held.quietSince + this.#graceMs - performance.now()) : undefined
+    this.#change = await this.#watch.next(this.#signal, ms)
+  }
+
+  /** Whether something waits for a source to be quiet. */
+  #holds(source: Source): boolean {
+    return this.#once || source !== this.#files.sources.at(-1)
   }
 
   /** The next `bytes` of a source, which moves on. */

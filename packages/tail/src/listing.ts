@@ -1,6 +1,6 @@
 import type { BigIntStats } from 'node:fs'
 import { readdir, realpath, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { ignore, isMissing, reasonOf } from './errors.ts'
 import type { Names } from './names.ts'
@@ -62,6 +62,17 @@ export async function listTwice(path: string, names: readonly Names[]): Promise<
 
 /** Where files are renamed all the time, one listing has to do. */
 const MAX_TRIES = 50
+
+/** Changes when names do, up to the resolution of the file system's times. Costs much less than a listing of many files. */
+export async function signatureOf(path: string, names: readonly Names[]): Promise<string> {
+  const target = await realpath(path).catch(() => path)
+  const directories = new Set([dirname(target), ...names.map(({ directory }) => directory)])
+  const ids = [target, ...directories].map(async (name) => {
+    const stats = await stat(name, { bigint: true }).catch(() => null)
+    return stats && `${stats.ino} ${stats.birthtimeNs} ${stats.isDirectory() ? stats.mtimeNs : ''}`
+  })
+  return [target, ...(await Promise.all(ids))].join('\n')
+}
 
 /** The regular file at `path`; null if there is none. Throws if that cannot be known. */
 export async function statFile(path: string): Promise<FoundFile | null> {

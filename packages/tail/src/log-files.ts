@@ -1,10 +1,10 @@
 import { ignore } from './errors.ts'
-import { type FoundFile, type Listing, listTwice, statFile, tagOf } from './listing.ts'
+import { type FoundFile, type Listing, listTwice, signatureOf, statFile, tagOf } from './listing.ts'
 import { type StoredMark, storeMark } from './mark.ts'
 import { hasOnly, isBeginningOf, isCopyOf, type Opened, openAfter, openContent, Unreadable } from './match.ts'
 import { type Names, packingOf } from './names.ts'
 import { canUnpack } from './packed.ts'
-import type { Place, StoredFile } from './place.ts'
+import { MAX_OTHERS, type Place, type StoredFile } from './place.ts'
 import { PlainFile } from './plain.ts'
 import { Source } from './source.ts'
 import type { OnStatus } from './status.ts'
@@ -26,6 +26,9 @@ const MAX_PAST = 4
 /** A packed file that is incomplete for this long will not be completed. */
 const BROKEN_MS = 10_000
 
+/** A directory that was changed twice within this time may have the same time of change. */
+const DIRECTORY_TIME_MS = 3000
+
 /** The files that are or were the log: which, in which order, and how far each is read. */
 export class LogFiles {
   /** Oldest first. The last one is the log, unless it was renamed and there is no new one yet. */
@@ -33,11 +36,18 @@ export class LogFiles {
   readonly #options: LogFilesOptions
   /** The files of an earlier run that have not been found again yet. */
   #stored: readonly StoredFile[]
+  /** Those of which nothing was read, and that have gone: if they were packed, a later file has their content. */
+  #unread: StoredFile[] = []
   /** What was read of files that will not grow any more. */
   #past: readonly StoredMark[]
   /** The tags of files that are none of the log's as it is followed. */
   #others: ReadonlySet<number>
+  /** Whether the tags are those of all others. */
+  #knowsOthers: boolean
+  /** When the log had been written last, when the tags were taken. */
   #since: bigint
+  #signature = ''
+  #signedAt = 0
   #isFirstLook = true
   /** A file was cut off, and a look has not succeeded since. */
   #wasCut = false
@@ -50,6 +60,7 @@ export class LogFiles {
     this.#options = options
     this.#stored = options.place?.files ?? []
     this.#others = new Set(options.place?.others)
+    this.#knowsOthers = this.#others.size < MAX_OTHERS
     this.#since = options.place?.since ?? 0n
     this.#past = options.place?.past ?? []
   }
@@ -89,12 +100,22 @@ export class LogFiles {
       if (!isStart) await this.#addLater(listing, isCut)
       await this.#addCurrent(current)
     }
+    for (const stored of this.#unread.splice(0)) this.#lose('gone', stored)
     if (current === null ? isStart : this.sources.at(-1)?.file.id === current.id) this.#remember(listing)
     this.#isFirstLook = false
     this.#wasCut = false
     return (
       before.length !== this.sources.length || before.some((source, index) => source !== this.sources[index])
     )
+  }
+
+  /** Whether the names may have changed. Directories have times of up to 2 s: it has to be the same for longer than that. */
+  async isStale(): Promise<boolean> {
+    const { path, names } = this.#options
+    const signature = await signatureOf(path, names)
+    if (signature !== this.#signature) this.#signedAt = performance.now()
+    this.#signature = signature
+    return performance.now() - this.#signedAt < DIRECTORY_TIME_MS
   }
 
   /** Forgets sources that will not grow any more. */
@@ -147,25 +168,18 @@ export class LogFiles {
     const packing = file && packingOf(file.path)
     if (file !== null && packing === null) {
       const content = await openContent(file)
-      if (content instanceof PlainFile) {
-        const mark = await content.resume(stored)
-        const source = new Source(file, content, {
-          joins: stored.joins,
-          isSettled: stored.joins,
-          ...(mark && { mark })
-        })
-        if (mark !== null) return source
-        return await this.#cut(source, stored, listing)
-      }
+      if (content instanceof PlainFile) return await this.#resume(file, content, stored, listing)
     }
     if (file !== null) {
       const opened = await openAfter(file, stored)
       if (opened !== null)
         return new Source(file, opened.content, { mark: opened.mark, isSettled: true, joins: stored.joins })
     }
-    // whatever became the log after an empty file is read from its start
-    if (stored.offset === 0 && stored.size === 0) return null
-    const found = stored.offset > 0 ? await this.#findCopy(stored, listing, isNewest) : null
+    if (stored.offset === 0) {
+      if (isNewest || stored.size > 0) this.#unread.push(stored)
+      return null
+    }
+    const found = await this.#findCopy(stored, listing, isNewest)
     if (found !== null) {
       const isCurrent = found.file.id === listing.current?.id
       return new Source(found.file, found.content, {
@@ -179,6 +193,19 @@ export class LogFiles {
     return null
   }
 
+  /** A file with the id of `stored`, which may have been cut off or be another one. */
+  async #resume(file: FoundFile, content: PlainFile, stored: StoredFile, listing: Listing): Promise<Source> {
+    try {
+      const { joins } = stored
+      const mark = await content.resume(stored)
+      const source = new Source(file, content, { joins, isSettled: joins, ...(mark && { mark }) })
+      return mark === null ? await this.#cut(source, stored, listing) : source
+    } catch (error) {
+      await content.close()
+      throw error
+    }
+  }
+
   /** The file with the id of `stored`, also where a link has led to another file since. */
   async #byId({ id, path }: StoredFile, { current, others }: Listing): Promise<FoundFile | null> {
     const found = [current, ...others].find((file) => file?.id === id)
@@ -189,8 +216,7 @@ export class LogFiles {
 
   #rename({ current, others }: Listing): void {
     for (const found of [current, ...others]) {
-      const source = this.sources.find(({ file }) => file.id === found?.id)
-      if (found && source) source.see(found)
+      if (found) this.sources.find((source) => source.has(found))?.see(found)
     }
   }
 
@@ -242,7 +268,7 @@ export class LogFiles {
       this.sources.splice(at === -1 ? this.sources.length : at, 0, source)
       this.#options.onStatus({ state: 'reading', path: copy.file.path, offset: copy.mark.offset })
     }
-    return new Source({ ...file, size: 0 }, content, { isAfterCut: true })
+    return new Source({ ...file, size: 0 }, content)
   }
 
   /** A file that begins with everything before `stored`: new ones first, then the newest. */
@@ -264,12 +290,12 @@ export class LogFiles {
 
   /** Adds the files that have been the log between the newest source and the file that is the log now. */
   async #addLater(listing: Listing, isCut: boolean): Promise<void> {
-    const later = listing.others
-      .filter((file) => !this.#isSource(file) && !this.#isOther(file) && file.written >= this.#since)
-      .sort(compareTimes)
+    const later = this.#later(listing)
     for (const file of later) {
       const source = await this.#openLater(file, listing, isCut)
       if (source === null) continue
+      // a plain one would have its id
+      if (packingOf(file.path) !== null) this.#unread.shift()
       this.sources.splice(this.#positionOf(file, isCut), 0, source)
       this.#options.onStatus({ state: 'reading', path: file.path, offset: 0 })
     }
@@ -289,6 +315,15 @@ export class LogFiles {
       if (source === undefined || source.mark.offset > 0 || !isBefore(source, position - 1)) break
     }
     return position
+  }
+
+  #later({ current, others }: Listing): FoundFile[] {
+    const isBefore = (file: FoundFile | null | undefined): boolean => !!file && file.written < this.#since
+    // the clock was ahead at the last look: then only the tags tell which files are new
+    const isClockBack = this.#knowsOthers && (isBefore(current) || isBefore(this.sources.at(-1)?.file))
+    return others
+      .filter((file) => !this.#isSource(file) && !this.#isOther(file) && (isClockBack || !isBefore(file)))
+      .sort(compareTimes)
   }
 
   async #openLater(file: FoundFile, { current, others }: Listing, isCut: boolean): Promise<Source | null> {
@@ -320,7 +355,7 @@ export class LogFiles {
       if (source.fault !== null) continue
       if (!isPacked && (await source.content.stat())?.isGone !== true) continue
       if (!(await isCopyOf(file, source))) continue
-      source.isCopied = true
+      source.copy = file
       return true
     }
     return false
@@ -344,7 +379,7 @@ export class LogFiles {
     }
     const newest = this.sources.at(-1)
     const mayBeReplaced =
-      newest !== undefined && newest.mark.offset > 0 && newest.fault === null && !newest.isCopied
+      newest !== undefined && newest.mark.offset > 0 && newest.fault === null && newest.copy === null
     const isReplaced = mayBeReplaced && (await newest.content.stat())?.isGone === true
     const opened = isReplaced ? await openAfter(current, newest.store()) : null
     const content = opened?.content ?? (await openContent(current))
@@ -360,6 +395,7 @@ export class LogFiles {
       .filter((file) => !this.#isSource(file) && !this.#undecided.has(file.id))
       .sort((a, b) => compareTimes(b, a))
     this.#others = new Set(newestFirst.map(tagOf))
+    this.#knowsOthers = true
     this.#since = current?.written ?? 0n
   }
 
@@ -386,8 +422,8 @@ export class LogFiles {
     return seen !== undefined && seen.size !== size
   }
 
-  #isSource({ id }: FoundFile): boolean {
-    return this.sources.some(({ file }) => file.id === id)
+  #isSource(file: FoundFile): boolean {
+    return this.sources.some((source) => source.has(file))
   }
 
   #isOther(file: FoundFile): boolean {

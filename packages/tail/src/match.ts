@@ -12,11 +12,14 @@ import type { Source } from './source.ts'
 export class Unreadable extends Error {
   readonly path: string
   readonly reason: string
+  /** It is packed, and its end may be still to come. */
+  readonly isPacking: boolean
 
   constructor(path: string, reason: string, cause?: unknown) {
     super(`${path}: ${reason}`, { cause })
     this.path = path
     this.reason = reason
+    this.isPacking = codeOf(cause).startsWith('Z_') || codeOf(cause).startsWith('ZSTD_')
   }
 }
 
@@ -143,7 +146,7 @@ async function orUnreadable<T>(file: FoundFile, work: () => Promise<T>): Promise
   try {
     return await work()
   } catch (error) {
-    const isPacking = codeOf(error).startsWith('Z_')
-    throw new Unreadable(file.path, isPacking ? 'incomplete or damaged' : reasonOf(error), error)
+    const unreadable = new Unreadable(file.path, reasonOf(error), error)
+    throw unreadable.isPacking ? new Unreadable(file.path, 'incomplete or damaged', error) : unreadable
   }
 }

@@ -29,7 +29,7 @@ export interface Place {
 const MAX_PLACE_CHARACTERS = 3800
 
 /** Of other files, the newest this many are stored. Those with older times are known by their times. */
-const MAX_OTHERS = 64
+export const MAX_OTHERS = 64
 
 const VERSION = 1
 

@@ -9,8 +9,6 @@ export interface SourceOptions {
   readonly isSettled?: boolean
   /** Its last line continues in the next file. */
   readonly joins?: boolean
-  /** It has been cut off, and this is what was written after that. */
-  readonly isAfterCut?: boolean
   /** The source whose rest it has. */
   readonly continues?: Source
 }
@@ -22,7 +20,6 @@ export class Source {
   mark: Mark
   isSettled: boolean
   joins: boolean
-  readonly isAfterCut: boolean
   readonly continues: Source | null
   /** When it grew last, or its successor appeared, by `performance.now()`. */
   quietSince: number
@@ -30,8 +27,8 @@ export class Source {
   isReleased = false
   /** It no longer has what was read of it. */
   isCut = false
-  /** Another file has its content: it was packed, or copied. */
-  isCopied = false
+  /** Another file that has its content: it was packed, or copied, and deleted. */
+  copy: FoundFile | null = null
   /** Why it could not be read; then its content is closed. */
   fault: string | null = null
   /** Nothing was after the mark at the last look; less than a line may have been. */
@@ -40,21 +37,21 @@ export class Source {
   constructor(
     file: FoundFile,
     content: Content,
-    { mark = START, isSettled = false, joins = false, isAfterCut = false, continues }: SourceOptions = {}
+    { mark = START, isSettled = false, joins = false, continues }: SourceOptions = {}
   ) {
     this.file = file
     this.content = content
     this.mark = mark
     this.isSettled = isSettled
     this.joins = joins
-    this.isAfterCut = isAfterCut
     this.continues = continues ?? null
     this.quietSince = performance.now() - Math.max(0, Date.now() - Number(file.written / 1_000_000n))
   }
 
   /** What follows the mark, up to a chunk; null if there is nothing, or the file was cut. */
   async peek(): Promise<Uint8Array | null> {
-    const bytes = await this.content.peek(this.mark)
+    // it stays so until a look has replaced it
+    const bytes = this.isCut ? 'cut' : await this.content.peek(this.mark)
     this.isCut = bytes === 'cut'
     const found = bytes === 'cut' ? null : bytes
     if (found !== null && !this.content.isPacked) this.#grow(this.mark.offset + found.byteLength)
@@ -62,8 +59,16 @@ export class Source {
     return found
   }
 
+  has({ id }: Pick<FoundFile, 'id'>): boolean {
+    return this.file.id === id || this.copy?.id === id
+  }
+
   /** Takes over what a listing says: the file may have another name by now. */
   see(found: FoundFile): void {
+    if (this.copy?.id === found.id) {
+      this.copy = found
+      return
+    }
     const { size } = this.file
     this.file = { ...found, size: Math.max(size, found.size) }
     if (found.size > size) this.quietSince = performance.now()
@@ -75,8 +80,9 @@ export class Source {
   }
 
   store(mark: Mark = this.mark): StoredFile {
-    const { file, joins } = this
-    return { id: file.id, path: file.path, size: file.size, joins, ...storeMark(mark) }
+    // after a restart, only the copy is there
+    const { id, path } = this.copy ?? this.file
+    return { id, path, size: this.file.size, joins: this.joins, ...storeMark(mark) }
   }
 
   #grow(size: number): void {

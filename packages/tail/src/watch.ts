@@ -7,8 +7,8 @@ import type { Names } from './names.ts'
 /** Network file systems send no events, and watches can run out: then poll. */
 const POLL_MS = 500
 
-/** What may have changed. */
-export type Change = 'content' | 'names'
+/** What may have changed; `unknown` if no event came for a while. */
+export type Change = 'content' | 'names' | 'unknown'
 
 /** Waits for changes of a file and of its older files. */
 export class Watch {
@@ -33,12 +33,12 @@ export class Watch {
   }
 
   /**
-   * Resolves when something may have changed since the last call: `content` if it is certainly no name. After `ms`, at most 500, it is
-   * taken for a change of names. Also resolves when `signal` is aborted.
+   * Resolves when something may have changed since the last call: `content` if it is certainly no name. After `ms`, at most 500,
+   * `unknown`. Also resolves when `signal` is aborted.
    */
   async next(signal: AbortSignal, ms: number = POLL_MS): Promise<Change> {
     if (this.#change === null && !signal.aborted) await this.#changed(signal, Math.min(ms, POLL_MS))
-    const change = this.#change ?? 'names'
+    const change = this.#change ?? 'unknown'
     this.#change = null
     return change
   }

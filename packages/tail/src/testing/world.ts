@@ -24,21 +24,23 @@ export interface Scheme {
   readonly how: 'rename' | 'copytruncate'
   readonly compress: 'never' | 'at once' | 'delayed'
   readonly olddir: boolean
-  /** How many programs append. With `rename`, some reopen the log late. */
+}
+
+export interface WorldOptions {
+  /** How many programs append. After a rename, some reopen the log late. */
   readonly appenders: number
   /** How many older files are kept. */
   readonly keep: number
+  /** Whether it is rotated in several ways, one after the other. */
+  readonly isMixed: boolean
 }
 
-export function randomScheme(random: Random, keep: number): Scheme {
-  const how = random.pick(['rename', 'rename', 'copytruncate'] as const)
+function randomScheme(random: Random): Scheme {
   return {
     names: random.pick(['descending', 'ascending', 'dated', 'dated-extension'] as const),
-    how,
+    how: random.pick(['rename', 'rename', 'copytruncate'] as const),
     compress: random.pick(['never', 'at once', 'delayed'] as const),
-    olddir: random.once(4),
-    appenders: 1 + random.below(3),
-    keep
+    olddir: random.once(4)
   }
 }
 
@@ -56,20 +58,30 @@ interface Appender {
 export class World {
   readonly path: string
   readonly written: string[] = []
+  /** Whether an older file was ever packed. */
+  hasPacked = false
   readonly #random: Random
-  readonly #scheme: Scheme
+  readonly #options: WorldOptions
   readonly #appenders: Appender[]
+  #scheme: Scheme
+  /** How often the scheme has changed. */
+  #era = 0
+  /** How often the log was renamed. */
+  #generation = 0
+  /** The log was renamed by mistake, and will be renamed back. */
+  #isAway = false
   /** The older files, oldest first, by the names that they have without the extension of a compressor. */
   #older: string[] = []
   #rotations = 0
 
-  constructor(directory: string, random: Random, scheme: Scheme) {
+  constructor(directory: string, random: Random, options: WorldOptions) {
     this.path = join(directory, 'app.log')
     this.#random = random
-    this.#scheme = scheme
-    if (scheme.olddir) mkdirSync(join(directory, 'old'))
+    this.#options = options
+    this.#scheme = randomScheme(random)
+    mkdirSync(join(directory, 'old'))
     closeSync(openSync(this.path, 'a'))
-    this.#appenders = Array.from({ length: scheme.appenders }, (_, index) => ({
+    this.#appenders = Array.from({ length: options.appenders }, (_, index) => ({
       name: 'abc'.charAt(index),
       descriptor: openSync(this.path, 'a'),
       generation: 0,
@@ -80,23 +92,46 @@ export class World {
 
   /** Does one thing. Returns what. */
   step(): string {
-    const { how } = this.#scheme
+    if (this.#isAway || this.#random.once(60)) {
+      const away = `${this.path}.0`
+      renameSync(this.#isAway ? away : this.path, this.#isAway ? this.path : away)
+      this.#isAway = !this.#isAway
+      return this.#isAway ? 'rename by mistake' : 'rename back'
+    }
+    if (this.#random.once(20)) return this.#disturb()
+    if (this.#options.isMixed && this.#random.once(40)) {
+      this.#scheme = randomScheme(this.#random)
+      // the files with the other names are left alone
+      this.#older = []
+      this.#era++
+      return JSON.stringify(this.#scheme)
+    }
     if (this.#random.once(12)) {
       this.#rotate()
-      return 'rotate'
+      return `rotate as ${JSON.stringify(this.#scheme)}`
     }
     const appender = this.#random.pick(this.#appenders)
-    const isLate = how === 'rename' && appender.generation < this.#rotations
-    if (isLate && (appender.generation < this.#rotations - 1 || this.#random.once(3))) this.#reopen(appender)
+    const behind = this.#generation - appender.generation
+    if (behind > 1 || (behind === 1 && this.#random.once(3))) this.#reopen(appender)
     return this.#append(appender)
   }
 
   /** Completes all lines. */
   finish(): void {
+    if (this.#isAway) renameSync(`${this.path}.0`, this.path)
     for (const appender of this.#appenders) {
       if (appender.rest !== '') this.#write(appender, '')
       closeSync(appender.descriptor)
     }
+  }
+
+  /** Another program's file comes or goes. */
+  #disturb(): string {
+    const name = this.#random.pick(['app.log.swp', '.app.log.lock', 'app2.log', 'my-app.log.1', 'app.logs'])
+    const path = join(dirname(this.path), name)
+    if (existsSync(path)) rmSync(path)
+    else writeFileSync(path, `not-ours-${this.#random.below(1000)}\n`)
+    return `${name} comes or goes`
   }
 
   #append(appender: Appender): string {
@@ -107,9 +142,7 @@ export class World {
       text += `${appender.name}${appender.lines++} ${'.'.repeat(this.#random.below(60))}\n`
     }
     // half a line of one program before a line of another would be one line
-    const isAlone =
-      this.#appenders.length === 1 &&
-      (appender.generation === this.#rotations || this.#scheme.how === 'copytruncate')
+    const isAlone = this.#appenders.length === 1 && appender.generation === this.#generation
     const cut = isAlone && this.#random.once(4) ? 1 + this.#random.below(text.length) : text.length
     this.#write(appender, text.slice(0, cut))
     appender.rest = text.slice(cut)
@@ -128,11 +161,11 @@ export class World {
     if (appender.rest !== '') this.#write(appender, '')
     closeSync(appender.descriptor)
     appender.descriptor = openSync(this.path, 'a')
-    appender.generation = this.#rotations
+    appender.generation = this.#generation
   }
 
   #rotate(): void {
-    const { how, compress, keep } = this.#scheme
+    const { how, compress } = this.#scheme
     // half a line at the end of a renamed file counts as a line after the grace time
     if (how === 'rename')
       for (const appender of this.#appenders) if (appender.rest !== '') this.#write(appender, '')
@@ -144,6 +177,7 @@ export class World {
     if (how === 'rename') {
       renameSync(this.path, name)
       closeSync(openSync(this.path, 'a'))
+      this.#generation++
     } else {
       copyFileSync(this.path, name)
       truncateSync(this.path)
@@ -151,7 +185,7 @@ export class World {
     this.#rotations++
     this.#older.push(name)
     if (compress === 'at once') this.#pack(name)
-    while (this.#older.length > keep) {
+    while (this.#older.length > this.#options.keep) {
       const oldest = this.#older.shift() ?? ''
       rmSync(this.#actual(oldest))
     }
@@ -163,16 +197,17 @@ export class World {
     const directory = olddir ? join(dirname(this.path), 'old') : dirname(this.path)
     const base = basename(this.path)
     const date = 20260001 + this.#rotations
-    if (names === 'ascending') return join(directory, `${base}.${this.#rotations + 1}`)
+    if (names === 'ascending') return join(directory, `${base}.${100_001 + this.#rotations}`)
     if (names === 'dated') return join(directory, `${base}-${date}`)
     if (names === 'dated-extension') return join(directory, `app-${date}.log`)
+    const first = this.#era * 100 + 1
     this.#older = this.#older.map((older, index) => {
-      const name = join(directory, `${base}.${this.#older.length - index + 1}`)
+      const name = join(directory, `${base}.${first + this.#older.length - index}`)
       const actual = this.#actual(older)
       renameSync(actual, `${name}${actual.slice(older.length)}`)
       return name
     })
-    return join(directory, `${base}.1`)
+    return join(directory, `${base}.${first}`)
   }
 
   #actual(name: string): string {
@@ -183,9 +218,8 @@ export class World {
   #pack(name: string): void {
     if (!existsSync(name)) return
     // a program that still writes there would write into nothing
-    if (this.#scheme.how === 'rename')
-      for (const appender of this.#appenders)
-        if (appender.generation < this.#rotations) this.#reopen(appender)
+    for (const appender of this.#appenders) if (appender.generation < this.#generation) this.#reopen(appender)
+    this.hasPacked = true
     const { atimeMs, mtimeMs } = statSync(name)
     writeFileSync(`${name}.gz`, gzipSync(readFileSync(name)))
     utimesSync(`${name}.gz`, atimeMs / 1000, mtimeMs / 1000)
