@@ -18,7 +18,7 @@ export interface LogFilesOptions {
 }
 
 /** This many files are watched for what is still added to them. */
-const MAX_SOURCES = 8
+export const MAX_SOURCES = 8
 
 /** So many files that are read can be recognised in packed files. */
 const MAX_PAST = 4
@@ -66,6 +66,12 @@ export class LogFiles {
   /** Why the log cannot be read at its path; '' if it is there, null if nothing is. */
   fault: string | null = null
 
+  /** There are more files than may be open at once. Another look, when these are read, adds the next ones. */
+  hasMore = false
+
+  /** The source that has to wait for these. */
+  held: Source | null = null
+
   /** The place at the marks of the sources. */
   get place(): Place {
     const files = this.sources.map((source) => source.store())
@@ -94,7 +100,10 @@ export class LogFiles {
     const mayBeCut = !isStart && current?.id === newest && this.sources.at(-1)?.mark.offset === 0
     const isCut = this.#wasCut || mayBeCut
     if (isCut || current?.id !== newest) {
-      if (!isStart) await this.#addLater(listing, isCut)
+      this.hasMore = !isStart && !(await this.#addLater(listing, isCut))
+      this.#isFirstLook &&= !this.hasMore
+      this.held = this.hasMore && isCut ? (this.sources.at(-1) ?? null) : null
+      if (this.hasMore) return before.length !== this.sources.length
       await this.#addCurrent(current)
     }
     for (const stored of this.#unread.splice(0)) this.#lose('gone', stored)
@@ -134,7 +143,8 @@ export class LogFiles {
   async forget(source: Source): Promise<void> {
     this.sources.splice(this.sources.indexOf(source), 1)
     this.#addPast(storeMark(source.mark))
-    this.#others = new Set([...this.#others, tagOf(source.file)])
+    // first: a place has only some
+    this.#others = new Set([tagOf(source.file), ...this.#others])
     await source.content.close().catch(ignore)
   }
 
@@ -285,18 +295,26 @@ export class LogFiles {
     return null
   }
 
-  /** Adds the files that have been the log between the newest source and the file that is the log now. */
-  async #addLater(listing: Listing, isCut: boolean): Promise<void> {
+  /** Adds the files that have been the log between the newest source and the file that is the log now. Returns whether that is all. */
+  async #addLater(listing: Listing, isCut: boolean): Promise<boolean> {
     const later = this.#later(listing)
-    for (const file of later) {
+    const unread = this.sources.filter((source) => !source.isDrained && source !== this.held)
+    const next = later.slice(0, Math.max(0, MAX_SOURCES - unread.length))
+    for (const file of next) {
       const source = await this.#openLater(file, listing, isCut)
-      if (source === null) continue
+      if (source === null) {
+        this.#others = new Set([tagOf(file), ...this.#others])
+        continue
+      }
       // a plain one would have its id
       if (packingOf(file.path) !== null) this.#unread.shift()
       const last = this.sources.length - (isCut ? 1 : 0)
       this.sources.splice(Math.max(0, last), 0, source)
       this.#options.onStatus({ state: 'reading', path: file.path, offset: 0 })
     }
+    if (next.length === later.length) return true
+    this.#since = next.at(-1)?.written ?? this.#since
+    return false
   }
 
   #later({ current, others }: Listing): FoundFile[] {
