@@ -8,7 +8,9 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const PACKAGES = ['packages/protocol', 'packages/tail', 'packages/node', 'packages/cli'].map((name) => join(root, name))
+const PACKAGES = ['packages/protocol', 'packages/tail', 'packages/node', 'packages/cli'].map((name) =>
+  join(root, name)
+)
 
 const asked = process.argv.slice(2)
 for (const directory of asked.length > 0 ? asked : PACKAGES) {

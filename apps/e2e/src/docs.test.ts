@@ -67,7 +67,7 @@ class Machine {
   static async open(home: string): Promise<Machine> {
     const modules = join(home, 'node_modules', '@many-cores')
     await mkdir(modules, { recursive: true })
-    for (const name of ['cli', 'node', 'protocol'])
+    for (const name of ['cli', 'node', 'protocol', 'tail'])
       await symlink(join(ROOT, 'packages', name), join(modules, name))
     await symlink(join(ROOT, 'apps'), join(home, 'apps'))
     await mkdir(join(home, 'bin'))

@@ -248,7 +248,8 @@ class Follower {
     // for something else than a name
     const isPending = isBroken || !['', this.#keyOf(this.#path, '')].includes(this.#waitsFor)
     if (this.#change === 'content' && !isBroken && !this.#files.hasMore) return null
-    const isDue = this.#change === 'names' || isPending || this.#files.hasMore || (await this.#files.isStale())
+    const isDue =
+      this.#change === 'names' || isPending || this.#files.hasMore || (await this.#files.isStale())
     this.#change = 'content'
     await this.#files.prune(this.#graceMs)
     if (!isDue) return null

@@ -229,8 +229,7 @@ export class LogFiles {
 
   /** A source that was cut off or rewritten becomes two: a copy with the rest, if there is one, and what was written after that. */
   async #replaceCut(listing: Listing): Promise<void> {
-    for (const source of [...this.sources]) {
-      if (!source.isCut) continue
+    for (const source of this.sources.filter(({ isCut }) => isCut)) {
       const { file, content } = source
       const again = await this.#cut(source, source.store(), listing, source)
       // the copy, if there is one, was added before it
@@ -242,9 +241,9 @@ export class LogFiles {
 
   /** Opens again the sources that could not be read; those that are gone are lost. */
   async #reopen(listing: Listing): Promise<void> {
-    for (const source of [...this.sources]) {
-      const { file, fault } = source
-      if (fault === null) continue
+    for (const source of this.sources.filter(({ fault }) => fault !== null)) {
+      const { file } = source
+      const fault = source.fault ?? ''
       const again = await this.#unlessBroken(file, async () => {
         // more of it may have been written since
         if (packingOf(file.path) !== null && !this.#hasGrown(file)) throw new Unreadable(file.path, fault)

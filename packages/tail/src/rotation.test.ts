@@ -1,5 +1,5 @@
-import { closeSync, copyFileSync, mkdirSync, openSync, truncateSync, utimesSync } from 'node:fs'
 import assert from 'node:assert/strict'
+import { closeSync, copyFileSync, mkdirSync, openSync, truncateSync, utimesSync } from 'node:fs'
 import { test } from 'node:test'
 import { temporary } from '@many-cores/testing'
 import { Client } from './testing/client.ts'

@@ -220,8 +220,7 @@ export class World {
   #pack(name: string): void {
     if (!existsSync(name)) return
     // a program that still writes there would write into nothing
-    for (const appender of this.#appenders)
-      if (appender.generation < this.#generation) this.#reopen(appender)
+    for (const appender of this.#appenders) if (appender.generation < this.#generation) this.#reopen(appender)
     this.hasPacked = true
     const { atimeMs, mtimeMs } = statSync(name)
     writeFileSync(`${name}.gz`, gzipSync(readFileSync(name)))
