@@ -229,7 +229,7 @@ class Follower {
 
   /** With `once`, whether everything has been read. */
   #isOver(): boolean {
-    if (!this.#once) return false
+    if (!this.#once || this.#files.hasMore) return false
     return this.#files.sources.every(
       (source) => this.#isAtLimit(source) || (source.isDrained && this.#isRead(source))
     )

@@ -297,7 +297,10 @@ export class LogFiles {
   /** Adds the files that have been the log between the newest source and the file that is the log now. Returns whether that is all. */
   async #addLater(listing: Listing, isCut: boolean): Promise<boolean> {
     const later = this.#later(listing)
-    const unread = this.sources.filter((source) => !source.isDrained && source !== this.held)
+    const unread = this.sources.filter(({ content, file, mark, isDrained }) => {
+      const isRead = isDrained || (!content.isPacked && file.size <= mark.offset)
+      return !isRead && file.id !== this.held?.file.id
+    })
     const next = later.slice(0, Math.max(0, MAX_SOURCES - unread.length))
     for (const file of next) {
       const source = await this.#openLater(file, listing, isCut)

@@ -363,3 +363,20 @@ for (const how of ['rename', 'copytruncate'])
     assert.equal(client.text, log.written)
     assert.deepEqual(client.lost, [])
   })
+
+test('with `once`, more rotations than files are open are read to the end', async (t) => {
+  const log = new Log(await temporary(t))
+  const client = new Client(log.path)
+  log.append('0\n')
+  await client.finish()
+  for (const run of [1, 2]) {
+    for (let number = 1; number <= 20; number++) {
+      await log.tick()
+      log.append(`line ${number}\n`)
+      log.rotate(`app.log-${run}-${number}`)
+    }
+    log.append('end\n')
+    await client.finish()
+    assert.equal(client.text, log.written)
+  }
+})
