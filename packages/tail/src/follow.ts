@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { CHUNK_BYTES } from './content.ts'
 import { codeOf, ignore, reasonOf, TailError } from './errors.ts'
 import { NOT_A_FILE } from './listing.ts'
-import { LogFiles } from './log-files.ts'
+import { LogFiles, MAX_SOURCES } from './log-files.ts'
 import { advance } from './mark.ts'
 import { Renamed, Unreadable } from './match.ts'
 import { namesOf, usualNames } from './names.ts'
@@ -144,10 +144,12 @@ class Follower {
     const start = isQuick ? sources.length - 1 : 0
     const first = this.#openLine === null ? Math.max(0, start) : sources.indexOf(this.#openLine)
     for (const source of sources.slice(first)) {
+      if (source === this.#files.held) return null
       const piece = await this.#readOne(source)
       if (piece !== null || !this.#maySkip(source)) return piece
       if (source === this.#openLine) return this.#endLine(source)
-      if (source.isSettled) await this.#files.forget(source)
+      if (source.isSettled || sources.indexOf(source) < sources.length - MAX_SOURCES)
+        await this.#files.forget(source)
     }
     return null
   }
@@ -227,7 +229,7 @@ class Follower {
 
   /** With `once`, whether everything has been read. */
   #isOver(): boolean {
-    if (!this.#once) return false
+    if (!this.#once || this.#files.hasMore) return false
     return this.#files.sources.every(
       (source) => this.#isAtLimit(source) || (source.isDrained && this.#isRead(source))
     )
@@ -245,8 +247,9 @@ class Follower {
     const isBroken = this.#files.sources.some(({ isCut, fault }) => isCut || fault !== null)
     // for something else than a name
     const isPending = isBroken || !['', this.#keyOf(this.#path, '')].includes(this.#waitsFor)
-    if (this.#change === 'content' && !isBroken) return null
-    const isDue = this.#change === 'names' || isPending || (await this.#files.isStale())
+    if (this.#change === 'content' && !isBroken && !this.#files.hasMore) return null
+    const isDue =
+      this.#change === 'names' || isPending || this.#files.hasMore || (await this.#files.isStale())
     this.#change = 'content'
     await this.#files.prune(this.#graceMs)
     if (!isDue) return null

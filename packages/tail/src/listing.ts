@@ -49,19 +49,33 @@ export async function list(path: string, names: readonly Names[]): Promise<Listi
   return { path: target, ...at, others: [...others.values()] }
 }
 
-/** Two listings in a row that agree: a rename in between can hide a file from one, or show it twice. */
-export async function listTwice(path: string, names: readonly Names[]): Promise<Listing> {
+/**
+ * What several listings have found, until they find nothing new: a rename in between can hide a file from one of them. Two are enough
+ * where the names stay the same.
+ */
+export async function listAll(path: string, names: readonly Names[]): Promise<Listing> {
   let listing = await list(path, names)
-  for (let tries = 0; tries < MAX_TRIES; tries++) {
+  const found = new Map<string, FoundFile>()
+  for (let [calm, tries] = [0, 0]; calm < CALM_LISTINGS && tries < MAX_LISTINGS; tries++) {
+    const known = found.size
+    for (const file of filesOf(listing)) found.set(file.id, file)
     const again = await list(path, names)
     if (identities(again) === identities(listing)) return again
+    calm = filesOf(again).every(({ id }) => found.has(id)) && found.size === known ? calm + 1 : 0
     listing = again
   }
-  return listing
+  for (const file of filesOf(listing)) found.set(file.id, file)
+  if (listing.current !== null) found.delete(listing.current.id)
+  return { ...listing, others: [...found.values()] }
 }
 
-/** Where files are renamed all the time, one listing has to do. */
-const MAX_TRIES = 50
+/** Where names change all the time, this many listings have to find nothing new. */
+const CALM_LISTINGS = 3
+const MAX_LISTINGS = 50
+
+function filesOf({ current, others }: Listing): FoundFile[] {
+  return current === null ? [...others] : [current, ...others]
+}
 
 /** Changes when names do, up to the resolution of the file system's times. Costs much less than a listing of many files. */
 export async function signatureOf(path: string, names: readonly Names[]): Promise<string> {

@@ -1,5 +1,5 @@
 import { ignore } from './errors.ts'
-import { type FoundFile, type Listing, listTwice, signatureOf, statFile, tagOf } from './listing.ts'
+import { type FoundFile, type Listing, listAll, signatureOf, statFile, tagOf } from './listing.ts'
 import { type StoredMark, storeMark } from './mark.ts'
 import { hasOnly, isBeginningOf, isCopyOf, type Opened, openAfter, openContent, Unreadable } from './match.ts'
 import { type Names, packingOf } from './names.ts'
@@ -18,7 +18,7 @@ export interface LogFilesOptions {
 }
 
 /** This many files are watched for what is still added to them. */
-const MAX_SOURCES = 8
+export const MAX_SOURCES = 8
 
 /** So many files that are read can be recognised in packed files. */
 const MAX_PAST = 4
@@ -52,7 +52,7 @@ export class LogFiles {
   /** A file was cut off, and a look has not succeeded since. */
   #wasCut = false
   /** New files that may be copies of the log which are not complete yet. */
-  readonly #undecided = new Set<string>()
+  readonly #undecided = new Map<string, FoundFile>()
   /** Packed files that could not be read, how long they were, and since when. */
   readonly #incomplete = new Map<string, { readonly size: number; readonly since: number }>()
 
@@ -68,6 +68,12 @@ export class LogFiles {
   /** Why the log cannot be read at its path; '' if it is there, null if nothing is. */
   fault: string | null = null
 
+  /** There are more files than may be open at once. Another look, when these are read, adds the next ones. */
+  hasMore = false
+
+  /** The source that has to wait for these. */
+  held: Source | null = null
+
   /** The place at the marks of the sources. */
   get place(): Place {
     const files = this.sources.map((source) => source.store())
@@ -82,7 +88,7 @@ export class LogFiles {
    */
   async look(): Promise<boolean> {
     const { path, names, place } = this.#options
-    const listing = await listTwice(path, names)
+    const listing = await listAll(path, names)
     const before = [...this.sources]
     this.#undecided.clear()
     const newest = this.#stored.at(-1)?.id ?? before.at(-1)?.file.id
@@ -95,9 +101,16 @@ export class LogFiles {
     const isStart = this.#isFirstLook && place === null
     // nothing tells whether a file of which nothing was read has been cut off between two looks
     const mayBeCut = !isStart && current?.id === newest && this.sources.at(-1)?.mark.offset === 0
-    const isCut = this.#wasCut || mayBeCut
-    if (isCut || current?.id !== newest) {
-      if (!isStart) await this.#addLater(listing, isCut)
+    if (this.#wasCut || mayBeCut || current?.id !== newest) {
+      const last = this.sources.at(-1) ?? null
+      const isCut = (this.#wasCut || mayBeCut) && last?.file.id === current?.id
+      const [next] = isStart ? [] : await this.#addLater(listing, isCut)
+      this.hasMore = next !== undefined
+      this.#isFirstLook &&= !this.hasMore
+      const isLater =
+        last?.mark.offset === 0 && next !== undefined && (isCut || compareTimes(next, last.file) < 0)
+      this.held = isLater ? last : null
+      if (this.hasMore) return before.length !== this.sources.length
       await this.#addCurrent(current)
     }
     for (const stored of this.#unread.splice(0)) this.#lose('gone', stored)
@@ -137,7 +150,8 @@ export class LogFiles {
   async forget(source: Source): Promise<void> {
     this.sources.splice(this.sources.indexOf(source), 1)
     this.#addPast(storeMark(source.mark))
-    this.#others = new Set([...this.#others, tagOf(source.file)])
+    // first: a place has only some
+    this.#others = new Set([tagOf(source.file), ...this.#others])
     await source.content.close().catch(ignore)
   }
 
@@ -222,8 +236,7 @@ export class LogFiles {
 
   /** A source that was cut off or rewritten becomes two: a copy with the rest, if there is one, and what was written after that. */
   async #replaceCut(listing: Listing): Promise<void> {
-    for (const source of this.sources.slice()) {
-      if (!source.isCut) continue
+    for (const source of this.sources.filter(({ isCut }) => isCut)) {
       const { file, content } = source
       const again = await this.#cut(source, source.store(), listing, source)
       // the copy, if there is one, was added before it
@@ -235,9 +248,9 @@ export class LogFiles {
 
   /** Opens again the sources that could not be read; those that are gone are lost. */
   async #reopen(listing: Listing): Promise<void> {
-    for (const source of this.sources.slice()) {
-      const { file, fault } = source
-      if (fault === null) continue
+    for (const source of this.sources.filter(({ fault }) => fault !== null)) {
+      const { file } = source
+      const fault = source.fault ?? ''
       const again = await this.#unlessBroken(file, async () => {
         // more of it may have been written since
         if (packingOf(file.path) !== null && !this.#hasGrown(file)) throw new Unreadable(file.path, fault)
@@ -288,17 +301,28 @@ export class LogFiles {
     return null
   }
 
-  /** Adds the files that have been the log between the newest source and the file that is the log now. */
-  async #addLater(listing: Listing, isCut: boolean): Promise<void> {
+  /** Adds the files that have been the log between the newest source and the file that is the log now. Returns those that have to wait. */
+  async #addLater(listing: Listing, isCut: boolean): Promise<readonly FoundFile[]> {
     const later = this.#later(listing)
-    for (const file of later) {
+    const unread = this.sources.filter(({ content, file, mark, isDrained }) => {
+      const isRead = isDrained || (!content.isPacked && file.size <= mark.offset)
+      return !isRead && file.id !== this.held?.file.id
+    })
+    const next = later.slice(0, Math.max(0, MAX_SOURCES - unread.length))
+    for (const file of next) {
       const source = await this.#openLater(file, listing, isCut)
-      if (source === null) continue
+      if (source === null) {
+        if (!this.#undecided.has(file.id)) this.#others = new Set([tagOf(file), ...this.#others])
+        continue
+      }
       // a plain one would have its id
       if (packingOf(file.path) !== null) this.#unread.shift()
       this.sources.splice(this.#positionOf(file, isCut), 0, source)
       this.#options.onStatus({ state: 'reading', path: file.path, offset: 0 })
     }
+    const rest = later.slice(next.length)
+    if (rest.length > 0) this.#since = next.at(-1)?.written ?? this.#since
+    return rest
   }
 
   /**
@@ -339,8 +363,8 @@ export class LogFiles {
     }
     const isKnown = await this.#unlessBroken(file, () => this.#isKnown(file))
     if (isKnown !== false) return null
-    if (packing === null && (await this.#isBeginning(file, current))) {
-      this.#undecided.add(file.id)
+    if (packing === null && (await this.#isIncomplete(file, current))) {
+      this.#undecided.set(file.id, file)
       return null
     }
     const content = await openContent(file)
@@ -361,10 +385,9 @@ export class LogFiles {
     return false
   }
 
-  /** Whether a file has nothing else than the log begins with, of which nothing is read: then it is being copied. */
-  async #isBeginning(file: FoundFile, current: FoundFile | null): Promise<boolean> {
-    if (current === null || file.size > current.size) return false
-    if (this.sources.some((source) => source.file.id === current.id && source.mark.offset > 0)) return false
+  /** Whether a file may be a copy of the log that is not complete yet: it is younger, and has nothing else than the log begins with. */
+  async #isIncomplete(file: FoundFile, current: FoundFile | null): Promise<boolean> {
+    if (current === null || file.size > current.size || isOlder(file, current)) return false
     return file.size === 0 || (await isBeginningOf(file, current))
   }
 
@@ -397,6 +420,7 @@ export class LogFiles {
     this.#others = new Set(newestFirst.map(tagOf))
     this.#knowsOthers = true
     this.#since = current?.written ?? 0n
+    for (const { written } of this.#undecided.values()) if (written < this.#since) this.#since = written
   }
 
   /** Null for a packed file that stays incomplete or is damaged, which is reported once. */
@@ -446,6 +470,12 @@ function wholeOf({ path, size }: FoundFile): Pick<StoredFile, 'path' | 'offset' 
 /** Negative if `a` was the log before `b`: it was written before it or, in one tick of the clock, renamed before it. */
 function compareTimes(a: FoundFile, b: FoundFile): number {
   return Number(a.written - b.written) || Number(a.changed - b.changed)
+}
+
+/** Whether `a` was made before `b`; false where the file system has no time of birth. */
+function isOlder(a: FoundFile, b: FoundFile): boolean {
+  const [first, second] = [a, b].map(({ id }) => BigInt(id.slice(id.indexOf(':') + 1)))
+  return first !== undefined && second !== undefined && first > 0n && first < second
 }
 
 /** Compressors keep the time of the original, some in seconds. */

@@ -87,16 +87,10 @@ export async function isCopyOf(file: FoundFile, source: Source): Promise<boolean
 
 /** Whether a plain file has nothing else than `other` begins with. Throws Unreadable, Renamed. */
 export async function isBeginningOf(file: FoundFile, other: FoundFile): Promise<boolean> {
-  const [a, b] = [
-    new PlainFile(file.path, await openFile(file)),
-    new PlainFile(other.path, await openFile(other))
-  ]
-  try {
-    return isSameMark(await a.scan(file.size), await b.scan(file.size))
-  } finally {
-    await a.close()
-    await b.close()
-  }
+  await using handle = await openFile(file)
+  await using whole = await openFile(other)
+  const [beginning, all] = [new PlainFile(file.path, handle), new PlainFile(other.path, whole)]
+  return isSameMark(await beginning.scan(file.size), await all.scan(file.size))
 }
 
 /** Whether `file` has exactly the bytes that `stored` identifies. Throws Unreadable, Renamed. */

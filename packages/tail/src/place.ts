@@ -33,25 +33,30 @@ export const MAX_OTHERS = 64
 
 const VERSION = 1
 
-/** The place as text of at most 3,800 ASCII characters. Leaves out the oldest files if there are too many, and a path that is too long. */
-export function encodePlace({ files, past, since, others }: Place): string {
-  const tags = encodeTags(others.slice(0, MAX_OTHERS))
-  const rest = JSON.stringify({ past: past.map(markToArray), since: String(since), others: tags }).slice(1)
-  for (let first = 0; ; first++) {
-    const isLast = first >= files.length - 1
-    const text = `{"v":${VERSION},"files":${JSON.stringify(files.slice(first).map(toArray))},${rest}`.replace(
-      /[\u0080-\uffff]/g,
-      (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
-    )
+/** The place as text of at most 3,800 ASCII characters. Leaves out paths if it would be longer, and then the oldest files. */
+export function encodePlace(place: Place): string {
+  const { files } = place
+  const withoutPaths = files.map((file) => ({ ...file, path: '' }))
+  const newest = files.slice(-1)
+  for (const fewer of [files, [...withoutPaths.slice(0, -1), ...newest], withoutPaths]) {
+    const text = encode({ ...place, files: fewer })
     if (text.length <= MAX_PLACE_CHARACTERS) return text
-    if (isLast)
-      return encodePlace({
-        files: files.slice(-1).map((file) => ({ ...file, path: '' })),
-        past: [],
-        since,
-        others
-      })
   }
+  return encodePlace({ ...place, files: withoutPaths.slice(1) })
+}
+
+function encode({ files, past, since, others }: Place): string {
+  const value = {
+    v: VERSION,
+    files: files.map(toArray),
+    past: past.map(markToArray),
+    since: String(since),
+    others: encodeTags(others.slice(0, MAX_OTHERS))
+  }
+  return JSON.stringify(value).replace(
+    /[\u0080-\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  )
 }
 
 /** Throws TailError `BAD_PLACE`. */

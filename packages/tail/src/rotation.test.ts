@@ -1,4 +1,9 @@
+import assert from 'node:assert/strict'
 import { closeSync, copyFileSync, mkdirSync, openSync, truncateSync, utimesSync } from 'node:fs'
+import { test } from 'node:test'
+import { temporary } from '@many-cores/testing'
+import { Client } from './testing/client.ts'
+import { Log } from './testing/log.ts'
 import { inEachWay, type Scenario } from './testing/scenario.ts'
 
 inEachWay('a log that is renamed once, with lines that were not read', {
@@ -327,4 +332,51 @@ inEachWay('paths that are not ASCII', {
     (log) => log.rotate('журнал 日志 ünï.log.1'),
     (log) => log.append('3\n')
   ]
+})
+
+for (const how of ['rename', 'copytruncate'])
+  test(`a hundred rotations while nothing ran, read with a restart after each file: ${how}`, async (t) => {
+    const log = new Log(await temporary(t))
+    for (let older = 0; older < 70; older++) log.append('not ours\n', `app.log.older.${older}`)
+    log.written = ''
+    log.append('0\n')
+    const client = await Client.start(t, log.path, { rotated: ['app.log.older.*'] })
+    await client.has('0\n')
+    await client.stop()
+    for (let number = 1; number <= 100; number++) {
+      await log.tick()
+      log.append(`last of ${number}\n`)
+      if (how === 'rename') log.rotate(`app.log-${number}`)
+      else log.copyTruncate(`app.log-${number}`)
+      await log.tick()
+      log.append(`first of ${number}\n`)
+    }
+    while (client.text.length < log.written.length) {
+      const { length } = client.text
+      client.stall()
+      await client.start()
+      client.resume()
+      await client.until('the next lines', () => client.text.length > length)
+      await client.stop()
+    }
+    await client.finish()
+    assert.equal(client.text, log.written)
+    assert.deepEqual(client.lost, [])
+  })
+
+test('with `once`, more rotations than files are open are read to the end', async (t) => {
+  const log = new Log(await temporary(t))
+  const client = new Client(log.path)
+  log.append('0\n')
+  await client.finish()
+  for (const run of [1, 2]) {
+    for (let number = 1; number <= 20; number++) {
+      await log.tick()
+      log.append(`line ${number}\n`)
+      log.rotate(`app.log-${run}-${number}`)
+    }
+    log.append('end\n')
+    await client.finish()
+    assert.equal(client.text, log.written)
+  }
 })

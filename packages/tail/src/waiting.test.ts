@@ -155,7 +155,7 @@ async function asUser(t: TestContext, log: Log): Promise<{ readonly next: () => 
     return null
   }
   chmodSync(log.directory, 0o755)
-  const code = `import { follow } from '${new URL('index.js', import.meta.url)}'
+  const code = `import { follow } from '${new URL('index.js', import.meta.url).href}'
     const say = (value) => console.log(JSON.stringify(value))
     process.setgid(65534)
     process.setuid(65534)
@@ -173,9 +173,9 @@ async function asUser(t: TestContext, log: Log): Promise<{ readonly next: () => 
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
   return {
     next: async () => {
-      const { value, done } = await deadline('a line of the child', lines.next())
-      assert.ok(done !== true, 'the child has ended')
-      return JSON.parse(value) as unknown
+      const line: IteratorResult<string, unknown> = await deadline('a line of the child', lines.next())
+      assert.ok(line.done !== true, 'the child has ended')
+      return JSON.parse(line.value) as unknown
     }
   }
 }

@@ -112,7 +112,7 @@ export class Client {
       await deadline(what, Promise.race([wait(), failed]), 30_000)
     } catch (error) {
       const seen = `has ${JSON.stringify(this.text)}\n${this.statuses.map((status) => JSON.stringify(status)).join('\n')}`
-      throw new Error(`${error instanceof Error ? error.message : error}\n${seen}`, { cause: error })
+      throw new Error(`${String(error)}\n${seen}`, { cause: error })
     } finally {
       isOver.value = true
       this.#wake()
