@@ -58,8 +58,6 @@ interface Appender {
 export class World {
   readonly path: string
   readonly written: string[] = []
-  /** Whether an older file was ever packed. */
-  hasPacked = false
   readonly #random: Random
   readonly #options: WorldOptions
   readonly #appenders: Appender[]
@@ -221,7 +219,6 @@ export class World {
     if (!existsSync(name)) return
     // a program that still writes there would write into nothing
     for (const appender of this.#appenders) if (appender.generation < this.#generation) this.#reopen(appender)
-    this.hasPacked = true
     const { atimeMs, mtimeMs } = statSync(name)
     writeFileSync(`${name}.gz`, gzipSync(readFileSync(name)))
     utimesSync(`${name}.gz`, atimeMs / 1000, mtimeMs / 1000)
