@@ -30,7 +30,7 @@ export const NETWORK_OPTIONS: readonly string[] = [
 ]
 
 const COMMON_GROUPS: Groups = {
-  'Where to store': ['storage', 'fsync'],
+  'Where to store': ['storage', 'name', 'fsync'],
   Network: NETWORK_OPTIONS,
   Other: ['quiet', 'verbose', 'help', 'version']
 }
