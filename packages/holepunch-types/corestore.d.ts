@@ -41,7 +41,6 @@ declare module 'corestore' {
     readonly discoveryKey?: Uint8Array
     readonly writable?: boolean
     readonly exclusive?: boolean
-    readonly createIfMissing?: boolean
     readonly timeout?: number
   }
 

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { test } from 'node:test'
 import type { Program } from './harness/program.ts'
 import { linesOf, UNKNOWN_KEY } from './harness/samples.ts'
-import { ended, Sandbox } from './harness/sandbox.ts'
+import { ended, keyOf, Sandbox } from './harness/sandbox.ts'
 
 test('a command can come before or after the options, or after the key', async (t) => {
   const sandbox = await Sandbox.open(t)
@@ -98,7 +98,10 @@ test('writer key prints the key of the stored log, and exits with 3 if there is 
   assert.equal(stdout.text, `${key}\n`)
   assert.equal(stderr.text, '')
   const source = await sandbox.writer()
+  await keyOf(source)
+  const beside = await ended(sandbox.run('writer', { command: 'key', storage: 'writer' }))
+  assert.equal(beside.stdout.text, `${key}\n`)
   await ended(sandbox.reader(key, { args: ['--raw', '--count', '1'] }))
   await source.kill()
-  await ended(sandbox.run('writer', { command: 'key', storage: 'reader' }), 8)
+  await ended(sandbox.run('writer', { command: 'key', storage: 'reader' }), 3)
 })

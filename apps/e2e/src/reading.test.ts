@@ -412,18 +412,3 @@ test('after reader | head, the lines that head did not read come again', async (
   const { stdout } = await ended(sandbox.reader(writer.key, { args: ['--raw', '--exit'] }))
   assert.ok(lines.join('').endsWith(stdout.text) && stdout.lineCount >= 20_000, `${stdout.lineCount} lines`)
 })
-
-const whyNoPipe = process.platform === 'linux' ? false : 'only Linux tells that a pipe was closed'
-
-test('reader | head ends a live reader, and the cursor stays', { skip: whyNoPipe }, async (t) => {
-  const sandbox = await Sandbox.open(t)
-  const writer = await sandbox.openWriter()
-  await writer.publish(linesOf(0, 100))
-  await ended(sandbox.reader(writer.key, { args: ['--raw', '--count', '10'] }))
-  const { readEnd, writeEnd } = await sandbox.pipe()
-  const head = spawn('head', ['-n', '3'], { stdio: [readEnd, 'ignore', 'inherit'] })
-  await sandbox.closeDescriptor(readEnd)
-  await ended(sandbox.reader(writer.key, { args: ['--raw'], stdout: writeEnd }))
-  assert.equal(head.exitCode, 0)
-  assert.deepEqual(await cursorsOf(sandbox, writer.key), { default: 10 })
-})

@@ -27,7 +27,6 @@ import {
   formatTutorial
 } from './format.ts'
 import type { ReadValues } from './options.ts'
-import { isPipeClosed, watchPipe } from './pipe.ts'
 import { freeBytes, waitForSpace } from './recover.ts'
 import { createStdoutSink, type Sink } from './sink.ts'
 import { checkCursor, explainNothing, fromOf, movesCursor, reportStart } from './start.ts'
@@ -80,7 +79,7 @@ class Delivery {
 
   async run(key: string, rebuild: boolean): Promise<void> {
     const { signal, status } = this.#context
-    const { until, exit, count, output } = this.#values
+    const { until, exit, count } = this.#values
     const timeout = this.#values.timeout * 1000
     const node = await openProgramNode(this.#values, this.#context, { key, rebuild })
     try {
@@ -88,8 +87,6 @@ class Delivery {
       const names = reader.manifest.cores.map((core) => core.name)
       const cores = selectCores(names, this.#values)
       const sink = await this.#openSink(reader, cores, timeout)
-      const pipe = watchPipe()
-      const ended = output === undefined ? AbortSignal.any([signal, pipe.signal]) : signal
       let isEmpty = true
       try {
         reportStart(reader, sink, { values: this.#values, status, signal })
@@ -97,7 +94,7 @@ class Delivery {
           from: sink.from,
           live: !exit,
           timeout,
-          signal: ended,
+          signal,
           ...(until !== undefined && { until }),
           ...(cores !== undefined && { cores })
         })
@@ -108,11 +105,9 @@ class Delivery {
       } catch (error) {
         await sink.close().catch(ignore)
         throw error
-      } finally {
-        pipe.stop()
       }
       await sink.close()
-      if (isEmpty && !ended.aborted) {
+      if (isEmpty && !signal.aborted) {
         const length = await storedLength(node, key)
         explainNothing(sink, length, { values: this.#values, status, signal })
       }
@@ -154,7 +149,6 @@ class Delivery {
       from: this.#position ?? begin,
       isResumed: stored !== null && this.#position === null,
       space: () => freeBytes(storageOf(this.#values, this.#context)),
-      isPipeClosed,
       signal,
       onDelivered: (position) => {
         this.#position = position

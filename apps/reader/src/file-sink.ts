@@ -52,7 +52,7 @@ export async function openFileSink(reader: Reader, options: FileSinkOptions): Pr
   const cursor = await reader.cursor(cursorName(group, path))
   const begun = begunOf(cursor)
   if (begun !== null) checkContent(path, begun, content)
-  const file = await OutputFile.open(path, { isBegun: begun !== null, note })
+  const file = await OutputFile.open(path, { isBegun: begun !== null, cursor: cursor.name, note })
   try {
     const start =
       begun === null ? await beginFile(reader, file, options) : await restoreFile(file, begun, options)

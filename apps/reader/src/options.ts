@@ -9,7 +9,8 @@ export const KEY = {
   required: true,
   help: 'the writer prints it as its first line',
   variable: 'MANY_CORES_KEY',
-  parse: parseKey
+  // the whole line that the writer prints can be pasted, too
+  parse: (text: string) => parseKey(text.replace(/^main core key:\s*/, ''))
 } as const
 
 const STARTS = ['from', 'tail', 'since'] as const
@@ -127,6 +128,12 @@ export const hints = {
   t: 'the KEY names the log, and --only its cores',
   p: 'use --only CORE',
   b: 'there is no broker: the KEY is enough',
+  G: 'use --group NAME',
+  u: 'output is never held back',
+  X: 'there is no broker to configure',
+  L: 'use reader cursors KEY, or reader verify KEY',
+  D: 'use --format',
+  K: 'use --format with %k',
   form: 'did you mean --from or --format?',
   ...Object.fromEntries(Array.from('123456789', (digit) => [digit, 'for the last N lines, use -n N']))
 } as const

@@ -33,8 +33,9 @@ export interface Stamp {
 }
 
 /** What to do about a file that was changed. */
-const REMEDY =
-  'Restore it, or use another file; to begin it again, remove its cursor with: reader cursors --remove'
+function remedyOf(cursor: string): string {
+  return `Restore it, or use another file; to begin it again, remove its cursor: reader cursors --remove ${cursor} KEY`
+}
 
 /** A byte far behind the content: on Windows, a locked range cannot be read. */
 const LOCK_OFFSET = 2 ** 48
@@ -44,6 +45,15 @@ const CHUNK_BYTES = 1024 * 1024
 /** Symbolic links that are followed, as in Linux. */
 const MAX_LINKS = 40
 
+interface OutputFileOptions {
+  /** Whether this reader has written it before: then it must exist. */
+  readonly isBegun: boolean
+  /** The name of its cursor, for messages. */
+  readonly cursor: string
+  /** Reports that it cannot be locked. */
+  readonly note: (text: string) => void
+}
+
 /**
  * A file that this process alone writes, locked while it is open. A change by another program is an OutputError, and nothing
  * more is written.
@@ -51,34 +61,35 @@ const MAX_LINKS = 40
 export class OutputFile {
   readonly path: string
   readonly #handle: FileHandle
+  readonly #cursor: string
   #written: Written = { length: 0, crc: 0 }
   /** After the last write, in ns. */
   #mtime = 0n
   #isWriting = false
 
-  /** Opens the file; unless `isBegun`, creates it if it is missing. `note` reports that it cannot be locked. */
-  static async open(
-    path: string,
-    { isBegun, note }: { readonly isBegun: boolean; readonly note: (text: string) => void }
-  ): Promise<OutputFile> {
+  /** Opens the file; unless `isBegun`, creates it if it is missing. */
+  static async open(path: string, { isBegun, cursor, note }: OutputFileOptions): Promise<OutputFile> {
     const flags = constants.O_RDWR | constants.O_APPEND | (isBegun ? 0 : constants.O_CREAT)
     const handle = await open(path, flags).catch((error: unknown) => {
       const fault =
-        codeOf(error) === 'ENOENT' ? `this reader wrote it, and it is gone. ${REMEDY}` : cannotWrite(error)
+        codeOf(error) === 'ENOENT'
+          ? `this reader wrote it, and it is gone. ${remedyOf(cursor)}`
+          : cannotWrite(error)
       throw new OutputError(path, fault, { cause: error })
     })
     try {
       if (!(await handle.stat()).isFile()) throw new OutputError(path, 'not a regular file')
       lock(handle, path, note)
-      return new OutputFile(path, handle)
+      return new OutputFile(path, handle, cursor)
     } catch (error) {
       await handle.close()
       throw error
     }
   }
 
-  private constructor(path: string, handle: FileHandle) {
+  private constructor(path: string, handle: FileHandle, cursor: string) {
     this.path = path
+    this.#cursor = cursor
     this.#handle = handle
   }
 
@@ -185,7 +196,7 @@ export class OutputFile {
   }
 
   #changed(fault: string): OutputError {
-    return new OutputError(this.path, `${fault}. ${REMEDY}`)
+    return new OutputError(this.path, `${fault}. ${remedyOf(this.#cursor)}`)
   }
 }
 

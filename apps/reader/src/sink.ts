@@ -42,8 +42,6 @@ interface StdoutSinkOptions {
   readonly isResumed: boolean
   /** The free space for the store, in bytes. */
   readonly space: () => Promise<number>
-  /** Whether the reader of standard output has gone. */
-  readonly isPipeClosed: () => Promise<boolean>
   readonly signal: AbortSignal
   /** Called after each write, before the position is committed. */
   readonly onDelivered: (position: Position) => void
@@ -59,7 +57,7 @@ interface Mark {
 export function createStdoutSink(
   print: (bytes: Uint8Array) => Promise<void>,
   format: Format,
-  { cursor, state, from, isResumed, space, isPipeClosed, signal, onDelivered }: StdoutSinkOptions
+  { cursor, state, from, isResumed, space, signal, onDelivered }: StdoutSinkOptions
 ): Sink {
   let isScarce = cursor !== null
   const bookmark = new Bookmark<Mark>(async ({ position }) => {
@@ -100,9 +98,6 @@ export function createStdoutSink(
         if (isScarce) await bookmark.flush()
       }
     },
-    close: async () => {
-      if (await isPipeClosed()) await goBack()
-      await bookmark.flush()
-    }
+    close: () => bookmark.flush()
   }
 }

@@ -69,7 +69,7 @@ export function beyondEnd(position: number, length: number): string {
 
 function hintOf(values: ReadValues): string {
   if (values.output !== undefined) return ''
-  if (movesCursor(values)) return '; --from start for everything'
+  if (movesCursor(values)) return values.group === undefined ? '; --from start for everything' : ''
   return '; the cursor does not move with --only or --except: add --group NAME to continue next time'
 }
 

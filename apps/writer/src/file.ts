@@ -54,6 +54,10 @@ export async function checkDistinct(paths: readonly string[]): Promise<void> {
 }
 
 export function missing(path: string): UsageError {
+  if (/[*?]/.test(path))
+    return new UsageError(
+      `--input: ${path} does not exist; --input takes no patterns: give it once for each file`
+    )
   return new UsageError(`--input: ${path} does not exist; without --exit, the writer waits for it`)
 }
 
@@ -190,7 +194,7 @@ function report(event: TailStatus, status: Status): void {
 function lossOf({ path, offset, bytes, reason }: Extract<TailStatus, { state: 'lost' }>): string {
   const unpublished = bytes === 0 ? '' : `, with at least ${bytes} unpublished ${plural(bytes, 'byte')}`
   if (reason === 'gone')
-    return `${path}: the file that was published up to byte ${offset} is gone${unpublished}; later lines in it are lost`
+    return `${path}: the file that was published up to byte ${offset} is gone${unpublished}; lines that were added to it since, if any, are lost`
   if (reason === 'cut')
     return `${path}: the file that was published up to byte ${offset} was truncated or rewritten${unpublished}; reading it from its start`
   const fault = reason === 'packed' ? 'cannot be decompressed here' : 'is damaged'

@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs'
-import { type Command, defineCommand, NETWORK_OPTIONS, openProgramNode, storageOf } from '@many-cores/cli'
+import { type Command, defineCommand, NETWORK_OPTIONS, storageOf } from '@many-cores/cli'
 import { COMMON } from './options.ts'
 
 /** `writer key` */
@@ -14,12 +13,9 @@ export const key: Command = defineCommand({
   start: async (values, context) => {
     const { NodeError, storedKey } = await import('@many-cores/node')
     const storage = storageOf(values, context)
-    const noLog = new NodeError('NOT_FOUND', `${storage} has no log: start the writer to create one`)
-    // to open a node would create the store
-    if (!existsSync(storage)) throw noLog
-    await using node = await openProgramNode(values, context)
-    const stored = await storedKey(node)
-    if (stored === null) throw noLog
-    await context.print(`${stored}\n`)
+    const key = await storedKey(storage)
+    if (key === null)
+      throw new NodeError('NOT_FOUND', `${storage} has no log: start the writer to create one`)
+    await context.print(`${key}\n`)
   }
 })

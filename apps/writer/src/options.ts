@@ -75,7 +75,13 @@ export function checkConflicts({ acks, exit, timeout }: OptionValues<typeof opti
 export const hints = {
   f: 'to follow a file, use --input FILE',
   F: 'to follow a file, use --input FILE',
-  P: 'the writer publishes standard input without an option'
+  P: 'the writer publishes standard input without an option',
+  K: 'use --route hash:N,field=K,separator=S',
+  t: 'a log has no topic: --name NAME is another log',
+  b: 'there is no broker: readers need the key alone',
+  p: 'the routing rule names the core: see --route',
+  X: 'there is no broker to configure',
+  argument: 'to publish a file, use --input FILE'
 } as const
 
 export const help: HelpText = {

@@ -25,7 +25,8 @@ export async function write(values: Values, context: RunContext): Promise<void> 
   )
   // with a store, a file may have been rotated: a new one will appear
   const mustExist = exit && !existsSync(storageOf(values, context))
-  for (const path of paths) if (mustExist && path !== null && !existsSync(path)) throw missing(path)
+  for (const path of paths)
+    if (path !== null && (mustExist || /[*?]/.test(path)) && !existsSync(path)) throw missing(path)
   await checkDistinct(paths.map((path) => path ?? '-'))
   await using node = await openStore(values, context)
   await using writer = await openWriter(node, { signal, ...(route !== undefined && { routing: route }) })

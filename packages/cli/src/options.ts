@@ -27,7 +27,7 @@ export interface OptionSource<P extends Positional | undefined = Positional | un
   readonly argv: readonly string[]
   readonly env: Environment
   readonly positionals?: P
-  /** What to use instead of an option that users of other programs expect, by its name: one letter, or a word. */
+  /** What to use instead of an option that users of other programs expect, by its name: one letter, or a word; `argument`: instead of an argument. */
   readonly hints?: Readonly<Record<string, string>>
 }
 
@@ -60,7 +60,7 @@ export function parseOptions<const T extends OptionTable, const P extends Positi
 
   const given: Given = new Map()
   for (const token of tokens) if (token.kind === 'option') addFlag(table, token, given, hints)
-  const positional = parsePositional(tokens, positionals, env)
+  const positional = parsePositional(tokens, positionals, { env, hints })
   const values: Record<string, unknown> = {}
   const excluded = new Set([...given].flatMap(([name, { on }]) => (on ? (table[name]?.excludes ?? []) : [])))
   for (const [name, option] of Object.entries(table))
@@ -151,11 +151,12 @@ function unknownOption(
 function parsePositional(
   tokens: readonly Token[],
   positional: Positional | undefined,
-  env: Environment
+  { env, hints }: { readonly env: Environment; readonly hints: Readonly<Record<string, string>> }
 ): unknown {
   const [word, second] = tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []))
   if (positional === undefined) {
-    if (word !== undefined) throw new UsageError(`unexpected argument ${quote(word)}: expected options only`)
+    if (word !== undefined)
+      throw new UsageError(`unexpected argument ${quote(word)}: ${hints.argument ?? 'expected options only'}`)
     return undefined
   }
   const { name, required, help, variable, parse = (text: string): string => text } = positional

@@ -6,6 +6,7 @@ import { adopt } from '../recovery/adopt.ts'
 import { storedPosition } from '../recovery/tail.ts'
 import { LogWriter } from './log-writer.ts'
 import { openLog } from './own-log.ts'
+import { storeKey } from './stored-key.ts'
 import type { Writer, WriterOptions } from './writer.ts'
 
 /**
@@ -20,9 +21,11 @@ export async function openWriter(node: Node, options: WriterOptions = {}): Promi
   options.signal?.throwIfAborted()
   const internals = internalsOf(node)
   try {
-    return await internals.children.open((closing) => {
+    return await internals.children.open(async (closing) => {
       const signal = options.signal === undefined ? closing : AbortSignal.any([closing, options.signal])
-      return openLogWriter(internals, { ...options, signal })
+      const writer = await openLogWriter(internals, { ...options, signal })
+      await storeKey(node.storage, writer.key)
+      return writer
     })
   } catch (error) {
     options.signal?.throwIfAborted()

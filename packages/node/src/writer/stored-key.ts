@@ -1,18 +1,24 @@
-import { type CoreKey, keyFromBytes } from '@many-cores/protocol'
-import { translate } from '../errors.ts'
-import { internalsOf } from '../internals.ts'
-import type { Node } from '../node.ts'
+import { readFile, rename, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { type CoreKey, parseKey } from '@many-cores/protocol'
+import { isMissing, translate } from '../errors.ts'
 
-/** The key of the log that the node's store has the writer of; null if there is none. Reads only the store. */
-export async function storedKey(node: Node): Promise<CoreKey | null> {
-  const bootstrap = internalsOf(node).store.get({ name: 'core-1', createIfMissing: false })
+/** The file with the key of the log that a store has the writer of. Each start of the writer makes it again if it is missing. */
+const KEY = 'KEY'
+
+/** The key of the log in a writer's store, also while the writer runs; null if there is none. Throws NodeError `STORE_*`. */
+export async function storedKey(directory: string): Promise<CoreKey | null> {
   try {
-    await bootstrap.ready()
-    return bootstrap.length === 0 ? null : keyFromBytes(bootstrap.key as Uint8Array)
+    return parseKey((await readFile(join(resolve(directory), KEY), 'utf8')).trim())
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'STORAGE_EMPTY') return null
+    if (isMissing(error)) return null
     throw translate(error)
-  } finally {
-    await bootstrap.close()
   }
+}
+
+export async function storeKey(directory: string, key: CoreKey): Promise<void> {
+  if ((await storedKey(directory).catch(() => null)) === key) return
+  const next = join(directory, `${KEY}.next`)
+  await writeFile(next, `${key}\n`)
+  await rename(next, join(directory, KEY))
 }
