@@ -342,7 +342,9 @@ export class LogFiles {
   }
 
   #later({ current, others }: Listing): FoundFile[] {
-    const isBefore = (file: FoundFile | null | undefined): boolean => !!file && file.written < this.#since
+    // of too many others, the oldest are known by their times alone, which can be that of the log
+    const last = this.#knowsOthers ? this.#since - 1n : this.#since
+    const isBefore = (file: FoundFile | null | undefined): boolean => !!file && file.written <= last
     // the clock was ahead at the last look: then only the tags tell which files are new
     const isClockBack = this.#knowsOthers && (isBefore(current) || isBefore(this.sources.at(-1)?.file))
     return others
