@@ -14,5 +14,7 @@ export interface Content {
   peek(mark: Mark): Promise<Uint8Array | null | 'cut'>
   /** The file as it is now; null for one that will not change. */
   stat(): Promise<(FoundFile & { readonly isGone: boolean }) | null>
+  /** Whether it has holes: bytes that were never written, and are read as NUL. */
+  isSparse(): Promise<boolean>
   close(): Promise<void>
 }

@@ -183,12 +183,13 @@ class Follower {
     }
   }
 
-  /** What is after the mark. NUL bytes at the start are a hole: the file was cut off, and a program writes on where it had been. */
+  /** What is after the mark, without a hole at the start: the file was cut off, and a program writes on where it had been. */
   async #peek(source: Source): Promise<Uint8Array | null> {
     let skipped = 0
     while (true) {
       const bytes = await source.peek()
-      const isHole = source.mark.offset === skipped && bytes?.[0] === 0
+      const isNul = source.mark.offset === skipped && bytes?.[0] === 0
+      const isHole = isNul && (skipped > 0 || (await source.content.isSparse()))
       const hole = isHole ? bytes.findIndex((byte) => byte !== 0) : 0
       if (bytes === null || hole === 0) {
         if (skipped > 0) this.#onStatus({ state: 'skipped', path: source.file.path, bytes: skipped })

@@ -62,6 +62,10 @@ export class PackedFile implements Content {
     return null
   }
 
+  async isSparse(): Promise<boolean> {
+    return false
+  }
+
   async close(): Promise<void> {
     this.#destroy()
   }

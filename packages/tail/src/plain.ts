@@ -4,6 +4,9 @@ import { CHUNK_BYTES, type Content } from './content.ts'
 import { describe, type FoundFile } from './listing.ts'
 import { advance, HEAD_BYTES, type Mark, START, type StoredMark, TAIL_BYTES } from './mark.ts'
 
+/** The unit of `blocks`, whatever the file system's own is. */
+const BLOCK_BYTES = 512
+
 interface ScanOptions {
   readonly from?: Mark
   readonly head?: number
@@ -61,6 +64,11 @@ export class PlainFile implements Content {
       if (head !== undefined && mark.offset >= Math.min(length, HEAD_BYTES) && mark.head !== head) return mark
     }
     return mark
+  }
+
+  async isSparse(): Promise<boolean> {
+    const { blocks, size } = await this.#handle.stat()
+    return blocks * BLOCK_BYTES < size
   }
 
   close(): Promise<void> {

@@ -10,6 +10,7 @@ import {
   rmdirSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   writeFileSync
 } from 'node:fs'
 import { createInterface } from 'node:readline'
@@ -264,12 +265,22 @@ for (const way of ['live', 'after a restart'])
     assert.deepEqual(client.lost, [])
   })
 
-test('NUL bytes at the start of a log that is followed for the first time are skipped', async (t) => {
+test('a hole at the start of a log that is followed for the first time is skipped', async (t) => {
   const log = new Log(await temporary(t))
-  log.append(`${'\0'.repeat(3_000_000)}1\n`)
+  log.append('')
+  truncateSync(log.path, 3_000_000)
+  log.append('1\n')
+  log.written = '1\n'
   const client = await Client.start(t, log.path)
   await client.has('1\n')
   assert.equal((await client.status('skipped')).bytes, 3_000_000)
+})
+
+test('NUL bytes that a program has written are content', async (t) => {
+  const log = new Log(await temporary(t))
+  log.append(`${'\0'.repeat(100_000)}1\n`)
+  const client = await Client.start(t, log.path)
+  await client.has(log.written)
 })
 
 test('a packed file that is incomplete is waited for', async (t) => {
