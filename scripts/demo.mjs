@@ -12,6 +12,7 @@ import { styleText } from 'node:util'
 
 const TYPING_MS = 400
 const READING_MS = 1000
+const SIGNAL_MS = 100
 const COLUMN = 30
 const COLORS = { long: 'cyan', short: 'yellow' }
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }
@@ -30,7 +31,8 @@ try {
   await demo()
   await end(0)
 } catch (error) {
-  // an interrupted demo fails in many ways
+  // an interrupted demo fails in many ways, perhaps before this process has its signal
+  await delay(SIGNAL_MS)
   if (ending === null) console.error(`demo: ${error.message}`)
   await end(1)
 }

@@ -1,7 +1,16 @@
 import { ignore } from './errors.ts'
 import { type FoundFile, type Listing, listAll, signatureOf, statFile, tagOf } from './listing.ts'
 import { type StoredMark, storeMark } from './mark.ts'
-import { hasOnly, isBeginningOf, isCopyOf, type Opened, openAfter, openContent, Unreadable } from './match.ts'
+import {
+  hasOnly,
+  isBeginningOf,
+  isCopyOf,
+  type Opened,
+  openAfter,
+  openContent,
+  Renamed,
+  Unreadable
+} from './match.ts'
 import { type Names, packingOf } from './names.ts'
 import { canUnpack } from './packed.ts'
 import { MAX_OTHERS, type Place, type StoredFile } from './place.ts'
@@ -49,6 +58,8 @@ export class LogFiles {
   #signature = ''
   #signedAt = 0
   #isFirstLook = true
+  /** The id of a file that was seen cut off, without a copy. */
+  #seenCut = ''
   /** A file was cut off, and a look has not succeeded since. */
   #wasCut = false
   /** New files that may be copies of the log which are not complete yet. */
@@ -269,6 +280,12 @@ export class LogFiles {
   ): Promise<Source> {
     const copy = stored.offset > 0 ? await this.#findCopy(stored, listing, false) : null
     this.#wasCut = true
+    if (copy === null && this.#seenCut !== file.id) {
+      // it may have been copied after it was listed
+      this.#seenCut = file.id
+      throw new Renamed(file.path)
+    }
+    this.#seenCut = ''
     const at = this.sources.findIndex((source) => source.file.id === file.id)
     if (copy === null) this.#lose('cut', { ...stored, path: file.path })
     else {

@@ -108,6 +108,16 @@ class Follower {
 }
 
 async function run(t: TestContext, seed: number): Promise<void> {
+  const followers: Follower[] = []
+  try {
+    await play(t, seed, followers)
+  } finally {
+    // one that still runs would keep the process
+    for (const follower of followers) await follower.kill()
+  }
+}
+
+async function play(t: TestContext, seed: number, followers: Follower[]): Promise<void> {
   const random = new Random(seed)
   const keep = random.pick([Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 4, 2, 1])
   // where the oldest is not deleted first, the last one that was read tells nothing about those after it
@@ -116,6 +126,7 @@ async function run(t: TestContext, seed: number): Promise<void> {
   const log = (text: string): void => void events.push(text)
   const world = new World(await temporary(t), random, options)
   const follower = new Follower(world.path, random, log)
+  followers.push(follower)
   /** Of a log of which nothing was read, nothing tells how much of it was packed or copied, and deleted. */
   let mayMiss = false
   let isRunning = true
@@ -165,7 +176,7 @@ async function run(t: TestContext, seed: number): Promise<void> {
 function compare(
   follower: Follower,
   world: World,
-  { keep }: WorldOptions,
+  { keep, isMixed }: WorldOptions,
   mayMiss: boolean,
   story: string
 ): void {
@@ -179,8 +190,8 @@ function compare(
   const unknown = found.filter((line) => !all.has(line))
   const some = (lines: readonly string[]): string => `${lines.length}: ${lines.slice(0, 5).join(' ')}`
   assert.equal(twice.length, 0, `lines twice, ${some(twice)}\n${story}`)
-  // the rest of a line of which the beginning is lost
-  if (follower.lost.length === 0)
+  // the rest of a line of which the beginning is lost, or which was cut by a copy of a file that was then renamed
+  if (follower.lost.length === 0 && !isMixed)
     assert.equal(unknown.length, 0, `lines that were not written, ${some(unknown)}\n${story}`)
   // of an empty file that is gone, it is not known whether it had more
   const known = follower.lost.filter((status) => status.state !== 'lost' || status.bytes > 0)
@@ -200,11 +211,15 @@ function linesOf(text: string): string[] {
 test('each line is yielded exactly once over rotations, kills and stalls, or reported as lost', async (t) => {
   let runs = 0
   const end = Date.now() + SECONDS * 1000
+  let hasFailed = false
   const runMany = async (): Promise<void> => {
     do {
-      await run(t, SEED === undefined ? randomInt(2 ** 31) : Number(SEED))
+      await run(t, SEED === undefined ? randomInt(2 ** 31) : Number(SEED)).catch((error: unknown) => {
+        hasFailed = true
+        throw error
+      })
       runs++
-    } while (SEED === undefined && Date.now() < end)
+    } while (SEED === undefined && Date.now() < end && !hasFailed)
   }
   await Promise.all(Array.from({ length: SEED === undefined ? WORLDS : 1 }, runMany))
   t.diagnostic(`${runs} runs`)

@@ -28,11 +28,6 @@ export async function openLog(
   options: WriterOptions & { readonly signal: AbortSignal }
 ): Promise<WritableLog> {
   const { store, heads, damage } = internals
-  const isCopy = await internals.copyMark.exists()
-  if (isCopy && options.adopt === undefined)
-    throw refused(
-      'it is a copy, or was moved or restored from a backup. If the original also continues the log, the log forks. Use the original or, if it is gone, see `writer adopt --help`'
-    )
   const release = internals.claimLog()
   stopUpgrades(store)
   const bootstrap = store.get({ name: 'core-1' })
@@ -41,6 +36,11 @@ export async function openLog(
     await Promise.all([bootstrap, ...cores.values()].map((core) => core.close())).finally(release)
   }
   try {
+    const isCopy = await internals.copyMark.exists()
+    if (isCopy && options.adopt === undefined)
+      throw refused(
+        'it is a copy, or was moved or restored from a backup. If the original also continues the log, the log forks. Use the original or, if it is gone, see `writer adopt --help`'
+      )
     await bootstrap.ready()
     heads.addJournal(bootstrap.core)
     const key = keyOf(bootstrap)
