@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { cp, rename, truncate } from 'node:fs/promises'
+import { access, cp, rename, truncate } from 'node:fs/promises'
 import test, { type TestContext } from 'node:test'
 import { assertOneSentence } from './harness/assertions.ts'
 import type { Program } from './harness/program.ts'
@@ -66,6 +66,12 @@ test('a copy is adopted once it has the newer lines of a reader, and continues u
   const again = await sandbox.writer({ storage: 'copy' })
   assert.deepEqual(await reader.stdout.firstLines(4), ['one', 'two', 'three', 'four'])
   assert.ok(again.isRunning)
+})
+
+test('a directory without a log cannot be adopted: 3, and nothing is created', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  await ended(sandbox.run('writer', { command: 'adopt', args: ['--sole-copy'], storage: 'typo' }), 3)
+  await assert.rejects(access(sandbox.path('typo')))
 })
 
 test('without a peer, a copy is adopted only with --sole-copy: otherwise 3, and nothing changes', async (t) => {

@@ -63,6 +63,7 @@ class RotatedLog {
   readonly #sandbox: Sandbox
   readonly #configuration: string
   #lines = 0
+  #second = 0
 
   constructor(sandbox: Sandbox, lines: string) {
     this.#sandbox = sandbox
@@ -85,9 +86,15 @@ class RotatedLog {
     for (let rotation = 0; rotation < times; rotation++) {
       await this.append()
       // the names of dateext have a second
-      if (this.#configuration.includes('dateext')) await elapse(1000 - (Date.now() % 1000))
+      if (this.#configuration.includes('dateext')) await this.#nextSecond()
       await run(LOGROTATE ?? '', ['--force', '--state', state, configuration])
       await this.append()
     }
+  }
+
+  async #nextSecond(): Promise<void> {
+    const now = (): number => Math.floor(Date.now() / 1000)
+    while (now() <= this.#second) await elapse(10)
+    this.#second = now()
   }
 }

@@ -1,4 +1,4 @@
-import { type Command, defineCommand, openProgramNode, plural } from '@many-cores/cli'
+import { type Command, defineCommand, openProgramNode, plural, storageOf } from '@many-cores/cli'
 import { COMMON } from './options.ts'
 
 /** `writer adopt` */
@@ -26,7 +26,13 @@ export const adopt: Command = defineCommand({
   begins: 'opening the store',
   start: async (values, context) => {
     const { signal, status, print } = context
-    const { openWriter } = await import('@many-cores/node')
+    const { NodeError, openWriter, storedKey } = await import('@many-cores/node')
+    const storage = storageOf(values, context)
+    if ((await storedKey(storage)) === null)
+      throw new NodeError(
+        'NOT_FOUND',
+        `${storage} has no log to adopt: name the copied store with --storage or --name`
+      )
     await using node = await openProgramNode(values, context)
     const timeout = values.timeout * 1000
     await using writer = await openWriter(node, {

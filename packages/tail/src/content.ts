@@ -14,6 +14,8 @@ export interface Content {
   peek(mark: Mark): Promise<Uint8Array | null | 'cut'>
   /** The file as it is now; null for one that will not change. */
   stat(): Promise<(FoundFile & { readonly isGone: boolean }) | null>
+  /** When it had been written last, in ns since 1970, at the last `peek`; null before, and of a packed file. */
+  readonly written: bigint | null
   /** Whether it has holes: bytes that were never written, and are read as NUL. */
   isSparse(): Promise<boolean>
   close(): Promise<void>

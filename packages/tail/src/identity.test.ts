@@ -237,3 +237,24 @@ test('a log that is renamed over its older file', async (t) => {
   await client.finish()
   assert.equal(client.text, log.written)
 })
+
+for (const packs of [true, false])
+  test(`files with the same short content are all yielded, over restarts: ${packs ? 'packed' : 'plain'}`, async (t) => {
+    const log = new Log(await temporary(t))
+    log.append('starting\n')
+    const client = new Client(log.path)
+    await client.finish()
+    for (const rotations of [1, 3, 1]) {
+      for (let rotation = 0; rotation < rotations; rotation++) {
+        await log.tick()
+        const name = `app.log-${log.written.length}`
+        log.rotate(name)
+        if (packs) log.pack(name)
+        await log.tick()
+        log.append('starting\n')
+      }
+      await client.finish()
+    }
+    assert.equal(client.text, 'starting\n'.repeat(6))
+    assert.deepEqual(client.lost, [])
+  })

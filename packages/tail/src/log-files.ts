@@ -1,6 +1,6 @@
 import { ignore } from './errors.ts'
 import { type FoundFile, type Listing, listAll, signatureOf, statFile, tagOf } from './listing.ts'
-import { type StoredMark, storeMark } from './mark.ts'
+import { HEAD_BYTES } from './mark.ts'
 import {
   hasOnly,
   isBeginningOf,
@@ -13,7 +13,7 @@ import {
 } from './match.ts'
 import { type Names, packingOf } from './names.ts'
 import { canUnpack } from './packed.ts'
-import { MAX_OTHERS, type Place, type StoredFile } from './place.ts'
+import { MAX_OTHERS, type PastFile, type Place, type StoredFile } from './place.ts'
 import { PlainFile } from './plain.ts'
 import { Source } from './source.ts'
 import type { OnStatus } from './status.ts'
@@ -48,7 +48,7 @@ export class LogFiles {
   /** Those of which nothing was read, and that have gone: if they were packed, a later file has their content. */
   #unread: StoredFile[] = []
   /** What was read of files that will not grow any more. */
-  #past: readonly StoredMark[]
+  #past: readonly PastFile[]
   /** The tags of files that are none of the log's as it is followed. */
   #others: ReadonlySet<number>
   /** Whether the tags are those of all others. */
@@ -147,10 +147,11 @@ export class LogFiles {
     const isOver = async (source: Source, index: number): Promise<boolean> => {
       const mayGrow = index === this.sources.length - 1 || !source.isDrained || !source.isReleased
       if (mayGrow || source.isCut || source.fault !== null) return false
-      if (source.isSettled || index < this.sources.length - MAX_SOURCES) return true
+      if (source.isSettled) return true
       const stats = await source.content.stat()
-      const isRead = stats !== null && stats.size <= source.mark.offset
-      return isRead && stats.isGone && performance.now() - source.quietSince >= graceMs
+      if (stats === null || stats.size > source.mark.offset) return false
+      if (index < this.sources.length - MAX_SOURCES) return true
+      return stats.isGone && performance.now() - source.quietSince >= graceMs
     }
     const over: Source[] = []
     for (const [index, source] of this.sources.entries()) if (await isOver(source, index)) over.push(source)
@@ -160,7 +161,7 @@ export class LogFiles {
   /** Lets go of a source that is read. Its mark is kept: it may be packed later. */
   async forget(source: Source): Promise<void> {
     this.sources.splice(this.sources.indexOf(source), 1)
-    this.#addPast(storeMark(source.mark))
+    this.#addPast(source.store())
     // first: a place has only some
     this.#others = new Set([tagOf(source.file), ...this.#others])
     await source.content.close().catch(ignore)
@@ -170,8 +171,8 @@ export class LogFiles {
     for (const { content } of this.sources) await content.close().catch(ignore)
   }
 
-  #addPast({ offset, crc, head, tail }: StoredMark): void {
-    if (offset > 0) this.#past = [...this.#past, { offset, crc, head, tail }].slice(-MAX_PAST)
+  #addPast({ offset, crc, head, tail, written }: PastFile): void {
+    if (offset > 0) this.#past = [...this.#past, { offset, crc, head, tail, written }].slice(-MAX_PAST)
   }
 
   /** Opens the files of the earlier run, wherever they are now. */
@@ -301,7 +302,7 @@ export class LogFiles {
     return new Source({ ...file, size: 0 }, content)
   }
 
-  /** A file that begins with everything before `stored`: new ones first, then the newest. */
+  /** A file that begins with everything before `stored`. */
   async #findCopy(
     stored: StoredFile,
     { current, others }: Listing,
@@ -309,7 +310,12 @@ export class LogFiles {
   ): Promise<(Opened & { readonly file: FoundFile }) | null> {
     const candidates = others
       .filter((file) => file.id !== stored.id && !this.#isSource(file))
-      .sort((a, b) => Number(this.#isOther(a)) - Number(this.#isOther(b)) || compareTimes(b, a))
+      // of the new ones, the first is what the file had; of the others, the last
+      .sort(
+        (a, b) =>
+          Number(this.#isOther(a)) - Number(this.#isOther(b)) ||
+          compareTimes(a, b) * (this.#isOther(a) ? -1 : 1)
+      )
     if (withCurrent && current !== null) candidates.push(current)
     for (const file of candidates) {
       const opened = await this.#unlessBroken(file, () => openAfter(file, stored))
@@ -361,7 +367,9 @@ export class LogFiles {
   #later({ current, others }: Listing): FoundFile[] {
     // of too many others, the oldest are known by their times alone, which can be that of the log
     const last = this.#knowsOthers ? this.#since - 1n : this.#since
-    const isBefore = (file: FoundFile | null | undefined): boolean => !!file && file.written <= last
+    // a packed file may have the second of its original
+    const isBefore = (file: FoundFile | null | undefined): boolean =>
+      !!file && file.written <= (packingOf(file.path) === null ? last : last - (last % 1_000_000_000n) - 1n)
     // the clock was ahead at the last look: then only the tags tell which files are new
     const isClockBack = this.#knowsOthers && (isBefore(current) || isBefore(this.sources.at(-1)?.file))
     return others
@@ -376,7 +384,8 @@ export class LogFiles {
       // it is being packed; the original is read
       if (others.some(({ path }) => path === original)) return null
       if (!canUnpack(packing)) {
-        if (!this.sources.some((source) => isSameTime(source.file, file))) this.#lose('packed', wholeOf(file))
+        if (!this.sources.some((source) => isSameTime(file.written, source.file.written)))
+          this.#lose('packed', wholeOf(file))
         return null
       }
     }
@@ -392,12 +401,13 @@ export class LogFiles {
 
   /** Whether `file` is a copy of what was read. A plain one only of a source that is gone: others can begin with the same lines. */
   async #isKnown(file: FoundFile): Promise<boolean> {
-    for (const past of this.#past) if (await hasOnly(file, past)) return true
+    for (const past of this.#past)
+      if (mayBeCopy(file, past.offset, past.written) && (await hasOnly(file, past))) return true
     const isPacked = packingOf(file.path) !== null
     for (const source of this.sources) {
-      if (source.fault !== null) continue
-      if (!isPacked && (await source.content.stat())?.isGone !== true) continue
-      if (!(await isCopyOf(file, source))) continue
+      const stats = source.fault === null ? await source.content.stat() : null
+      if (stats === null || !(isPacked || stats.isGone)) continue
+      if (!mayBeCopy(file, stats.size, stats.written) || !(await isCopyOf(file, source))) continue
       source.copy = file
       return true
     }
@@ -497,7 +507,17 @@ function isOlder(a: FoundFile, b: FoundFile): boolean {
   return first !== undefined && second !== undefined && first > 0n && first < second
 }
 
-/** Compressors keep the time of the original, some in seconds. */
-function isSameTime(a: FoundFile, b: FoundFile): boolean {
-  return a.written / 1_000_000_000n === b.written / 1_000_000_000n
+/** Whether a file with the same content is a copy: short ones, such as a banner alone, also have to have the time of the original. */
+function mayBeCopy(file: FoundFile, size: number, written: bigint): boolean {
+  return size >= HEAD_BYTES || isSameTime(file.written, written)
+}
+
+/** The resolutions in which programs keep a time, in ns. */
+const RESOLUTIONS = [1_000n, 1_000_000n, 1_000_000_000n]
+
+/** Whether `copy` is the time `original`, cut off or rounded: compressors keep it. */
+function isSameTime(copy: bigint, original: bigint): boolean {
+  const difference = copy - original
+  if (difference > -1_000n && difference < 1_000n) return true
+  return RESOLUTIONS.some((unit) => copy === original - (original % unit))
 }

@@ -20,6 +20,7 @@ export function canUnpack(packing: Packing): boolean {
 /** The content of a packed file, from its start. It is read once, in order. */
 export class PackedFile implements Content {
   readonly isPacked = true
+  readonly written = null
   readonly #chunks: AsyncIterator<Uint8Array, undefined>
   readonly #destroy: () => void
   #mark: Mark = START

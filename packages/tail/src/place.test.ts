@@ -3,7 +3,13 @@ import { test } from 'node:test'
 import { follow, TailError } from './index.ts'
 import { decodePlace, encodePlace, type Place } from './place.ts'
 
-const mark = { offset: Number.MAX_SAFE_INTEGER, crc: 2 ** 32 - 1, head: 2 ** 32 - 1, tail: 2 ** 32 - 1 }
+const mark = {
+  offset: Number.MAX_SAFE_INTEGER,
+  crc: 2 ** 32 - 1,
+  head: 2 ** 32 - 1,
+  tail: 2 ** 32 - 1,
+  written: 1_795_571_305_111_196_104n
+}
 
 function placeOf(paths: readonly string[]): Place {
   return {

@@ -1,8 +1,14 @@
 import { TailError } from './errors.ts'
 import type { StoredMark } from './mark.ts'
 
+/** What was read of a file. */
+export interface PastFile extends StoredMark {
+  /** When it had been written last, in ns since 1970. */
+  readonly written: bigint
+}
+
 /** One of the log's files in a place. */
-export interface StoredFile extends StoredMark {
+export interface StoredFile extends PastFile {
   /** As in `FoundFile`. */
   readonly id: string
   /** Where it was last seen; '' if that was too long to store. */
@@ -18,7 +24,7 @@ export interface Place {
   /** The files that were the log and that may still grow, oldest first. */
   readonly files: readonly StoredFile[]
   /** What was read of files that have been let go, oldest first. */
-  readonly past: readonly StoredMark[]
+  readonly past: readonly PastFile[]
   /** When the newest of them had been written last, in ns since 1970. A file that became the log later was written later. */
   readonly since: bigint
   /** The tags of the other files with names of older files: those are from before the log was followed. */
@@ -49,7 +55,7 @@ function encode({ files, past, since, others }: Place): string {
   const value = {
     v: VERSION,
     files: files.map(toArray),
-    past: past.map(markToArray),
+    past: past.map(pastToArray),
     since: String(since),
     others: encodeTags(others.slice(0, MAX_OTHERS))
   }
@@ -67,7 +73,7 @@ export function decodePlace(text: string): Place {
       throw new Error('no place')
     return {
       files: value.files.map(fromArray),
-      past: value.past.map(markFromArray),
+      past: value.past.map(pastFromArray),
       since: BigInt(textOf(value.since)),
       others: decodeTags(textOf(value.others))
     }
@@ -77,7 +83,7 @@ export function decodePlace(text: string): Place {
 }
 
 function toArray({ id, path, size, joins, ...mark }: StoredFile): unknown[] {
-  return [id, path, size, Number(joins), ...markToArray(mark)]
+  return [id, path, size, Number(joins), ...pastToArray(mark)]
 }
 
 function fromArray(value: unknown): StoredFile {
@@ -87,17 +93,23 @@ function fromArray(value: unknown): StoredFile {
     path: textOf(path),
     size: numberOf(size),
     joins: joins === 1,
-    ...markFromArray(mark)
+    ...pastFromArray(mark)
   }
 }
 
-function markToArray({ offset, crc, head, tail }: StoredMark): number[] {
-  return [offset, crc, head, tail]
+function pastToArray({ offset, crc, head, tail, written }: PastFile): unknown[] {
+  return [offset, crc, head, tail, String(written)]
 }
 
-function markFromArray(value: unknown): StoredMark {
-  const [offset, crc, head, tail] = arrayOf(value)
-  return { offset: numberOf(offset), crc: numberOf(crc), head: numberOf(head), tail: numberOf(tail) }
+function pastFromArray(value: unknown): PastFile {
+  const [offset, crc, head, tail, written] = arrayOf(value)
+  return {
+    offset: numberOf(offset),
+    crc: numberOf(crc),
+    head: numberOf(head),
+    tail: numberOf(tail),
+    written: BigInt(textOf(written))
+  }
 }
 
 function arrayOf(value: unknown): unknown[] {

@@ -15,6 +15,7 @@ interface ScanOptions {
 /** An open file that is not packed. It may grow, be renamed, cut off or rewritten meanwhile. */
 export class PlainFile implements Content {
   readonly isPacked = false
+  written: bigint | null = null
   readonly #path: string
   readonly #handle: FileHandle
   /** When the file had been written last, when its bytes were last known to be the same. */
@@ -33,6 +34,7 @@ export class PlainFile implements Content {
   async peek(mark: Mark): Promise<Uint8Array | null | 'cut'> {
     const { offset, tail } = mark
     const { size, mtimeNs } = await this.#handle.stat({ bigint: true })
+    this.written = mtimeNs
     if (size < offset) return 'cut'
     const left = Number(size) - offset
     if (left === 0) return await this.#checkRewritten(mark, mtimeNs)

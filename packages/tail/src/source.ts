@@ -82,7 +82,9 @@ export class Source {
   store(mark: Mark = this.mark): StoredFile {
     // after a restart, only the copy is there
     const { id, path } = this.copy ?? this.file
-    return { id, path, size: this.file.size, joins: this.joins, ...storeMark(mark) }
+    const { size } = this.file
+    const written = this.content.written ?? this.file.written
+    return { id, path, size, written, joins: this.joins, ...storeMark(mark) }
   }
 
   #grow(size: number): void {
