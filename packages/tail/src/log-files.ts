@@ -381,8 +381,11 @@ export class LogFiles {
     const packing = packingOf(file.path)
     if (packing !== null) {
       const original = file.path.slice(0, file.path.lastIndexOf('.'))
-      // it is being packed; the original is read
-      if (others.some(({ path }) => path === original)) return null
+      // it is being packed; the original is read, if it does not go first
+      if (others.some(({ path }) => path === original)) {
+        this.#undecided.set(file.id, file)
+        return null
+      }
       if (!canUnpack(packing)) {
         if (!this.sources.some((source) => isSameTime(file.written, source.file.written)))
           this.#lose('packed', wholeOf(file))
@@ -518,6 +521,6 @@ const RESOLUTIONS = [1_000n, 1_000_000n, 1_000_000_000n]
 /** Whether `copy` is the time `original`, cut off or rounded: compressors keep it. */
 function isSameTime(copy: bigint, original: bigint): boolean {
   const difference = copy - original
-  if (difference > -1_000n && difference < 1_000n) return true
+  if (difference > -10_000n && difference < 10_000n) return true
   return RESOLUTIONS.some((unit) => copy === original - (original % unit))
 }
