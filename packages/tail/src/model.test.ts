@@ -10,7 +10,7 @@ import { Random } from './testing/random.ts'
 import { World, type WorldOptions } from './testing/world.ts'
 
 /** `TAIL_SECONDS=3600` for an hour. */
-const SECONDS = Number(process.env.TAIL_SECONDS ?? 15)
+const SECONDS = Number(process.env.TAIL_SECONDS ?? 6)
 /** `TAIL_SEED=…` repeats a run. */
 const SEED = process.env.TAIL_SEED
 
