@@ -40,6 +40,15 @@ export const options = {
     default: 1,
     help: 'How long a renamed FILE must be quiet before its successor is read'
   },
+  linger: {
+    type: 'number',
+    value: 'MS',
+    default: 0,
+    integer: true,
+    // the longest timer of Node
+    max: 2 ** 31 - 1,
+    help: 'How long the first line of a batch waits for more. Larger batches make the store smaller and history faster. A full batch and the end of the input do not wait'
+  },
   exit: { type: 'boolean', short: 'e', help: 'Exit at the end of the input; without it, keep serving' },
   acks: {
     type: 'number',
@@ -95,7 +104,7 @@ export const help: HelpText = {
     'help COMMAND': 'show the options of a command'
   },
   groups: {
-    'What to publish': ['input', 'rotated', 'grace', 'route', 'exit', 'acks', 'timeout']
+    'What to publish': ['input', 'rotated', 'grace', 'route', 'linger', 'exit', 'acks', 'timeout']
   },
   examples: [
     'app | writer',

@@ -19,7 +19,7 @@ type Values = OptionValues<typeof options>
 /** Publishes standard input or a file. Then serves it until the signal is aborted; returns at once with `--exit`. */
 export async function write(values: Values, context: RunContext): Promise<void> {
   const { env, signal, status, print } = context
-  const { input, route, exit, acks, timeout } = values
+  const { input, route, linger, exit, acks, timeout } = values
   const paths = (input.length === 0 ? ['-'] : input).map((path) =>
     path === '-' ? null : resolvePath(path, env)
   )
@@ -29,7 +29,11 @@ export async function write(values: Values, context: RunContext): Promise<void> 
     if (path !== null && (mustExist || /[*?]/.test(path)) && !existsSync(path)) throw missing(path)
   await checkDistinct(paths.map((path) => path ?? '-'))
   await using node = await openStore(values, context)
-  await using writer = await openWriter(node, { signal, ...(route !== undefined && { routing: route }) })
+  await using writer = await openWriter(node, {
+    signal,
+    linger,
+    ...(route !== undefined && { routing: route })
+  })
   await print(`main core key: ${writer.key}\n`)
   const publish = async (path: string | null): Promise<number> => {
     if (path === null) return (await writer.publishBytes(readInput(context.stdin, signal))).count

@@ -16,7 +16,7 @@ export interface BooleanOption extends AnyOption {
   readonly default?: boolean
 }
 
-/** A finite number, at least `min`. */
+/** A finite number from `min` to `max`. */
 export interface NumberOption extends AnyOption {
   readonly type: 'number'
   /** The name of the value in `--help`. */
@@ -26,6 +26,8 @@ export interface NumberOption extends AnyOption {
   readonly defaultHelp?: string
   /** Default: 0. */
   readonly min?: number
+  /** Default: none. */
+  readonly max?: number
   /** Only whole numbers. */
   readonly integer?: true
 }

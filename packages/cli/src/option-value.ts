@@ -43,14 +43,19 @@ function fromText(option: NumberOption | StringOption, label: string, text: stri
   return parse === undefined ? text : parseLabelled(label, () => parse(text))
 }
 
-function fromNumber({ value, integer, min = 0 }: NumberOption, label: string, text: string): number {
+function fromNumber(
+  { value, integer, min = 0, max = Number.POSITIVE_INFINITY }: NumberOption,
+  label: string,
+  text: string
+): number {
   const number = Number(text)
   // Number() alone would accept '0x10', '1e3' and ''
   const isValid =
     /^\d+(\.\d+)?$/.test(text.trim()) && (integer ? Number.isSafeInteger(number) : Number.isFinite(number))
-  if (isValid && number >= min) return number
+  if (isValid && number >= min && number <= max) return number
   const kind = integer ? 'whole number' : 'number'
-  throw new UsageError(`${label}: invalid ${value} ${quote(text)}: expected a ${kind}, at least ${min}`)
+  const range = max === Number.POSITIVE_INFINITY ? `at least ${min}` : `${min} to ${max}`
+  throw new UsageError(`${label}: invalid ${value} ${quote(text)}: expected a ${kind}, ${range}`)
 }
 
 function fromSwitch(variable: string, text: string): boolean {

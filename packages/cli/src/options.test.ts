@@ -12,6 +12,7 @@ const TABLE = {
   only: { type: 'string', value: 'NAME', help: 'h', multiple: true },
   timeout: { type: 'number', value: 'SECONDS', help: 'h', default: 30 },
   count: { type: 'number', value: 'N', help: 'h', integer: true },
+  level: { type: 'number', value: 'N', help: 'h', min: 1, max: 9 },
   colour: { type: 'boolean', help: 'h', default: true },
   'dry-run': { type: 'boolean', help: 'h' }
 } as const satisfies OptionTable
@@ -65,6 +66,7 @@ test('without arguments every option has its default', () => {
     help: false,
     version: false,
     from: 'stored',
+    level: undefined,
     until: undefined,
     only: [],
     timeout: 30,
@@ -237,6 +239,9 @@ test('invalid numbers are refused', () => {
       `--count: invalid N '${text}': expected a whole number, at least 0`
     )
   }
+  for (const text of ['0', '9.1'])
+    assert.equal(refusal([`--level=${text}`]), `--level: invalid N '${text}': expected a number, 1 to 9`)
+  assert.equal(valuesOf(['--level=9']).level, 9)
 })
 
 test('the error of parse becomes the message, in one line', () => {

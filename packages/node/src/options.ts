@@ -1,5 +1,8 @@
 import { NodeError } from './errors.ts'
 
+/** Node fires a timer that is longer after 1 ms. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
 /** What the value of an option must be. */
 interface Kind {
   readonly expected: string
@@ -14,8 +17,8 @@ const string: Kind = { expected: 'a string', test: isString }
 const strings: Kind = { expected: 'an array of strings', test: isListOfStrings }
 const boolean: Kind = { expected: 'true or false', test: (value) => typeof value === 'boolean' }
 const ms: Kind = {
-  expected: 'a number of ms, 0 or more',
-  test: (value) => Number.isFinite(value) && Number(value) >= 0
+  expected: `a number of ms, 0 to ${MAX_TIMER_MS}`,
+  test: (value) => Number.isFinite(value) && Number(value) >= 0 && Number(value) <= MAX_TIMER_MS
 }
 const callback: Kind = { expected: 'a function', test: (value) => typeof value === 'function' }
 const object: Kind = { expected: 'an object', test: (value) => typeof value === 'object' && value !== null }
@@ -56,7 +59,7 @@ const OPTIONS: Readonly<Record<OptionsType, Kinds>> = {
     onStatus: callback,
     signal: abort
   },
-  WriterOptions: { routing: object, names: strings, framing: any, adopt: object, signal: abort },
+  WriterOptions: { routing: object, names: strings, framing: any, adopt: object, linger: ms, signal: abort },
   ReaderOptions: WAIT,
   PublishOptions: { checkpoint: object },
   PublishStreamOptions: { checkpoint: object, signal: abort },

@@ -47,6 +47,7 @@ export class LogWriter implements Writer {
   readonly manifest: LogManifest
   readonly #log: WritableLog
   readonly #internals: Internals
+  readonly #linger: number
   readonly #unwatch: () => void
   /** Aborts with the first fault, or `CLOSED`. Later calls throw the same error. */
   readonly #end = new AbortController()
@@ -60,11 +61,16 @@ export class LogWriter implements Writer {
   #flushing: Promise<void> | null = null
   #closing: Promise<void> | null = null
 
-  constructor(log: WritableLog, internals: Internals, length: number) {
+  constructor(
+    log: WritableLog,
+    internals: Internals,
+    { length, linger }: { readonly length: number; readonly linger: number }
+  ) {
     this.key = log.key
     this.manifest = log.manifest
     this.#log = log
     this.#internals = internals
+    this.#linger = linger
     this.#length = length
     this.#unwatch = watchLog(internals, log, (fault) => this.#fail(fault))
     this.#resumed = resume(log, internals, this.#end.signal).then((tail) => this.#continueAt(tail))
@@ -96,6 +102,7 @@ export class LogWriter implements Writer {
     const position = batch.end
     for (const entry of entries) batch.add(entry)
     if (name !== null) batch.checkpoints.set(name, () => value)
+    if (count === 0) batch.complete()
     this.#startFlush()
     await batch.durable
     return { position, count }
@@ -243,7 +250,9 @@ export class LogWriter implements Writer {
   async #flush(): Promise<void> {
     // started already; but the wait lets concurrent calls share the first batch
     const { queue, appender } = await this.#start()
-    for (let batch = queue.shift(); batch !== null; batch = queue.shift()) {
+    for (let batch = queue.first; batch !== null; batch = queue.first) {
+      await batch.linger({ timeout: this.#linger, signal: this.#end.signal })
+      queue.shift()
       try {
         await this.#commit(batch, appender)
       } catch (error) {

@@ -42,7 +42,7 @@ async function openLogWriter(
     options.signal.throwIfAborted()
     await internals.join(log.bootstrap)
     if (options.adopt !== undefined) await adopt(log, internals, { ...options.adopt, signal: options.signal })
-    return new LogWriter(log, internals, await storedPosition(log))
+    return new LogWriter(log, internals, { length: await storedPosition(log), linger: options.linger ?? 0 })
   } catch (error) {
     await log.close()
     throw error

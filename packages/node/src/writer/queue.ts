@@ -1,5 +1,6 @@
 import { type Framing, MAX_BATCH_LINES, type Router } from '@many-cores/protocol'
 import { ignore } from '../errors.ts'
+import { type Wait, withTimeout } from '../waiting.ts'
 import type { Checkpoints } from './checkpoint.ts'
 import type { Lines } from './lines.ts'
 import { Packer } from './packer.ts'
@@ -18,6 +19,10 @@ export class PendingBatch extends Packer {
   reject: (error: unknown) => void = ignore
   /** Stored with the lines. */
   readonly checkpoints: Checkpoints = new Map()
+  /** Ends the wait for more lines. */
+  complete: () => void = ignore
+  readonly #completed: Promise<void>
+  readonly #began = performance.now()
 
   /** `seq` is the position of its first line. */
   constructor(route: Router, framing: Framing, seq: number) {
@@ -28,6 +33,20 @@ export class PendingBatch extends Packer {
     })
     // a caller may await it later, or another batch that fails with it
     this.durable.catch(ignore)
+    this.#completed = new Promise((resolve) => {
+      this.complete = resolve
+    })
+  }
+
+  override add(lines: Lines, first?: number, next?: number): void {
+    super.add(lines, first, next)
+    if (!this.hasRoom(1, 1)) this.complete()
+  }
+
+  /** Waits for more lines: until the batch is complete, is `timeout` ms old, or `signal` aborts. */
+  async linger({ timeout, signal }: Wait): Promise<void> {
+    const rest = this.#began + timeout - performance.now()
+    if (rest > 0) await withTimeout(this.#completed, { timeout: rest, signal })
   }
 
   /** Whether this many lines and bytes can be added. An empty batch has room for anything that one batch can hold. */
@@ -62,6 +81,11 @@ export class BatchQueue {
     this.#end = position
   }
 
+  /** The first batch; null if none waits. */
+  get first(): PendingBatch | null {
+    return this.#waiting[0] ?? null
+  }
+
   /** The last batch; null if none waits. */
   get last(): PendingBatch | null {
     return this.#waiting.at(-1) ?? null
@@ -73,18 +97,17 @@ export class BatchQueue {
     return last?.hasRoom(lines, bytes) ? last : this.addBatch()
   }
 
-  /** Adds an empty batch. */
+  /** Adds an empty batch. The one before it is complete. */
   addBatch(): PendingBatch {
+    this.last?.complete()
     const batch = new PendingBatch(this.#route, this.#framing, this.last?.end ?? this.#end)
     this.#waiting.push(batch)
     return batch
   }
 
   /** Removes the first batch: a flush has it from now on. */
-  shift(): PendingBatch | null {
-    const batch = this.#waiting.shift() ?? null
-    this.#end = batch?.end ?? this.#end
-    return batch
+  shift(): void {
+    this.#end = this.#waiting.shift()?.end ?? this.#end
   }
 
   rejectAll(error: unknown): void {

@@ -57,6 +57,8 @@ export async function collect(
       }
     }
   } finally {
+    // no line follows
+    pending.at(-1)?.complete()
     await Promise.allSettled(pending.map(({ durable }) => durable))
   }
   await Promise.all(pending.map(({ durable }) => durable))

@@ -17,6 +17,11 @@ export interface WriterOptions {
    * continues the log here. The original must not continue it. Default: a copy is refused.
    */
   readonly adopt?: AdoptOptions
+  /**
+   * How long the first line of a batch waits for more, in ms: fewer and larger batches make the store smaller and history faster. A full
+   * batch, the end of a stream and `close` do not wait. Default: 0.
+   */
+  readonly linger?: number
   /** Aborts opening. */
   readonly signal?: AbortSignal
 }
@@ -82,7 +87,8 @@ export interface Writer {
   readonly length: number
   /**
    * Publishes `lines`, a list and not a string, as one atomic batch: resolves when all are durable, or rejects and none is. Calls made during a flush share the
-   * next one, in their order. Without lines, only the checkpoint is stored. The lines are copied at once: you can reuse their buffers.
+   * next one, in their order; with `linger`, so do calls made within that time. Without lines, only the checkpoint is stored, at once. The
+   * lines are copied at once: you can reuse their buffers.
    *
    * The first append waits until peers were checked for newer lines. If none is found, that takes up to 0.5 s after a clean shutdown
    * and up to 5 s after an unclean one. A new log does not wait.
@@ -93,9 +99,9 @@ export interface Writer {
    */
   publish(lines: Iterable<Line> & object, options?: PublishOptions): Promise<Published>
   /**
-   * Publishes lines as they come, in batches, and never waits to fill one. Resolves when all are durable. A slow store slows the
-   * source down. If the writer closes before the source ends, it returns the source, makes durable what it has read, and the call
-   * rejects with NodeError `CLOSED`.
+   * Publishes lines as they come, in batches, and waits to fill one for at most `linger`. Resolves when all are durable. A slow store
+   * slows the source down. If the writer closes before the source ends, it returns the source, makes durable what it has read, and the
+   * call rejects with NodeError `CLOSED`.
    */
   publishStream(
     lines: (AsyncIterable<Line> | Iterable<Line>) & object,
