@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
 import { test } from 'node:test'
 import type { Program } from './harness/program.ts'
 import { linesOf, UNKNOWN_KEY } from './harness/samples.ts'
@@ -9,6 +10,7 @@ test('a command can come before or after the options, or after the key', async (
   const sandbox = await Sandbox.open(t)
   const writer = await sandbox.openWriter()
   await writer.publish(linesOf(0, 3))
+  await mkdir(sandbox.path('reader'))
   for (const args of [
     ['verify', '-q', writer.key],
     ['-q', 'verify', writer.key],

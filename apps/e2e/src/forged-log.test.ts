@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { mkdir } from 'node:fs/promises'
 import test, { type TestContext } from 'node:test'
 import { atEnd } from '@many-cores/testing'
 import b4a from 'b4a'
@@ -127,6 +128,7 @@ test('verify: 0 with counts; 5 with position, core and block of the first fault;
     [await publish(honest, ['one\ntwo\n']), 6, /block 1 of core all/]
   ]
   for (const [index, [key, code, text]] of verdicts.entries()) {
+    await mkdir(sandbox.path(`r${index}`))
     const reader = await sandbox.reader(key, {
       command: 'verify',
       storage: `r${index}`,

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import type { Program } from './harness/program.ts'
-import { linesOf, numberedLines } from './harness/samples.ts'
+import { linesOf, numberedLines, UNKNOWN_KEY } from './harness/samples.ts'
 import { ended, Sandbox } from './harness/sandbox.ts'
 
 test('cursors are listed with their lag, without peers, and can be moved and removed', async (t) => {
@@ -97,6 +97,7 @@ test('verify prints how many lines, bytes, batches and blocks it has checked', a
   const writer = await sandbox.openWriter()
   await writer.publish(linesOf(0, 100))
   const bytes = Buffer.byteLength(linesOf(0, 100).join(''))
+  await mkdir(sandbox.path('reader'))
   const { stdout } = await ended(sandbox.reader(writer.key, { command: 'verify' }))
   assert.equal(stdout.text, `verified 100 lines, ${bytes} bytes: 1 batch in 2 blocks of 2 cores\n`)
   const json = await ended(sandbox.reader(writer.key, { command: 'verify', args: ['--json'] }))
@@ -121,6 +122,22 @@ test('a cursor with an invalid name is refused before a store is created', async
   const args = ['--set', 'two words=0']
   await ended(sandbox.reader('ab'.repeat(32), { command: 'cursors', args, storage: 'none' }), 2)
   assert.ok(!existsSync(sandbox.path('none')))
+})
+
+test('verify and cursors create no store: 3 for a --storage that does not exist', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  for (const words of [
+    ['verify'],
+    ['cursors'],
+    ['cursors', '--set', 'default=0'],
+    ['cursors', '--set', 'default=5']
+  ]) {
+    const args = [...words, '--timeout', '1', UNKNOWN_KEY]
+    const { stdout, stderr } = await ended(sandbox.run('reader', { args, storage: 'typo' }), 3)
+    assert.equal(stdout.text, '')
+    assert.match(stderr.text, new RegExp(`^reader: .*${sandbox.path('typo')}.*--storage$`, 'm'))
+    assert.equal(existsSync(sandbox.path('typo')), false, args.join(' '))
+  }
 })
 
 test('a mistyped command is named, and the right one is suggested', async (t) => {

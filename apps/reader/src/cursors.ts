@@ -1,5 +1,6 @@
 import {
   type Command,
+  checkStorage,
   commonOptions,
   defineCommand,
   messageOf,
@@ -49,6 +50,7 @@ export const cursors: Command = defineCommand({
   start: async (values, context, key) => {
     const { knownLength, openCursors, openReader } = await import('@many-cores/node')
     const home = storageOf(values, context)
+    await checkStorage(values, context)
     await using cursors = openCursors(home, key, { fsync: values.fsync })
     const locate = async (bound: Bound): Promise<Position> => {
       if (bound === 'start' || bound === 0) return 0

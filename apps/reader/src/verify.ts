@@ -1,4 +1,11 @@
-import { type Command, commonOptions, defineCommand, openProgramNode, plural } from '@many-cores/cli'
+import {
+  type Command,
+  checkStorage,
+  commonOptions,
+  defineCommand,
+  openProgramNode,
+  plural
+} from '@many-cores/cli'
 import type { Verification } from '@many-cores/node'
 import { KEY } from './options.ts'
 
@@ -24,6 +31,7 @@ export const verify: Command = defineCommand({
   start: async (values, context, key) => {
     const { signal, status, print } = context
     const timeout = values.timeout * 1000
+    await checkStorage(values, context)
     const { openReader } = await import('@many-cores/node')
     await using node = await openProgramNode(values, context, { key })
     if (node.isTemporary)

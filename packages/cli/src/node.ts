@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { LogNodeOptions, Node } from '@many-cores/node'
 import type { CommonOptions } from './common-options.ts'
@@ -32,6 +33,18 @@ export async function openProgramNode(
       : await openLogNode({ home: storage, ...log, ...options })
   status.detail(`public key of this peer: ${node.id}`)
   return node
+}
+
+/**
+ * For commands that must not create what `--storage` names.
+ *
+ * @throws NodeError `NOT_FOUND`
+ */
+export async function checkStorage(values: NodeValues, context: RunContext): Promise<void> {
+  const directory = storageOf(values, context)
+  if (values.storage === undefined || existsSync(directory)) return
+  const { NodeError } = await import('@many-cores/node')
+  throw new NodeError('NOT_FOUND', `there is no store at ${directory}: check --storage`)
 }
 
 /**
