@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { cp, mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { userInfo } from 'node:os'
+import { join } from 'node:path'
 import test from 'node:test'
 import { assertOneSentence } from './harness/assertions.ts'
 import { openLoopback } from './harness/loopback.ts'
@@ -8,6 +10,8 @@ import { linesOf, numberedLines } from './harness/samples.ts'
 import { ended, idOf, keyOf, Sandbox, type StartOptions } from './harness/sandbox.ts'
 
 const RAW = ['--raw']
+
+const whyNotRoot = process.getuid?.() === 0 ? false : 'only root can run a program as another user'
 
 /** The rows that `reader cursors` prints: name, position, lag. */
 async function cursorsOf(sandbox: Sandbox, key: string): Promise<string[][]> {
@@ -146,6 +150,23 @@ test('a writer with a name has a store and a key of its own, beside the plain on
   await Promise.all([plain.kill(), named.kill()])
   const again = await sandbox.writer({ storage: null, args: ['--name', 'default'] })
   assert.equal(await keyOf(again), key)
+})
+
+test('an empty HOME is ignored: the store is not in the current directory', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const args = ['--name', 'a-name-that-this-user-does-not-have']
+  const options = { command: 'key', storage: null, env: { HOME: '' }, args }
+  const { stderr } = await ended(sandbox.run('writer', options), 3)
+  const directory = join(userInfo().homedir, '.local/share/many-cores/writer')
+  assert.match(stderr.text, new RegExp(`^writer: ${directory}/${args[1]} has no log`))
+})
+
+test('a user without a home directory: 2, and what to set', { skip: whyNotRoot }, async (t) => {
+  const sandbox = await Sandbox.open(t)
+  // not in the user database
+  const options = { command: 'key', storage: null, env: { HOME: '' }, uid: 654_321 }
+  const { stderr } = await ended(sandbox.run('writer', options), 2)
+  assert.match(stderr.text, /^writer: this user has no home directory: [^\n]*--storage\n$/)
 })
 
 test('stores of earlier versions: 8, and how to go on', async (t) => {

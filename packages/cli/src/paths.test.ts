@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { homedir } from 'node:os'
+import { userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
 import test from 'node:test'
 import { defaultStorage, resolvePath } from './paths.ts'
@@ -35,6 +35,10 @@ test('a data directory that is unset or relative is ignored', () => {
   }
 })
 
-test('without HOME the system provides the home directory', () => {
-  assert.equal(defaultStorage('reader', {}), join(homedir(), '.local/share/many-cores/reader'))
+test('without an absolute HOME the user database provides the home directory', () => {
+  for (const HOME of [undefined, '', 'me'])
+    assert.equal(
+      defaultStorage('reader', { HOME }),
+      join(userInfo().homedir, '.local/share/many-cores/reader')
+    )
 })
