@@ -70,6 +70,26 @@ test('what users of tail and kcat type in vain is answered with what does it her
   assert.match((await fails('writer', '-F', 'app.log')).stderr.text, /--input FILE/)
 })
 
+test('options of a followed file without one are refused, and patterns that name no file', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const runs: [readonly string[], RegExp][] = [
+    [['--rotated', 'old/*'], /^writer: --rotated needs --input FILE[^\n]*\n$/],
+    [['--rotated', 'old/*', '--input', '-'], /^writer: --rotated needs --input FILE/],
+    [['--grace', '1'], /^writer: --grace needs --input FILE[^\n]*\n$/],
+    ...['/', 'old/', '..', './old/.'].map((pattern): [readonly string[], RegExp] => [
+      ['--input', 'app.log', '--rotated', pattern],
+      /^writer: --rotated: invalid pattern '[^\n]*\n$/
+    ])
+  ]
+  for (const [args, text] of runs) {
+    const writer = await sandbox.writer({ args })
+    writer.end()
+    await writer.ends(2)
+    assert.match(writer.stderr.text, text)
+  }
+  assert.equal(existsSync(sandbox.path('writer')), false)
+})
+
 test('reader help lists the commands and exit codes; help of a command, its own options only', async (t) => {
   const sandbox = await Sandbox.open(t)
   const help = async (...args: readonly string[]): Promise<string> =>

@@ -32,12 +32,13 @@ export const options = {
     type: 'string',
     value: 'PATTERN',
     multiple: true,
+    parse: parsePattern,
     help: 'Where rotation puts older files of FILE, if that is not FILE.1, FILE-DATE and the like in its directory: a path relative to it, with * and ? in the last part'
   },
   grace: {
     type: 'number',
     value: 'SECONDS',
-    default: 1,
+    defaultHelp: '1',
     help: 'How long a renamed FILE must be quiet before its successor is read'
   },
   linger: {
@@ -72,8 +73,18 @@ function parseName(text: string): string {
   throw new Error(`invalid name '${text}': expected up to 64 of A-Z a-z 0-9 . _ -, not beginning with a dot`)
 }
 
+function parsePattern(text: string): string {
+  const name = text.slice(text.lastIndexOf('/') + 1)
+  if (!['', '.', '..'].includes(name)) return text
+  throw new Error(`invalid pattern '${text}': expected names of files at its end, for example 'old/app.log*'`)
+}
+
 /** Throws UsageError if options conflict. */
-export function checkConflicts({ acks, exit, timeout }: OptionValues<typeof options>): void {
+export function checkConflicts(values: OptionValues<typeof options>): void {
+  const { input, rotated, grace, acks, exit, timeout } = values
+  const unused = rotated.length > 0 ? '--rotated' : grace !== undefined && '--grace'
+  if (unused && input.every((path) => path === '-'))
+    throw new UsageError(`${unused} needs --input FILE: standard input is not rotated`)
   if (acks !== undefined && !exit)
     throw new UsageError('--acks needs --exit: without it, the writer serves until Ctrl-C')
   if (timeout !== undefined && acks === undefined)

@@ -37,7 +37,7 @@ export async function write(values: Values, context: RunContext): Promise<void> 
   await print(`main core key: ${writer.key}\n`)
   const publish = async (path: string | null): Promise<number> => {
     if (path === null) return (await writer.publishBytes(readInput(context.stdin, signal))).count
-    const { rotated, grace } = values
+    const { rotated, grace = 1 } = values
     return await publishFile(writer, path, { exit, rotated, grace: grace * 1000, signal, status })
   }
   const counts = await Promise.all(paths.map(publish)).catch((error: unknown) => {
