@@ -70,7 +70,10 @@ test('a reader that finds no peer exits with 3 within the timeout + 1 s, with th
   await reader.ends(3)
   const took = performance.now() - began
   assert.ok(took < underLoad(2000), `${took} ms`)
-  assert.match(reader.stderr.text, /^reader: Could not connect to the writer peer: \S.*/m)
+  assert.match(
+    reader.stderr.text,
+    /^reader: Could not connect to the writer peer: \S.*\(after 1 s\); .*reader doctor KEY/m
+  )
   assertOneSentence(reader)
 })
 

@@ -124,6 +124,16 @@ test('a cursor with an invalid name is refused before a store is created', async
   assert.ok(!existsSync(sandbox.path('none')))
 })
 
+test('verify and cursors --set of a log that is not found: 3, and what to do', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  await mkdir(sandbox.path('reader'))
+  for (const words of [['verify'], ['cursors', '--set', 'default=5']]) {
+    const args = [...words, '--timeout', '1', UNKNOWN_KEY]
+    const { stderr } = await ended(sandbox.run('reader', { args }), 3)
+    assert.match(stderr.text, /^reader: Could not connect .*reader doctor KEY/m)
+  }
+})
+
 test('verify and cursors create no store: 3 for a --storage that does not exist', async (t) => {
   const sandbox = await Sandbox.open(t)
   for (const words of [

@@ -48,7 +48,8 @@ export const cursors: Command = defineCommand({
   },
   positional: KEY,
   start: async (values, context, key) => {
-    const { knownLength, openCursors, openReader } = await import('@many-cores/node')
+    const { knownLength, openCursors } = await import('@many-cores/node')
+    const { openLog } = await import('./open-log.ts')
     const home = storageOf(values, context)
     await checkStorage(values, context)
     await using cursors = openCursors(home, key, { fsync: values.fsync })
@@ -58,7 +59,7 @@ export const cursors: Command = defineCommand({
       if (typeof bound === 'number' && bound > 0 && bound <= (known ?? -1)) return bound
       const options = { timeout: values.timeout * 1000, signal: context.signal }
       await using node = await openProgramNode(values, context, { key })
-      await using reader = await openReader(node, key, options)
+      await using reader = await openLog(node, key, options)
       return typeof bound === 'number' && bound > 0
         ? await checkPosition(reader, bound, options)
         : await resolveBound(reader, bound, options)

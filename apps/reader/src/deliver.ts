@@ -7,14 +7,7 @@ import {
   resolvePath,
   storageOf
 } from '@many-cores/cli'
-import {
-  type Batch,
-  type Cursor,
-  openReader,
-  type Position,
-  type Reader,
-  storedLength
-} from '@many-cores/node'
+import { type Batch, type Cursor, type Position, type Reader, storedLength } from '@many-cores/node'
 import { createPaint, hasColors } from './colors.ts'
 import { describeCores, selectCores } from './cores.ts'
 import { openFileSink } from './file-sink.ts'
@@ -26,6 +19,7 @@ import {
   formatRaw,
   formatTutorial
 } from './format.ts'
+import { openLog } from './open-log.ts'
 import type { ReadValues } from './options.ts'
 import { freeBytes, waitForSpace } from './recover.ts'
 import { createStdoutSink, type Sink } from './sink.ts'
@@ -83,7 +77,7 @@ class Delivery {
     const timeout = this.#values.timeout * 1000
     const node = await openProgramNode(this.#values, this.#context, { key, rebuild })
     try {
-      const reader = await openReader(node, key, { timeout, signal })
+      const reader = await openLog(node, key, { timeout, signal })
       const names = reader.manifest.cores.map((core) => core.name)
       const cores = selectCores(names, this.#values)
       const sink = await this.#openSink(reader, cores, timeout)

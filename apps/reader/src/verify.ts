@@ -32,11 +32,11 @@ export const verify: Command = defineCommand({
     const { signal, status, print } = context
     const timeout = values.timeout * 1000
     await checkStorage(values, context)
-    const { openReader } = await import('@many-cores/node')
+    const { openLog } = await import('./open-log.ts')
     await using node = await openProgramNode(values, context, { key })
     if (node.isTemporary)
       status.note('another process uses the store: verifying what it and other peers send, not its files')
-    await using reader = await openReader(node, key, { timeout, signal })
+    await using reader = await openLog(node, key, { timeout, signal })
     status.state('verifying')
     const found = await reader.verify({
       timeout,
