@@ -311,6 +311,23 @@ test('a position beyond the end: with --exit 2, without it a wait that is report
   assert.equal(live.stdout.text, linesOf(102, 103).join(''))
 })
 
+test('--exit without a peer says once what it waits for, and how long', async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const key = await sandbox.publish(linesOf(0, 10).join(''))
+  const writer = await sandbox.writer()
+  await ended(sandbox.reader(key, { args: ['--raw', '--count', '5'] }))
+  writer.signal('SIGTERM')
+  await writer.ends(143)
+  const note = /^reader: no peer yet: waiting for up to 5 s \(--timeout\) [^\n]*the end of the log$/gm
+  for (const storage of ['reader', 'new']) {
+    const args = ['--raw', '--exit', '--timeout', '5']
+    const { stderr } = await ended(sandbox.reader(key, { storage, args }), 3)
+    assert.equal(stderr.text.match(note)?.length, 1, stderr.text)
+  }
+  const quick = sandbox.reader(key, { args: ['--raw', '--exit', '--timeout', '1'] })
+  assert.doesNotMatch((await ended(quick, 3)).stderr.text, /no peer yet/)
+})
+
 /** The cursors of a log in the reader's store. */
 async function cursorsOf(sandbox: Sandbox, key: string): Promise<Record<string, number>> {
   const { stdout } = await ended(sandbox.reader(key, { command: 'cursors', args: ['--json'] }))

@@ -23,7 +23,7 @@ import { openLog } from './open-log.ts'
 import type { ReadValues } from './options.ts'
 import { freeBytes, waitForSpace } from './recover.ts'
 import { createStdoutSink, type Sink } from './sink.ts'
-import { checkCursor, explainNothing, fromOf, movesCursor, reportStart } from './start.ts'
+import { checkCursor, explainNothing, fromOf, movesCursor, reportStart, reportWait } from './start.ts'
 import type { Tally } from './tally.ts'
 
 /**
@@ -76,6 +76,7 @@ class Delivery {
     const { until, exit, count } = this.#values
     const timeout = this.#values.timeout * 1000
     const node = await openProgramNode(this.#values, this.#context, { key, rebuild })
+    const endWait = reportWait(node, { values: this.#values, status })
     try {
       const reader = await openLog(node, key, { timeout, signal })
       const names = reader.manifest.cores.map((core) => core.name)
@@ -94,6 +95,7 @@ class Delivery {
         })
         for await (const batch of limited(batches, count)) {
           isEmpty = false
+          endWait()
           await sink.write(batch)
         }
       } catch (error) {
@@ -106,6 +108,7 @@ class Delivery {
         explainNothing(sink, length, { values: this.#values, status, signal })
       }
     } finally {
+      endWait()
       // a full or damaged store may fail to close: the user needs the first error
       await node.close().catch(ignore)
     }

@@ -1,5 +1,5 @@
 import { grouped, ignore, plural, type RunContext, UsageError } from '@many-cores/cli'
-import type { Bound, Cursor, Reader } from '@many-cores/node'
+import type { Bound, Cursor, Node, Reader } from '@many-cores/node'
 import type { ReadValues } from './options.ts'
 import type { From } from './position.ts'
 import type { Sink } from './sink.ts'
@@ -30,6 +30,23 @@ export function checkCursor({ name, state }: Cursor, cores: string): void {
 
 interface StartContext extends Pick<RunContext, 'status' | 'signal'> {
   readonly values: ReadValues
+}
+
+/** A shorter wait is not reported. */
+const PATIENT_MS = 3000
+
+/** With `--exit`, reports once that no peer was found so far. Call the result when nothing is waited for. */
+export function reportWait(
+  node: Node,
+  { values: { exit, timeout }, status }: Pick<StartContext, 'values' | 'status'>
+): () => void {
+  if (!exit) return ignore
+  const limit = timeout === 0 ? '' : ` for up to ${timeout} s (--timeout)`
+  const report = (): void => {
+    if (node.peers === 0) status.note(`no peer yet: waiting${limit} for one that knows the end of the log`)
+  }
+  const timer = setTimeout(report, PATIENT_MS)
+  return () => clearTimeout(timer)
 }
 
 /** Reports where reading begins, if the command line does not say so. */
