@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
+import { once } from 'node:events'
 import {
   appendFile,
   copyFile,
@@ -15,9 +17,11 @@ import {
   writeFile
 } from 'node:fs/promises'
 import { test } from 'node:test'
+import { stripVTControlCharacters } from 'node:util'
 import type { Writer } from '@many-cores/node'
-import { deadline } from '@many-cores/testing'
-import type { Program } from './harness/program.ts'
+import { atEnd, deadline } from '@many-cores/testing'
+import { Output } from './harness/output.ts'
+import { builtFile, type Program } from './harness/program.ts'
 import { linesOf } from './harness/samples.ts'
 import { ended, Sandbox } from './harness/sandbox.ts'
 
@@ -63,6 +67,22 @@ async function killOnce(sandbox: Sandbox, key: string, path: string): Promise<vo
   assert.ok(reader.isRunning, 'the reader was alive')
   await reader.kill()
 }
+
+test('on a terminal, --output rewrites the status in place', {
+  skip: process.platform !== 'linux' && 'it needs the script of util-linux'
+}, async (t) => {
+  const sandbox = await Sandbox.open(t)
+  const writer = await sandbox.openWriter()
+  await writer.publish(linesOf(0, 10))
+  const args = ['--local', '--storage', sandbox.path('reader'), '--output', sandbox.path('copy'), '--exit']
+  const command = [process.execPath, builtFile('reader'), ...args, writer.key].join(' ')
+  const terminal = spawn('script', ['-qec', `exec ${command}`, '/dev/null'], { env: sandbox.env })
+  atEnd(t, () => terminal.kill('SIGKILL'))
+  const screen = new Output('the terminal', terminal.stdout)
+  assert.deepEqual(await deadline('its end', once(terminal, 'close')), [0, null], screen.text)
+  // not in a line of its own
+  assert.match(stripVTControlCharacters(screen.text), /\rreader: finding peers/)
+})
 
 test(`a file has every line of the log exactly once after its reader was killed ${KILLS} times`, async (t) => {
   const sandbox = await Sandbox.open(t)

@@ -37,6 +37,8 @@ export async function deliverLog(
   tally: Tally
 ): Promise<void> {
   if (values.count === 0) return
+  // no data appears on the terminal
+  if (values.output !== undefined) context.status.shared = false
   const delivery = new Delivery(values, context, tally)
   const storage = storageOf(values, context)
   let [rebuild, wasRebuilt] = [false, false]
