@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import type { Bench, Benchmark } from './benchmark.ts'
 import { disk } from './benchmarks/disk.ts'
 import { ingest } from './benchmarks/ingest.ts'
+import { linger } from './benchmarks/linger.ts'
 import { live } from './benchmarks/live.ts'
 import { scaleCores, scaleLines, scaleReaders } from './benchmarks/scale.ts'
 import { startReaders, startWriters } from './benchmarks/start.ts'
@@ -19,7 +20,8 @@ const BENCHMARKS: ReadonlyMap<string, readonly Benchmark[]> = new Map(
     live: [live],
     start: [startWriters, startReaders],
     scale: [scaleReaders, scaleCores, scaleLines],
-    disk: [disk]
+    disk: [disk],
+    linger: [linger]
   })
 )
 

@@ -12,6 +12,8 @@ export interface Plan {
   /** The same for the tutorial, which is even slower. */
   readonly tutorialLines: number
   readonly live: { readonly warmup: number; readonly lines: number }
+  /** How long lines are published with each `--linger`. */
+  readonly lingerSeconds: number
   /** The log that a reader finds when its start is measured. */
   readonly startLines: number
   readonly scale: {
@@ -34,6 +36,7 @@ export const PLANS: Readonly<Record<PlanName, Plan>> = {
     syncLines: 50_000,
     tutorialLines: 10_000,
     live: { warmup: 50, lines: 500 },
+    lingerSeconds: 60,
     startLines: 100_000,
     scale: {
       readers: [1, 4, 16, 64],
@@ -51,6 +54,7 @@ export const PLANS: Readonly<Record<PlanName, Plan>> = {
     syncLines: 200,
     tutorialLines: 100,
     live: { warmup: 2, lines: 20 },
+    lingerSeconds: 0.5,
     startLines: 100,
     scale: { readers: [1, 2], readersLines: 1000, cores: [2, 10], coresLines: 200, lines: [100, 1000] }
   }

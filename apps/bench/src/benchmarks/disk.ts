@@ -52,7 +52,7 @@ async function store({ lab }: Bench, system: System, workload: Workload): Promis
 }
 
 /** What `du` says: blocks that are taken, not lengths of files, which may have holes. */
-async function diskUsage(path: string): Promise<number> {
+export async function diskUsage(path: string): Promise<number> {
   const stat = await lstat(path)
   const own = stat.blocks * STAT_BLOCK_BYTES
   if (!stat.isDirectory()) return own
