@@ -105,6 +105,7 @@ export class LogFiles {
     const newest = this.#stored.at(-1)?.id ?? before.at(-1)?.file.id
     await this.#findStored(listing)
     this.#rename(listing)
+    await this.#findCut()
     await this.#reopen(listing)
     await this.#replaceCut(listing)
     const { current } = listing
@@ -171,8 +172,9 @@ export class LogFiles {
     for (const { content } of this.sources) await content.close().catch(ignore)
   }
 
-  #addPast({ offset, crc, head, tail, written }: PastFile): void {
-    if (offset > 0) this.#past = [...this.#past, { offset, crc, head, tail, written }].slice(-MAX_PAST)
+  #addPast({ offset, crc, head, tail, written, writtenFrom }: PastFile): void {
+    if (offset > 0)
+      this.#past = [...this.#past, { offset, crc, head, tail, written, writtenFrom }].slice(-MAX_PAST)
   }
 
   /** Opens the files of the earlier run, wherever they are now. */
@@ -222,9 +224,14 @@ export class LogFiles {
   /** A file with the id of `stored`, which may have been cut off or be another one. */
   async #resume(file: FoundFile, content: PlainFile, stored: StoredFile, listing: Listing): Promise<Source> {
     try {
-      const { joins } = stored
+      const { joins, writtenFrom } = stored
       const mark = await content.resume(stored)
-      const source = new Source(file, content, { joins, isSettled: joins, ...(mark && { mark }) })
+      const source = new Source(file, content, {
+        joins,
+        isSettled: joins,
+        ...(joins && { writtenFrom }),
+        ...(mark && { mark })
+      })
       return mark === null ? await this.#cut(source, stored, listing) : source
     } catch (error) {
       await content.close()
@@ -244,6 +251,12 @@ export class LogFiles {
     for (const found of [current, ...others]) {
       if (found) this.sources.find((source) => source.has(found))?.see(found)
     }
+  }
+
+  /** Of a file that was cut off since it was read, the listing may have a copy already, which is none of the later files. */
+  async #findCut(): Promise<void> {
+    for (const source of this.sources)
+      if (source.fault === null && !source.content.isPacked) await source.peek()
   }
 
   /** A source that was cut off or rewritten becomes two: a copy with the rest, if there is one, and what was written after that. */
@@ -294,6 +307,7 @@ export class LogFiles {
         mark: copy.mark,
         isSettled: true,
         joins: true,
+        writtenFrom: stored.writtenFrom,
         ...(continues && { continues })
       })
       this.sources.splice(at === -1 ? this.sources.length : at, 0, source)
@@ -399,18 +413,32 @@ export class LogFiles {
       return null
     }
     const content = await openContent(file)
-    return content && new Source(file, content, { isSettled: packing !== null || isCut, joins: isCut })
+    return (
+      content &&
+      new Source(file, content, {
+        isSettled: packing !== null || isCut,
+        joins: isCut,
+        ...(isCut && { writtenFrom: this.#since })
+      })
+    )
   }
 
   /** Whether `file` is a copy of what was read. A plain one only of a source that is gone: others can begin with the same lines. */
   async #isKnown(file: FoundFile): Promise<boolean> {
     for (const past of this.#past)
-      if (mayBeCopy(file, past.offset, past.written) && (await hasOnly(file, past))) return true
+      if (mayBeCopy(file, past.offset, past) && (await hasOnly(file, past))) return true
     const isPacked = packingOf(file.path) !== null
     for (const source of this.sources) {
       const stats = source.fault === null ? await source.content.stat() : null
       if (stats === null || !(isPacked || stats.isGone)) continue
-      if (!mayBeCopy(file, stats.size, stats.written) || !(await isCopyOf(file, source))) continue
+      // the look that follows finds that it was cut off
+      if (stats.size < source.mark.offset) throw new Renamed(source.file.path)
+      const { writtenFrom } = source.store()
+      if (
+        !mayBeCopy(file, stats.size, { written: stats.written, writtenFrom }) ||
+        !(await isCopyOf(file, source))
+      )
+        continue
       source.copy = file
       return true
     }
@@ -511,8 +539,14 @@ function isOlder(a: FoundFile, b: FoundFile): boolean {
 }
 
 /** Whether a file with the same content is a copy: short ones, such as a banner alone, also have to have the time of the original. */
-function mayBeCopy(file: FoundFile, size: number, written: bigint): boolean {
-  return size >= HEAD_BYTES || isSameTime(file.written, written)
+function mayBeCopy(
+  file: FoundFile,
+  size: number,
+  { written, writtenFrom }: Pick<PastFile, 'written' | 'writtenFrom'>
+): boolean {
+  if (size >= HEAD_BYTES || isSameTime(file.written, written) || isSameTime(file.written, writtenFrom))
+    return true
+  return writtenFrom < file.written && file.written < written
 }
 
 /** The resolutions in which programs keep a time, in ns. */

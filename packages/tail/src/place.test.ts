@@ -8,7 +8,8 @@ const mark = {
   crc: 2 ** 32 - 1,
   head: 2 ** 32 - 1,
   tail: 2 ** 32 - 1,
-  written: 1_795_571_305_111_196_104n
+  written: 1_795_571_305_111_196_104n,
+  writtenFrom: 1_795_571_305_099_000_000n
 }
 
 function placeOf(paths: readonly string[]): Place {

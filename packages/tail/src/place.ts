@@ -5,6 +5,11 @@ import type { StoredMark } from './mark.ts'
 export interface PastFile extends StoredMark {
   /** When it had been written last, in ns since 1970. */
   readonly written: bigint
+  /**
+   * The earliest time that its packed file can have. Of a copy, the time of the original, which logrotate restores when it packs the copy;
+   * otherwise `written`.
+   */
+  readonly writtenFrom: bigint
 }
 
 /** One of the log's files in a place. */
@@ -97,18 +102,20 @@ function fromArray(value: unknown): StoredFile {
   }
 }
 
-function pastToArray({ offset, crc, head, tail, written }: PastFile): unknown[] {
-  return [offset, crc, head, tail, String(written)]
+function pastToArray({ offset, crc, head, tail, written, writtenFrom }: PastFile): unknown[] {
+  const times = writtenFrom === written ? [written] : [written, writtenFrom]
+  return [offset, crc, head, tail, ...times.map(String)]
 }
 
 function pastFromArray(value: unknown): PastFile {
-  const [offset, crc, head, tail, written] = arrayOf(value)
+  const [offset, crc, head, tail, written, writtenFrom = written] = arrayOf(value)
   return {
     offset: numberOf(offset),
     crc: numberOf(crc),
     head: numberOf(head),
     tail: numberOf(tail),
-    written: BigInt(textOf(written))
+    written: BigInt(textOf(written)),
+    writtenFrom: BigInt(textOf(writtenFrom))
   }
 }
 

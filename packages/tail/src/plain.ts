@@ -34,13 +34,17 @@ export class PlainFile implements Content {
   async peek(mark: Mark): Promise<Uint8Array | null | 'cut'> {
     const { offset, tail } = mark
     const { size, mtimeNs } = await this.#handle.stat({ bigint: true })
-    this.written = mtimeNs
     if (size < offset) return 'cut'
     const left = Number(size) - offset
-    if (left === 0) return await this.#checkRewritten(mark, mtimeNs)
+    if (left === 0) {
+      const isCut = await this.#checkRewritten(mark, mtimeNs)
+      if (isCut === null) this.written = mtimeNs
+      return isCut
+    }
     // with what was read before: this shows a file that was cut off and is longer again
     const bytes = await this.#read(offset - tail.byteLength, tail.byteLength + Math.min(left, CHUNK_BYTES))
     if (Buffer.compare(bytes.subarray(0, tail.byteLength), tail) !== 0) return 'cut'
+    this.written = mtimeNs
     this.#checked = left <= CHUNK_BYTES ? mtimeNs : null
     return bytes.byteLength > tail.byteLength ? bytes.subarray(tail.byteLength) : null
   }

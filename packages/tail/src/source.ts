@@ -11,6 +11,8 @@ export interface SourceOptions {
   readonly joins?: boolean
   /** The source whose rest it has. */
   readonly continues?: Source
+  /** Of a copy: when the original had been written last, before it was cut off. */
+  readonly writtenFrom?: bigint
 }
 
 /** A file that is or was the log, read up to a mark. */
@@ -21,6 +23,7 @@ export class Source {
   isSettled: boolean
   joins: boolean
   readonly continues: Source | null
+  readonly #writtenFrom: bigint | null
   /** When it grew last, or its successor appeared, by `performance.now()`. */
   quietSince: number
   /** The next file may be read: this one has been quiet for the grace time. */
@@ -37,7 +40,7 @@ export class Source {
   constructor(
     file: FoundFile,
     content: Content,
-    { mark = START, isSettled = false, joins = false, continues }: SourceOptions = {}
+    { mark = START, isSettled = false, joins = false, continues, writtenFrom }: SourceOptions = {}
   ) {
     this.file = file
     this.content = content
@@ -45,6 +48,7 @@ export class Source {
     this.isSettled = isSettled
     this.joins = joins
     this.continues = continues ?? null
+    this.#writtenFrom = writtenFrom ?? null
     this.quietSince = performance.now() - Math.max(0, Date.now() - Number(file.written / 1_000_000n))
   }
 
@@ -84,7 +88,8 @@ export class Source {
     const { id, path } = this.copy ?? this.file
     const { size } = this.file
     const written = this.content.written ?? this.file.written
-    return { id, path, size, written, joins: this.joins, ...storeMark(mark) }
+    const writtenFrom = this.#writtenFrom ?? written
+    return { id, path, size, written, writtenFrom, joins: this.joins, ...storeMark(mark) }
   }
 
   #grow(size: number): void {
