@@ -63,6 +63,7 @@ class RotatedLog {
   readonly #sandbox: Sandbox
   readonly #configuration: string
   #lines = 0
+  /** Of the last rotation, at most: logrotate reads the clock itself. */
   #second = 0
 
   constructor(sandbox: Sandbox, lines: string) {
@@ -88,13 +89,16 @@ class RotatedLog {
       // the names of dateext have a second
       if (this.#configuration.includes('dateext')) await this.#nextSecond()
       await run(LOGROTATE ?? '', ['--force', '--state', state, configuration])
+      this.#second = unixSecond()
       await this.append()
     }
   }
 
   async #nextSecond(): Promise<void> {
-    const now = (): number => Math.floor(Date.now() / 1000)
-    while (now() <= this.#second) await elapse(10)
-    this.#second = now()
+    while (unixSecond() <= this.#second) await elapse(10)
   }
+}
+
+function unixSecond(): number {
+  return Math.floor(Date.now() / 1000)
 }
