@@ -95,7 +95,8 @@ class RotatedLog {
   }
 
   async #nextSecond(): Promise<void> {
-    while (unixSecond() <= this.#second) await elapse(10)
+    // the clock that logrotate reads may be a tick behind
+    while (Date.now() < (this.#second + 1) * 1000 + 50) await elapse(10)
   }
 }
 
