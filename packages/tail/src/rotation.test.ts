@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { closeSync, copyFileSync, mkdirSync, openSync, truncateSync, utimesSync } from 'node:fs'
+import { closeSync, copyFileSync, mkdirSync, openSync, statSync, truncateSync, utimesSync } from 'node:fs'
 import { test } from 'node:test'
 import { temporary } from '@many-cores/testing'
 import { Client } from './testing/client.ts'
@@ -199,6 +199,27 @@ inEachWay('copytruncate with compress', {
       log.pack('app.log.1')
     },
     (log) => log.append('5\n')
+  ]
+})
+
+let original = 0n
+
+inEachWay('copytruncate with compress, where the packed copy gets the time of the original', {
+  before: (log) => log.append('1\n'),
+  steps: [
+    (log) => log.append('2\n'),
+    (log) => {
+      original = statSync(log.path, { bigint: true }).mtimeNs
+      log.copyTruncate('app.log.1')
+    },
+    (log) => log.append('3\n'),
+    (log) => {
+      utimesSync(log.at('app.log.1'), Number(original) / 1e9, Number(original) / 1e9)
+      log.pack('app.log.1')
+      log.rename('app.log.1.gz', 'app.log.2.gz')
+      log.copyTruncate('app.log.1')
+    },
+    (log) => log.append('4\n')
   ]
 })
 
