@@ -105,7 +105,8 @@ export class LogFiles {
     const newest = this.#stored.at(-1)?.id ?? before.at(-1)?.file.id
     await this.#findStored(listing)
     this.#rename(listing)
-    await this.#findCut()
+    // of a file that was cut off since it was read, the listing may have a copy already, which is none of the later files
+    for (const source of this.sources) await source.checkCut()
     await this.#reopen(listing)
     await this.#replaceCut(listing)
     const { current } = listing
@@ -251,12 +252,6 @@ export class LogFiles {
     for (const found of [current, ...others]) {
       if (found) this.sources.find((source) => source.has(found))?.see(found)
     }
-  }
-
-  /** Of a file that was cut off since it was read, the listing may have a copy already, which is none of the later files. */
-  async #findCut(): Promise<void> {
-    for (const source of this.sources)
-      if (source.fault === null && !source.content.isPacked) await source.peek()
   }
 
   /** A source that was cut off or rewritten becomes two: a copy with the rest, if there is one, and what was written after that. */
@@ -433,12 +428,9 @@ export class LogFiles {
       if (stats === null || !(isPacked || stats.isGone)) continue
       // the look that follows finds that it was cut off
       if (stats.size < source.mark.offset) throw new Renamed(source.file.path)
-      const { writtenFrom } = source.store()
-      if (
-        !mayBeCopy(file, stats.size, { written: stats.written, writtenFrom }) ||
-        !(await isCopyOf(file, source))
-      )
-        continue
+      const { size, written } = stats
+      const times = { written, writtenFrom: source.writtenFrom ?? written }
+      if (!mayBeCopy(file, size, times) || !(await isCopyOf(file, source))) continue
       source.copy = file
       return true
     }
@@ -538,7 +530,7 @@ function isOlder(a: FoundFile, b: FoundFile): boolean {
   return first !== undefined && second !== undefined && first > 0n && first < second
 }
 
-/** Whether a file with the same content is a copy: short ones, such as a banner alone, also have to have the time of the original. */
+/** Whether a file with the same content is a copy: short ones, such as a banner alone, also have to have one of its times. */
 function mayBeCopy(
   file: FoundFile,
   size: number,

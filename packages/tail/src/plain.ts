@@ -37,9 +37,9 @@ export class PlainFile implements Content {
     if (size < offset) return 'cut'
     const left = Number(size) - offset
     if (left === 0) {
-      const isCut = await this.#checkRewritten(mark, mtimeNs)
-      if (isCut === null) this.written = mtimeNs
-      return isCut
+      if (await this.#isRewritten(mark, mtimeNs)) return 'cut'
+      this.written = mtimeNs
+      return null
     }
     // with what was read before: this shows a file that was cut off and is longer again
     const bytes = await this.#read(offset - tail.byteLength, tail.byteLength + Math.min(left, CHUNK_BYTES))
@@ -82,11 +82,11 @@ export class PlainFile implements Content {
   }
 
   /** A file can be rewritten at the same size. Then it was written, and its start or end is another. */
-  async #checkRewritten(mark: Mark, written: bigint): Promise<'cut' | null> {
-    if (written === this.#checked) return null
+  async #isRewritten(mark: Mark, written: bigint): Promise<boolean> {
+    if (written === this.#checked) return false
     const isSame = (await this.resume({ ...mark, tail: crc32(mark.tail) })) !== null
     this.#checked = written
-    return isSame ? null : 'cut'
+    return !isSame
   }
 
   async #read(offset: number, length: number): Promise<Uint8Array> {

@@ -23,7 +23,8 @@ export class Source {
   isSettled: boolean
   joins: boolean
   readonly continues: Source | null
-  readonly #writtenFrom: bigint | null
+  /** As in `SourceOptions`; null of a file that is no copy. */
+  readonly writtenFrom: bigint | null
   /** When it grew last, or its successor appeared, by `performance.now()`. */
   quietSince: number
   /** The next file may be read: this one has been quiet for the grace time. */
@@ -48,7 +49,7 @@ export class Source {
     this.isSettled = isSettled
     this.joins = joins
     this.continues = continues ?? null
-    this.#writtenFrom = writtenFrom ?? null
+    this.writtenFrom = writtenFrom ?? null
     this.quietSince = performance.now() - Math.max(0, Date.now() - Number(file.written / 1_000_000n))
   }
 
@@ -61,6 +62,12 @@ export class Source {
     if (found !== null && !this.content.isPacked) this.#grow(this.mark.offset + found.byteLength)
     this.isDrained = found === null
     return found
+  }
+
+  /** Finds out whether it still has what was read of it. What follows is not touched: `isDrained` stays. */
+  async checkCut(): Promise<void> {
+    if (!this.content.isPacked && this.fault === null)
+      this.isCut ||= (await this.content.peek(this.mark)) === 'cut'
   }
 
   has({ id }: Pick<FoundFile, 'id'>): boolean {
@@ -88,7 +95,7 @@ export class Source {
     const { id, path } = this.copy ?? this.file
     const { size } = this.file
     const written = this.content.written ?? this.file.written
-    const writtenFrom = this.#writtenFrom ?? written
+    const writtenFrom = this.writtenFrom ?? written
     return { id, path, size, written, writtenFrom, joins: this.joins, ...storeMark(mark) }
   }
 
