@@ -32,6 +32,13 @@ test('a place is the same after it was stored', () => {
   assert.deepEqual(decodePlace(encodePlace(place)), place)
 })
 
+test('a file that is no copy is stored with one time, as places had it before copies had two', () => {
+  const place = { ...placeOf([]), past: [{ ...mark, writtenFrom: mark.written }] }
+  const text = encodePlace(place)
+  assert.equal(text.split('1795571305111196104').length - 1, 2, 'the time of the file, and since')
+  assert.deepEqual(decodePlace(text), place)
+})
+
 test('a place has at most 3,800 ASCII characters, and keeps the newest file', () => {
   for (const path of ['/x'.repeat(2000), `/${'日'.repeat(1300)}`, '/var/log/app.log']) {
     for (const count of [1, 8, 100]) {
