@@ -10,6 +10,7 @@ import {
   symlinkSync,
   truncateSync,
   unlinkSync,
+  utimesSync,
   writeFileSync
 } from 'node:fs'
 import { join } from 'node:path'
@@ -258,3 +259,33 @@ for (const packs of [true, false])
     assert.equal(client.text, 'starting\n'.repeat(6))
     assert.deepEqual(client.lost, [])
   })
+
+test('a file that was written after the clock was set back is not taken for a copy with the same short content', async (t) => {
+  const log = new Log(await temporary(t))
+  const start = Math.floor(Date.now() / 1000) - 1000
+  const setTime = (name: string, seconds: number): void =>
+    utimesSync(log.at(name), start + seconds, start + seconds)
+  log.append('banner\n')
+  setTime('app.log', 0)
+  const client = await Client.start(t, log.path)
+  await client.has(log.written)
+  log.copyTruncate('app.log.1')
+  setTime('app.log.1', 600)
+  log.append('x\n')
+  setTime('app.log', 601)
+  await client.has(log.written)
+  await client.finish()
+  // by 100 s
+  log.rename('app.log.1', 'app.log.3')
+  log.copyTruncate('app.log.2')
+  setTime('app.log.2', 503)
+  log.append('banner\n')
+  log.copyTruncate('app.log.1')
+  setTime('app.log.1', 505)
+  log.pack('app.log.1')
+  log.append('next\n')
+  setTime('app.log', 506)
+  await client.finish()
+  assert.equal(client.text, log.written)
+  assert.deepEqual(client.lost, [])
+})

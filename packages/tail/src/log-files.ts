@@ -105,6 +105,7 @@ export class LogFiles {
     const newest = this.#stored.at(-1)?.id ?? before.at(-1)?.file.id
     await this.#findStored(listing)
     this.#rename(listing)
+    if (this.#isClockBack(listing)) this.#forgetOriginalTimes()
     // of a file that was cut off since it was read, the listing may have a copy already, which is none of the later files
     for (const source of this.sources) await source.checkCut()
     await this.#reopen(listing)
@@ -373,17 +374,33 @@ export class LogFiles {
     return position
   }
 
-  #later({ current, others }: Listing): FoundFile[] {
+  #later(listing: Listing): FoundFile[] {
+    const isClockBack = this.#isClockBack(listing)
+    return listing.others
+      .filter(
+        (file) => !this.#isSource(file) && !this.#isOther(file) && (isClockBack || !this.#isBefore(file))
+      )
+      .sort(compareTimes)
+  }
+
+  /** Whether a file had been written before the last look at the names. */
+  #isBefore(file: FoundFile): boolean {
     // of too many others, the oldest are known by their times alone, which can be that of the log
     const last = this.#knowsOthers ? this.#since - 1n : this.#since
     // a packed file may have the second of its original
-    const isBefore = (file: FoundFile | null | undefined): boolean =>
-      !!file && file.written <= (packingOf(file.path) === null ? last : last - (last % 1_000_000_000n) - 1n)
-    // the clock was ahead at the last look: then only the tags tell which files are new
-    const isClockBack = this.#knowsOthers && (isBefore(current) || isBefore(this.sources.at(-1)?.file))
-    return others
-      .filter((file) => !this.#isSource(file) && !this.#isOther(file) && (isClockBack || !isBefore(file)))
-      .sort(compareTimes)
+    return file.written <= (packingOf(file.path) === null ? last : last - (last % 1_000_000_000n) - 1n)
+  }
+
+  /** Whether the clock was ahead at the last look: then only the tags tell which files are new. */
+  #isClockBack({ current }: Listing): boolean {
+    const newest = [current, this.sources.at(-1)?.file]
+    return this.#knowsOthers && newest.some((file) => file && this.#isBefore(file))
+  }
+
+  /** A new file can now have a time between those of an original and its copy. */
+  #forgetOriginalTimes(): void {
+    this.#past = this.#past.map((past) => ({ ...past, writtenFrom: past.written }))
+    for (const source of this.sources) source.writtenFrom = null
   }
 
   async #openLater(file: FoundFile, { current, others }: Listing, isCut: boolean): Promise<Source | null> {

@@ -23,8 +23,8 @@ export class Source {
   isSettled: boolean
   joins: boolean
   readonly continues: Source | null
-  /** As in `SourceOptions`; null of a file that is no copy. */
-  readonly writtenFrom: bigint | null
+  /** As in `SourceOptions`; null if that is not known, or it is no copy. */
+  writtenFrom: bigint | null
   /** When it grew last, or its successor appeared, by `performance.now()`. */
   quietSince: number
   /** The next file may be read: this one has been quiet for the grace time. */
